@@ -1,0 +1,76 @@
+"""Where SageMaker puts and expects files, under `SAGEMAKER_BASE_DIR` (default `/opt/ml`).
+
+Source: AWS, "How Amazon SageMaker provides training information".
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+BASE_DIR_VARIABLE = "SAGEMAKER_BASE_DIR"
+DEFAULT_BASE_DIR = "/opt/ml"
+
+TRAINING_CHANNEL = "training"
+VALIDATION_CHANNEL = "validation"
+PRETRAINED_CHANNEL = "pretrained"
+CHANNELS = (TRAINING_CHANNEL, VALIDATION_CHANNEL, PRETRAINED_CHANNEL)
+
+# SageMaker shows this many characters of output/failure as FailureReason.
+FAILURE_LIMIT = 1024
+
+# What model/ holds, and nothing else.
+MODEL_FILES = (
+    "best_accuracy.pdparams",
+    "best_accuracy.pdopt",
+    "inference",
+    "dict.txt",
+    "config.yml",
+    "metrics.jsonl",
+    "predictions.csv",
+    "run.json",
+)
+
+# Exit codes of the container and of the trainer inside it.
+EXIT_FINISHED = 0
+EXIT_REFUSED = 1
+EXIT_INTERRUPTED = 75  # EX_TEMPFAIL: a checkpoint was published, starting again continues from it
+
+
+@dataclass(frozen=True)
+class JobPaths:
+    """The folders of one job."""
+
+    base: Path
+
+    @classmethod
+    def from_environment(cls, environment: Mapping[str, str]) -> JobPaths:
+        return cls(Path(environment.get(BASE_DIR_VARIABLE, DEFAULT_BASE_DIR)))
+
+    @property
+    def hyperparameters(self) -> Path:
+        return self.base / "input/config/hyperparameters.json"
+
+    @property
+    def input_data_config(self) -> Path:
+        return self.base / "input/config/inputdataconfig.json"
+
+    @property
+    def resource_config(self) -> Path:
+        return self.base / "input/config/resourceconfig.json"
+
+    def channel(self, name: str) -> Path:
+        return self.base / "input/data" / name
+
+    @property
+    def checkpoints(self) -> Path:
+        return self.base / "checkpoints"
+
+    @property
+    def model(self) -> Path:
+        return self.base / "model"
+
+    @property
+    def failure(self) -> Path:
+        return self.base / "output/failure"
