@@ -34,7 +34,8 @@ MODEL_FILES = (
 
 # Exit codes of the container and of the trainer inside it.
 EXIT_FINISHED = 0
-EXIT_REFUSED = 1
+EXIT_REFUSED = 1  # bad input: nothing was trained
+EXIT_FAILED = 2
 EXIT_INTERRUPTED = 75  # EX_TEMPFAIL: a checkpoint was published, starting again continues from it
 
 

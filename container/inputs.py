@@ -1,0 +1,107 @@
+"""The recipe and the dataset of a job, checked before anything trains."""
+
+from __future__ import annotations
+
+import copy
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+from container.job import Job
+from contract.check import Report, check_dataset
+from contract.recipe import Recipe, check_names, find_recipe, flatten, limits_of, load_recipe, with_override
+
+PROGRESS_EVERY = 10_000  # images between two lines of progress
+
+
+@dataclass(frozen=True)
+class Change:
+    """One row of the before/after table: a recipe key, its values, and why it changed."""
+
+    key: str
+    before: Any
+    after: Any
+    reason: str
+
+
+@dataclass(frozen=True)
+class OpenRecipe:
+    """The recipe with the job's hyperparameters and overrides in it."""
+
+    name: str
+    config: Recipe
+    changes: tuple[Change, ...]
+
+
+# Hyperparameters that stand for a key of the recipe.
+RECIPE_KEYS = {
+    "epochs": "Global.epoch_num",
+    "batch_size": "Train.loader.batch_size_per_card",
+    "learning_rate": "Optimizer.lr.learning_rate",
+    "seed": "Global.seed",
+    "workers": "Train.loader.num_workers",
+    "max_text_length": "Global.max_text_length",
+}
+
+
+def open_recipe(job: Job) -> OpenRecipe:
+    """Load the job's recipe and put hyperparameters and overrides into it. Raises UserError."""
+    name = job.parameters.config
+    original = load_recipe(find_recipe(name, job.training))
+    asked = [
+        (key, str(getattr(job.parameters, parameter)), f"hyperparameter {parameter}")
+        for parameter, key in RECIPE_KEYS.items()
+        if getattr(job.parameters, parameter) is not None
+    ]
+    asked += [(key, raw, "override") for key, raw in job.parameters.overrides]
+    config = original
+    changes = []
+    for key, raw, reason in asked:
+        config = with_override(config, key, raw)
+        changes.append(Change(key, value_at(original, key), value_at(config, key), reason))
+        if key == "Global.max_text_length":
+            config, followers = _let_follow(config, int(config["Global"]["max_text_length"]))
+            changes += followers
+    check_names(config, name)
+    return OpenRecipe(name, config, tuple(changes))
+
+
+def open_dataset(job: Job, recipe: OpenRecipe, say: Callable[[str], None]) -> Report:
+    """Check the training channel (and the validation channel, if any) against the recipe. Raises UserError."""
+    import cv2
+    import numpy as np
+
+    def decodes(data: bytes) -> bool:
+        try:
+            return cv2.imdecode(np.frombuffer(data, np.uint8), cv2.IMREAD_COLOR) is not None
+        except cv2.error:
+            return False
+
+    def show_progress(done: int, total: int) -> None:
+        if done % PROGRESS_EVERY == 0:
+            say(f"checked {done:,} of {total:,} samples")
+
+    report = check_dataset(
+        job.training, limits_of(recipe.config), decodes, validation=job.validation, progress=show_progress
+    )
+    for note in report.notes:
+        say(f"note: {note}")
+    report.refuse()
+    return report
+
+
+def value_at(recipe: Recipe, key: str) -> Any:
+    """The value of a dotted key, or None where the recipe leaves it out."""
+    return next((value for found, value in flatten(recipe) if found == key), None)
+
+
+def _let_follow(config: Recipe, longest: int) -> tuple[Recipe, list[Change]]:
+    """Copies of max_text_length elsewhere (YAML anchors, long resolved) follow the one in Global."""
+    followers = [key for key, _ in flatten(config) if key.endswith(".max_text_length") and not key.startswith("Global")]
+    changed = copy.deepcopy(config)
+    changes = []
+    for key in followers:
+        before = value_at(changed, key)
+        changed = with_override(changed, key, str(longest))
+        changes.append(Change(key, before, longest, "follows Global.max_text_length"))
+    return changed, changes

@@ -1,0 +1,58 @@
+"""One job as SageMaker describes it under /opt/ml/input/config."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from contract.errors import UserError
+from contract.hyperparameters import Hyperparameters, parse_hyperparameters
+from contract.paths import PRETRAINED_CHANNEL, TRAINING_CHANNEL, VALIDATION_CHANNEL, JobPaths
+
+
+@dataclass(frozen=True)
+class Job:
+    """What this execution has been asked to do."""
+
+    paths: JobPaths
+    parameters: Hyperparameters
+    training: Path
+    validation: Path | None
+    pretrained: Path | None
+    instance_type: str
+
+
+def read_job(paths: JobPaths) -> Job:
+    """Read the JSON files of a job. Raises UserError for an unknown hyperparameter or a missing channel."""
+    parameters = parse_hyperparameters(_read_json(paths.hyperparameters))
+    resources = _read_json(paths.resource_config)
+    training = paths.channel(TRAINING_CHANNEL)
+    if not training.is_dir():
+        raise UserError(f"there is no dataset: {training} does not exist; give the job a channel named training")
+    return Job(
+        paths=paths,
+        parameters=parameters,
+        training=training,
+        validation=_optional(paths.channel(VALIDATION_CHANNEL)),
+        pretrained=_optional(paths.channel(PRETRAINED_CHANNEL)),
+        instance_type=str(resources.get("current_instance_type", "")),
+    )
+
+
+def _optional(folder: Path) -> Path | None:
+    return folder if folder.is_dir() else None
+
+
+def _read_json(path: Path) -> dict[str, Any]:
+    """A JSON object; an absent file is an empty one, as when `docker run` starts the image by hand."""
+    try:
+        content = json.loads(path.read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        return {}
+    except (OSError, ValueError) as error:
+        raise UserError(f"{path} is not JSON ({error}): SageMaker writes an object of strings there") from None
+    if not isinstance(content, dict):
+        raise UserError(f"{path} must hold one JSON object, not {type(content).__name__}")
+    return content

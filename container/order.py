@@ -1,0 +1,41 @@
+"""What the supervisor hands to the trainer: one JSON file, so that neither imports the other's world."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+
+@dataclass(frozen=True)
+class WorkOrder:
+    """Everything the trainer needs to know. Paths as text, times in seconds."""
+
+    run_id: str
+    tree: str
+    config: str  # the resolved recipe, whose character_dict_path is relative to its own folder
+    recipe: dict[str, Any]  # name, and the rows of the before/after table
+    train_folder: str
+    train_labels: str
+    val_folder: str
+    val_labels: str
+    dictionary: str
+    checkpoints: str
+    resume: str | None
+    pretrained: str | None
+    model: str  # where the artifact is put together
+    failure: str  # where the trainer writes one sentence when it fails
+    save_seconds: float
+    patience: int | None
+    characters: int
+    dataset_sha256: str
+    dictionary_sha256: str
+    recipe_sha256: str
+
+    def save(self, path: Path) -> None:
+        path.write_text(json.dumps(asdict(self), indent=1), encoding="utf-8")
+
+    @classmethod
+    def load(cls, path: Path) -> WorkOrder:
+        return cls(**json.loads(path.read_text(encoding="utf-8")))

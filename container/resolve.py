@@ -1,0 +1,132 @@
+"""From the recipe to what really trains: every change with its reason, saved as config.yml."""
+
+from __future__ import annotations
+
+import copy
+import hashlib
+import json
+import os
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+import yaml
+
+from container.checkpoints import Checkpoint
+from container.inputs import Change, OpenRecipe, value_at
+from container.job import Job
+from contract.check import Report
+from contract.dataset import DICTIONARY
+from contract.errors import UserError
+from contract.hyperparameters import DEFAULT_SEED
+from contract.recipe import Recipe
+
+DEFAULT_EVAL_STEPS = 2000  # PaddleOCR's usual interval
+
+
+@dataclass(frozen=True)
+class ResolvedRecipe:
+    """The config that trains, with the identity that a checkpoint must share."""
+
+    name: str
+    config: Recipe
+    changes: tuple[Change, ...]
+    recipe_sha256: str
+
+    def text(self) -> str:
+        """config.yml: the changes as comments, then the config as YAML that stock PaddleOCR reads too."""
+        lines = [f"# {self.name}, as trained. Changed:"]
+        lines += [f"#   {change.key}: {change.before} -> {change.after} ({change.reason})" for change in self.changes]
+        return "\n".join(lines) + "\n" + yaml.safe_dump(self.config, sort_keys=False, allow_unicode=True)
+
+
+def resolve_recipe(
+    job: Job, recipe: OpenRecipe, dataset: Report, resume: Checkpoint | None, say: Callable[[str], None]
+) -> ResolvedRecipe:
+    """Fit the recipe to dataset and machine, print the before/after table, and check that `resume` belongs to it.
+
+    Raises UserError for a checkpoint of another dictionary or architecture.
+    """
+    config = copy.deepcopy(recipe.config)
+    changes = list(recipe.changes)
+
+    def change(key: str, after: Any, reason: str) -> None:
+        before = value_at(config, key)
+        if before != after:
+            *parents, last = key.split(".")
+            holder: Any = config
+            for part in parents:
+                holder = holder[part]
+            holder[last] = after
+            changes.append(Change(key, before, after, reason))
+
+    train_count = len(dataset.samples("train"))
+    batch = int(config["Train"]["loader"]["batch_size_per_card"])
+    steps_per_epoch = -(-train_count // batch)
+    for mode in ("Train", "Eval"):
+        split = "train" if mode == "Train" else "val"
+        folder = dataset.split_folder(split).resolve()
+        labels = next(each.file.path.name for each in dataset.splits if each.name == split)
+        change(f"{mode}.dataset.name", "SimpleDataSet", "a dataset folder trains")
+        change(f"{mode}.dataset.data_dir", str(folder), f"the {split} samples of the job")
+        change(f"{mode}.dataset.label_file_list", [str(folder / labels)], f"the {split} samples of the job")
+        workers = int(config[mode]["loader"].get("num_workers", 0))
+        spare = max(0, (os.cpu_count() or 1) - 1)
+        if job.parameters.workers is None:
+            change(f"{mode}.loader.num_workers", min(workers, spare), f"{spare} cores beside the trainer's")
+    change("Train.loader.drop_last", False, "every sample trains once per epoch")
+    change("Global.character_dict_path", DICTIONARY, "the dataset's dictionary wins, always")
+    change("Global.seed", int(config["Global"].get("seed") or DEFAULT_SEED), "PaddleOCR's default")
+    change("Global.pretrained_model", None, "weights come from the pretrained channel")
+    change("Global.checkpoints", None, "resume is decided by the checkpoint folder")
+    change("Global.use_visualdl", False, "event lines and metrics.jsonl take its place")
+    change("Global.eval_batch_step", *_eval_steps(job, config, steps_per_epoch))
+    resolved = ResolvedRecipe(recipe.name, config, tuple(changes), architecture_hash(config))
+    _show(resolved, say)
+    if resume:
+        _check_resume(resume, resolved, dataset)
+    return resolved
+
+
+def architecture_hash(config: Recipe) -> str:
+    """What a checkpoint and a recipe must share for one to continue the other."""
+    text = json.dumps(config["Architecture"], sort_keys=True, default=str)
+    return hashlib.sha256(text.encode()).hexdigest()
+
+
+def _eval_steps(job: Job, config: Recipe, steps_per_epoch: int) -> tuple[list[int], str]:
+    if job.parameters.eval_steps:
+        return [0, job.parameters.eval_steps], "hyperparameter eval_steps"
+    stated = config["Global"].get("eval_batch_step") or DEFAULT_EVAL_STEPS
+    interval = int(stated[1] if isinstance(stated, list) else stated)
+    if interval > steps_per_epoch:
+        return [0, steps_per_epoch], f"at least once per epoch of {steps_per_epoch} steps"
+    return [0, interval], "the recipe's interval"
+
+
+def _check_resume(resume: Checkpoint, resolved: ResolvedRecipe, dataset: Report) -> None:
+    assert dataset.dictionary is not None  # a dataset that passed its check has one
+    start_over = "start a new run, or this one with --fresh"
+    if resume.state["dictionary_sha256"] != dataset.dictionary.sha256:
+        had, has = resume.state["characters"], len(dataset.dictionary.characters)
+        raise UserError(
+            f"{resume.path}: trained with another dictionary ({had} characters, dict.txt has {has}): {start_over}"
+        )
+    if resume.state["recipe_sha256"] != resolved.recipe_sha256:
+        raise UserError(
+            f"{resume.path}: trained with another architecture than {resolved.name} describes now: {start_over}"
+        )
+
+
+def _show(resolved: ResolvedRecipe, say: Callable[[str], None]) -> None:
+    say(f"recipe {resolved.name}, what changed and why:")
+    rows = [("key", "before", "after", "reason")]
+    rows += [(each.key, str(each.before), str(each.after), each.reason) for each in resolved.changes]
+    widths = [min(44, max(len(row[column]) for row in rows)) for column in range(3)]
+    for row in rows:
+        cells = [_shorten(cell, width).ljust(width) for cell, width in zip(row, widths, strict=False)]
+        say("  " + "  ".join([*cells, row[3]]))
+
+
+def _shorten(cell: str, width: int) -> str:
+    return cell if len(cell) <= width else "…" + cell[-(width - 1) :]

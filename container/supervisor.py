@@ -1,0 +1,65 @@
+"""PID 1 of the container: from SageMaker's files to a verified model in /opt/ml/model.
+
+It owns signals, files and the failure message; the trainer, its child, owns paddle. So a crash in native code is
+still reported, and a stop is heard even while the trainer is inside a long kernel.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+import tempfile
+import traceback
+from pathlib import Path
+
+from container.artifact import collect_model, write_failure
+from container.checkpoints import choose_checkpoint
+from container.inputs import open_dataset, open_recipe
+from container.job import read_job
+from container.lifeline import hold_lifeline
+from container.resolve import resolve_recipe
+from container.stop import Stopped, listen_for_stop
+from container.trainer_process import run_trainer
+from container.tree import locate_tree
+from contract.errors import UserError
+from contract.events import format_event
+from contract.paths import EXIT_FAILED, EXIT_INTERRUPTED, EXIT_REFUSED, JobPaths
+
+
+def train() -> int:
+    """Run the job under SAGEMAKER_BASE_DIR. Returns the exit code of the container."""
+    paths = JobPaths.from_environment(os.environ)
+    hold_lifeline(lambda: os._exit(EXIT_FAILED))
+    try:
+        stop = listen_for_stop()
+        job = read_job(paths)
+        recipe = open_recipe(job)
+        dataset = open_dataset(job, recipe, say)
+        resume = choose_checkpoint(paths.checkpoints, say)
+        resolved = resolve_recipe(job, recipe, dataset, resume, say)
+        tree = locate_tree(say)
+        with tempfile.TemporaryDirectory(prefix="ocr-job-") as work:
+            outcome = run_trainer(job, resolved, dataset, resume, tree, stop, Path(work))
+            collect_model(outcome, paths.model)
+        return outcome.exit_code
+    except UserError as error:
+        return report_failure(paths, str(error), EXIT_REFUSED)
+    except Stopped:
+        print(format_event("interrupted", step=0), flush=True)
+        return EXIT_INTERRUPTED
+    except Exception as error:
+        traceback.print_exc()
+        return report_failure(paths, f"{type(error).__name__}: {error}", EXIT_FAILED)
+
+
+def report_failure(paths: JobPaths, reason: str, exit_code: int) -> int:
+    """Say why where people and SageMaker look for it: on stderr, as an event line, in output/failure."""
+    say(f"error: {reason}")
+    print(format_event("failed", reason=reason), flush=True)
+    write_failure(paths.failure, reason)
+    return exit_code
+
+
+def say(line: str) -> None:
+    """One line for people, at once."""
+    print(line, file=sys.stderr, flush=True)

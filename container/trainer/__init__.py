@@ -1,0 +1,1 @@
+"""The child of the supervisor, and the only place that imports paddle."""

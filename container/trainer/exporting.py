@@ -1,0 +1,95 @@
+"""The artifact: the best model exported, and the export proven to read what the trained model reads."""
+
+from __future__ import annotations
+
+import copy
+import json
+import platform
+import shutil
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import paddle
+
+from container.checkpoints import OPTIMIZER, WEIGHTS, Checkpoint
+from container.order import WorkOrder
+from container.trainer.network import Network, decode
+from container.trainer.scoring import Prediction, write_predictions
+from container.trainer.training_state import TrainingState
+from contract.dataset import DICTIONARY, Sample
+
+# Share of crops that the exported model may read otherwise: fused operators round differently.
+ALLOWED_DIFFERENCE = 0.001
+
+
+class ExportDiffers(Exception):
+    """The exported model reads other texts than the trained one."""
+
+
+def export_network(config: dict[str, Any], network: Network, folder: Path) -> None:
+    """Write inference.json, inference.pdiparams and inference.yml by PaddleOCR's own exporter."""
+    from ppocr.utils.export_model import export
+
+    config = copy.deepcopy(config)
+    config["Global"]["save_inference_dir"] = str(folder)
+    export(config, base_model=network.model, save_path=str(folder))
+
+
+class ExportedModel:
+    """The exported model as people will run it: Paddle Inference on the CPU."""
+
+    def __init__(self, folder: Path, decoder: Any):
+        settings = paddle.inference.Config(str(folder / "inference.json"), str(folder / "inference.pdiparams"))
+        settings.disable_glog_info()
+        self.predictor = paddle.inference.create_predictor(settings)
+        self.decoder = decoder
+
+    def read(self, images: paddle.Tensor) -> list[Prediction]:
+        """What the exported model reads on images (B, 3, H, W)."""
+        given = self.predictor.get_input_handle(self.predictor.get_input_names()[0])
+        given.copy_from_cpu(images.numpy())
+        self.predictor.run()
+        output = self.predictor.get_output_handle(self.predictor.get_output_names()[0])
+        return decode(self.decoder, output.copy_to_cpu())
+
+
+def compare(trained: Sequence[Prediction], exported: Sequence[Prediction]) -> int:
+    """How many crops the two read differently. Raises ExportDiffers above the allowed share."""
+    differing = sum(left.text != right.text for left, right in zip(trained, exported, strict=True))
+    if differing > ALLOWED_DIFFERENCE * len(trained):
+        raise ExportDiffers(
+            f"the exported model reads {differing} of {len(trained)} validation crops differently from the trained one"
+        )
+    return differing
+
+
+def write_artifact(
+    folder: Path,
+    order: WorkOrder,
+    best: Checkpoint,
+    state: TrainingState,
+    samples: Sequence[Sample],
+    predictions: Sequence[Prediction],
+    facts: dict[str, Any],
+) -> None:
+    """Everything of model/ but the exported network, which lies in `folder` already. run.json comes last."""
+    shutil.copyfile(best.path / WEIGHTS, folder / "best_accuracy.pdparams")
+    shutil.copyfile(best.path / OPTIMIZER, folder / "best_accuracy.pdopt")
+    shutil.copyfile(order.dictionary, folder / DICTIONARY)
+    shutil.copyfile(order.config, folder / "config.yml")
+    lines = [json.dumps(event, ensure_ascii=False) + "\n" for event in state.history]
+    (folder / "metrics.jsonl").write_text("".join(lines), encoding="utf-8")
+    write_predictions(folder / "predictions.csv", samples, predictions)
+    content = json.dumps({"run": order.run_id, **facts}, indent=1, ensure_ascii=False)
+    (folder / "run.json").write_text(content + "\n", encoding="utf-8")
+
+
+def versions(networks: str) -> dict[str, str]:
+    """What made this model."""
+    return {
+        "python": platform.python_version(),
+        "paddle": paddle.__version__,
+        "networks": networks,
+        "device": paddle.device.get_device(),
+    }

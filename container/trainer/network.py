@@ -1,0 +1,108 @@
+"""The network, its loss and its optimizer, built by the tree's own builders from the resolved recipe."""
+
+from __future__ import annotations
+
+import copy
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import paddle
+
+from container.trainer.sampling import Schedule
+from container.trainer.scoring import Prediction
+from container.trainer.weights import read_weights
+from contract.errors import UserError
+
+# Networks that are called with the labels beside the image while training.
+CALLED_WITH_LABELS = ("SVTR", "SVTR_LCNet", "SVTR_HGNet", "NRTR", "SAR")
+
+
+@dataclass(frozen=True)
+class Network:
+    """A model with what it needs to learn and to speak."""
+
+    model: paddle.nn.Layer
+    loss: Callable[..., dict[str, paddle.Tensor]]
+    optimizer: paddle.optimizer.Optimizer
+    scheduler: Any  # an LRScheduler, or a float when the rate is constant
+    decoder: Any  # PaddleOCR's post-processing
+    with_labels: bool
+
+    @property
+    def learning_rate(self) -> float:
+        return float(self.optimizer.get_lr())
+
+    def train_step(self, batch: list[paddle.Tensor]) -> paddle.Tensor:
+        """One step of gradient descent. Returns the detached loss."""
+        self.model.train()
+        read = self.model(batch[0], data=batch[1:]) if self.with_labels else self.model(batch[0])
+        loss = self.loss(read, batch)["loss"]
+        loss.backward()
+        self.optimizer.step()
+        self.optimizer.clear_grad()
+        if not isinstance(self.scheduler, float):
+            self.scheduler.step()
+        return loss.detach()
+
+    def read(self, images: paddle.Tensor) -> list[Prediction]:
+        """What the network reads on images (B, 3, H, W)."""
+        self.model.eval()
+        with paddle.no_grad():
+            return decode(self.decoder, self.model(images))
+
+
+def build_network(config: dict[str, Any], schedule: Schedule) -> Network:
+    """Build from a resolved config. The same seed gives the same initial weights.
+
+    Parameter names start from zero whatever was built before in this process: optimizer states are keyed by them.
+    """
+    from ppocr.losses import build_loss
+    from ppocr.modeling.architectures import build_model
+    from ppocr.optimizer import build_optimizer
+
+    decoder = build_decoder(config)
+    config = copy.deepcopy(config)  # the builders take their sections apart
+    config["Architecture"]["Head"]["out_channels"] = len(decoder.character)
+    paddle.seed(schedule.seed)
+    with paddle.utils.unique_name.guard():
+        model = build_model(config["Architecture"])
+        loss = build_loss(config["Loss"])
+        # two values before 2026, three in 3.7.0 (a weight decay schedule)
+        optimizer, scheduler, *_ = build_optimizer(
+            config["Optimizer"], epochs=schedule.epochs, step_each_epoch=schedule.steps_per_epoch, model=model
+        )
+    with_labels = config["Architecture"]["algorithm"] in CALLED_WITH_LABELS
+    return Network(model, loss, optimizer, scheduler, decoder, with_labels)
+
+
+def build_decoder(config: dict[str, Any]) -> Any:
+    """PaddleOCR's post-processing for the dictionary of the config."""
+    from ppocr.postprocess import build_post_process
+
+    return build_post_process(copy.deepcopy(config["PostProcess"]), config["Global"])
+
+
+def decode(decoder: Any, output: Any) -> list[Prediction]:
+    """Texts from the network's output (B, T, classes)."""
+    return [Prediction(text, float(confidence)) for text, confidence in decoder(output)]
+
+
+def load_pretrained(network: Network, folder: Path, say: Callable[[str], None]) -> None:
+    """Take from the one .pdparams of the pretrained channel what fits by name and shape, and say what did."""
+    files: Sequence[Path] = sorted(folder.rglob("*.pdparams"))
+    if len(files) != 1:
+        raise UserError(f"{folder}: the pretrained channel must hold one .pdparams file, it holds {len(files)}")
+    given = read_weights(files[0])
+    own = network.model.state_dict()
+    fitting = {
+        name: array for name, array in given.items() if name in own and list(np.shape(array)) == list(own[name].shape)
+    }
+    if not fitting:
+        raise UserError(f"{files[0]}: none of its {len(given)} tensors fits this recipe: name the recipe it was made by")
+    network.model.set_state_dict(fitting)
+    left = sorted(set(own) - set(fitting))
+    rest = f"; new: {', '.join(left[:4])}{', …' if len(left) > 4 else ''}" if left else ""
+    say(f"pretrained weights: loaded {len(fitting)} of {len(own)} tensors from {files[0].name}{rest}")

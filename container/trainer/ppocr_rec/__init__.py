@@ -1,0 +1,10 @@
+"""The recognition parts that the PyPI source distribution of PaddleOCR leaves out, for the CRNN recipes.
+
+CRNN (https://arxiv.org/abs/1507.05717) over MobileNetV3 (https://arxiv.org/abs/1905.02244), trained with CTC.
+This folder is appended to `ppocr.__path__` when a tree has no `ppocr.modeling`: its packages then answer to
+`ppocr.modeling`, `ppocr.losses`, `ppocr.metrics` and `ppocr.optimizer`, so imports inside are relative.
+
+Written from the papers. Config keys, names and shapes of parameters, initial distributions and the order in which
+layers are made (paddle's automatic names count layers, and optimizer state is keyed by them) are PaddleOCR's, so
+weights and optimizer state saved by either open in the other: `tests/container/test_networks.py` checks that.
+"""

@@ -1,0 +1,341 @@
+"""The training loop: text recognition only, short, and straight down.
+
+Upstream's loop cannot stop and continue at a step, saves in place, forgets the best score on resume and evaluates
+small sets never. This one builds on upstream's transforms, networks, losses and export, and owns the rest.
+"""
+
+from __future__ import annotations
+
+import math
+import sys
+import time
+from pathlib import Path
+from typing import Any
+
+import paddle
+import yaml
+
+from container.checkpoints import BEST, best_checkpoint, publish
+from container.order import WorkOrder
+from container.trainer import exporting
+from container.trainer.network import Network, build_network, load_pretrained
+from container.trainer.paddleocr_tree import enter_tree
+from container.trainer.reading import RecognitionDataset, in_order, read_batches
+from container.trainer.sampling import Schedule, step_seed
+from container.trainer.scoring import Prediction, score
+from container.trainer.stop_flag import StopFlag
+from container.trainer.training_state import TrainingState, load_weights, read_checkpoint, write_checkpoint
+from contract.dataset import read_labels
+from contract.events import format_event
+from contract.paths import EXIT_FINISHED, EXIT_INTERRUPTED
+
+EPOCH_SAVE_SECONDS = 60  # ends of epochs are saved, but not more often than this
+NON_FINITE_WINDOWS = 3  # log windows in a row whose loss is not a number before the run is given up
+EXPORT_SECONDS = 40  # after a stop the best model is exported only if that can end well inside SageMaker's 120 s
+
+
+class TrainingFailed(Exception):
+    """Training cannot go on. The text is cause and remedy."""
+
+
+class Interrupted(Exception):
+    """A stop was heard in the middle of something that can be done again."""
+
+
+def train(order: WorkOrder, stop: StopFlag) -> int:
+    """Run a work order to its end. Returns 0 (finished) or 75 (interrupted, checkpoint published)."""
+    return Training(order, stop).run()
+
+
+class Training:
+    """One attempt at a run: everything built once, then `run`."""
+
+    def __init__(self, order: WorkOrder, stop: StopFlag):
+        self.order = order
+        self.stop = stop
+        self.config = self._load_config()
+        self.networks = enter_tree(Path(order.tree))
+        paddle.set_device("gpu" if paddle.is_compiled_with_cuda() and paddle.device.cuda.device_count() else "cpu")
+        seed = int(self.config["Global"]["seed"])
+        self.train_set = self._dataset("Train", order.train_labels, order.train_folder, seed)
+        self.val_set = self._dataset("Eval", order.val_labels, order.val_folder, None)
+        loader = self.config["Train"]["loader"]
+        self.workers = int(loader["num_workers"])
+        self.schedule = Schedule(
+            len(self.train_set), int(loader["batch_size_per_card"]), int(self.config["Global"]["epoch_num"]), seed
+        )
+        self.network: Network = build_network(self.config, self.schedule)
+        self.state = TrainingState()
+        self.print_every = int(self.config["Global"].get("print_batch_step") or 10)
+        self.eval_every = int(self.config["Global"]["eval_batch_step"][1])
+        self.saved_at = time.monotonic()
+
+    def run(self) -> int:
+        self._start()
+        try:
+            if self._evaluation_due():
+                self._evaluate()  # it was interrupted before, or never came to it
+            if not self._finished():
+                self._train_steps()
+            if self.stop:
+                raise Interrupted
+            if self.state.evaluated_step != self.state.step:
+                self._evaluate()
+            self._save()
+            self._export("finished")
+        except Interrupted:
+            self._save()
+            self._export_what_there_is()
+            emit("interrupted", step=self.state.step, epoch=self.state.shown_epoch)
+            return EXIT_INTERRUPTED
+        emit("done", step=self.state.step, **self._best())
+        return EXIT_FINISHED
+
+    def _start(self) -> None:
+        order, schedule = self.order, self.schedule
+        if order.resume:
+            self.state, changed = read_checkpoint(Path(order.resume), order, schedule, self.network)
+            self.state.resumes.append(self.state.step)
+            if changed:
+                say(f"note: {changed}")
+        elif order.pretrained:
+            load_pretrained(self.network, Path(order.pretrained), say)
+        self.total_steps = self.state.step + schedule.steps_left(self.state.epoch, self.state.samples)
+        emit(
+            "job",
+            run=order.run_id,
+            epochs=schedule.epochs,
+            steps=self.total_steps,
+            steps_per_epoch=schedule.steps_per_epoch,
+            batch_size=schedule.batch_size,
+            train=len(self.train_set),
+            val=len(self.val_set),
+            eval_steps=self.eval_every,
+            device=paddle.device.get_device(),
+        )
+        if order.resume:
+            emit("resume", step=self.state.step, epoch=self.state.epoch + 1, samples=self.state.samples)
+
+    def _train_steps(self) -> None:
+        state, window = self.state, Window()
+        for batch in self._batches():
+            window.read()
+            if self.stop:
+                return
+            paddle.seed(step_seed(self.schedule.seed, state.step))
+            window.rate = self.network.learning_rate
+            window.add(self.network.train_step(batch), len(batch[0]))
+            state.advance(len(batch[0]), self.schedule)
+            if state.step % self.print_every == 0 or state.step in (1, self.total_steps):
+                self._log(window)
+            if self._evaluation_due():
+                self._evaluate()
+                if self._finished():
+                    return
+            self._save_if_due()
+            if self.stop:
+                return
+            window.resume()
+
+    def _batches(self) -> Any:
+        keys = self.schedule.batches(self.state.epoch, self.state.samples)
+        return read_batches(self.train_set, keys, self.total_steps - self.state.step, self.workers)
+
+    def _log(self, window: Window) -> None:
+        event = {
+            "step": self.state.step,
+            "epoch": self.state.shown_epoch,
+            "loss": window.loss(),
+            "lr": window.rate,
+            "samples_per_s": window.samples_per_second(),
+            "reader_share": window.reader_share(),
+        }
+        self.state.seconds += window.seconds()
+        self._record("train", event)
+        window.clear()
+        if not math.isfinite(event["loss"]):
+            bad = [math.isfinite(past["loss"]) for past in self.state.history if past["event"] == "train"]
+            if not any(bad[-NON_FINITE_WINDOWS:]) and len(bad) >= NON_FINITE_WINDOWS:
+                raise TrainingFailed(
+                    f"the loss is not a number since step {self.state.step}: lower learning_rate, "
+                    "or set Optimizer.clip_norm_global"
+                )
+
+    def _evaluation_due(self) -> bool:
+        step = self.state.step
+        return step > 0 and step % self.eval_every == 0 and self.state.evaluated_step != step
+
+    def _finished(self) -> bool:
+        patience = self.order.patience
+        return self.state.step >= self.total_steps or (
+            patience is not None and self.state.evaluations_without_better >= patience
+        )
+
+    def _evaluate(self) -> None:
+        """Score the network on every validation sample; publish it when it is the best so far."""
+        state = self.state
+        result = score([sample.label for sample in self.val_set.samples], [p.text for p in self._read_all()])
+        scores = {"acc": result.acc, "cer": result.cer, "norm_edit_dis": result.norm_edit_dis}
+        best = state.best
+        better = best is None or result.rank > (best["acc"], -best["cer"])
+        state.evaluated_step = state.step
+        state.evaluations_without_better = 0 if better else state.evaluations_without_better + 1
+        if better:
+            state.best = scores | {"epoch": state.shown_epoch, "step": state.step}
+        self._record("eval", {"step": state.step, "epoch": state.shown_epoch, **scores})
+        if better:
+            publish(Path(self.order.checkpoints) / BEST, state.step, self._write)
+
+    def _read_all(self) -> list[Prediction]:
+        """Read the validation set. Raises Interrupted as soon as a stop is heard."""
+        predictions: list[Prediction] = []
+        for batch in self._val_batches():
+            if self.stop:
+                raise Interrupted
+            predictions += self.network.read(batch[0])
+        return predictions
+
+    def _val_batches(self) -> Any:
+        loader = self.config["Eval"]["loader"]
+        keys = in_order(len(self.val_set), int(loader["batch_size_per_card"]))
+        return read_batches(self.val_set, keys, len(keys), int(loader["num_workers"]))
+
+    def _save_if_due(self) -> None:
+        waited = time.monotonic() - self.saved_at
+        epoch_ended = self.state.samples == 0
+        if waited >= self.order.save_seconds or (epoch_ended and waited >= EPOCH_SAVE_SECONDS):
+            self._save()
+
+    def _save(self) -> None:
+        if self.state.step:
+            publish(Path(self.order.checkpoints), self.state.step, self._write)
+            emit("checkpoint", step=self.state.step)
+        self.saved_at = time.monotonic()
+
+    def _write(self, folder: Path) -> None:
+        write_checkpoint(folder, self.order, self.schedule, self.state, self.network)
+
+    def _export_what_there_is(self) -> None:
+        """After a stop: the best model so far, when there is one and the grace allows."""
+        if self.state.best is None:
+            return
+        try:
+            self._export("stopped")
+        except Interrupted:
+            say("note: no time to export the best model before the grace ends; the checkpoint has it")
+
+    def _export(self, status: str) -> None:
+        """Put the artifact together in order.model, by renaming a finished folder."""
+        best = best_checkpoint(Path(self.order.checkpoints))
+        if best is None:
+            raise TrainingFailed("the best checkpoint is gone or damaged: start the run again with --fresh")
+        load_weights(best.path, self.network)
+        staging = Path(self.order.model + ".tmp")
+        exporting.export_network(self.config, self.network, staging / "inference")
+        exported = exporting.ExportedModel(staging / "inference", self.network.decoder)
+        trained_texts: list[Prediction] = []
+        exported_texts: list[Prediction] = []
+        for batch in self._val_batches():
+            if self.stop.seconds_since > EXPORT_SECONDS or (self.stop and status == "finished"):
+                raise Interrupted
+            trained_texts += self.network.read(batch[0])
+            exported_texts += exported.read(batch[0])
+        differing = exporting.compare(trained_texts, exported_texts)
+        say(f"export verified: {len(exported_texts)} validation crops, {differing} read differently")
+        facts = {
+            "status": status,
+            "best": self.state.best,
+            "resumed_from": self.state.resumes[-1] if self.state.resumes else None,
+            "resumes": self.state.resumes,
+            "steps": self.state.step,
+            "epochs": self.state.shown_epoch,
+            "seconds": round(self.state.seconds, 1),
+            "versions": exporting.versions(self.networks),
+            "dataset": {
+                "sha256": self.order.dataset_sha256,
+                "train": len(self.train_set),
+                "val": len(self.val_set),
+                "characters": self.order.characters,
+            },
+            "config": self.order.recipe,
+            "export": {"crops": len(exported_texts), "read_differently": differing},
+        }
+        exporting.write_artifact(
+            staging, self.order, best, self.state, self.val_set.samples, exported_texts, facts
+        )
+        staging.rename(self.order.model)
+
+    def _best(self) -> dict[str, float]:
+        best = self.state.best or {}
+        return {name: best[name] for name in ("acc", "cer", "norm_edit_dis") if name in best}
+
+    def _record(self, event: str, fields: dict[str, Any]) -> None:
+        self.state.history.append({"event": event, **fields})
+        emit(event, **fields)
+
+    def _load_config(self) -> dict[str, Any]:
+        config = yaml.safe_load(Path(self.order.config).read_text(encoding="utf-8"))
+        config["Global"]["character_dict_path"] = self.order.dictionary
+        return config
+
+    def _dataset(self, mode: str, labels: str, folder: str, seed: int | None) -> RecognitionDataset:
+        return RecognitionDataset(read_labels(Path(labels)).samples, Path(folder), self.config, mode, seed)
+
+
+class Window:
+    """What happened since the last train event: losses stay on the device until they are asked for."""
+
+    def __init__(self) -> None:
+        self.clear()
+
+    def clear(self) -> None:
+        self.losses: list[paddle.Tensor] = []
+        self.samples = 0
+        self.rate = 0.0  # of the last step
+        self.reading = 0.0
+        self.training = 0.0
+        self.mark = time.monotonic()
+
+    def read(self) -> None:
+        """The next batch has arrived."""
+        now = time.monotonic()
+        self.reading += now - self.mark
+        self.mark = now
+
+    def add(self, loss: paddle.Tensor, samples: int) -> None:
+        """A step has been done with it."""
+        self.losses.append(loss)
+        self.samples += samples
+        now = time.monotonic()
+        self.training += now - self.mark
+        self.mark = now
+
+    def resume(self) -> None:
+        """Evaluation and saving are over: their time is not the reader's."""
+        self.mark = time.monotonic()
+
+    def loss(self) -> float:
+        """Mean loss of the steps. Reading it waits for the device, so that the times are honest."""
+        mark = time.monotonic()
+        value = float(paddle.stack(self.losses).astype("float64").mean())
+        self.training += time.monotonic() - mark
+        return value
+
+    def seconds(self) -> float:
+        return self.reading + self.training
+
+    def samples_per_second(self) -> float:
+        return self.samples / max(self.seconds(), 1e-9)
+
+    def reader_share(self) -> float:
+        return self.reading / max(self.seconds(), 1e-9)
+
+
+def emit(event: str, **fields: Any) -> None:
+    """One event line on stdout, at once."""
+    print(format_event(event, **fields), flush=True)
+
+
+def say(line: str) -> None:
+    """One line for people on stderr, at once."""
+    print(line, file=sys.stderr, flush=True)

@@ -1,0 +1,90 @@
+"""Where a run stands, saved into checkpoints and read back so that it continues as if never interrupted."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import Any
+
+import paddle
+
+from container.checkpoints import FORMAT, OPTIMIZER, STATE, WEIGHTS
+from container.order import WorkOrder
+from container.trainer.network import Network
+from container.trainer.sampling import Schedule
+from container.trainer.weights import read_weights
+
+
+@dataclass
+class TrainingState:
+    """Position and score of a run. `samples` of the current epoch (counted from 0) are trained already."""
+
+    step: int = 0
+    epoch: int = 0
+    samples: int = 0
+    seconds: float = 0.0  # spent training, all attempts together
+    best: dict[str, Any] | None = None  # acc, cer, norm_edit_dis, epoch, step
+    evaluated_step: int | None = None
+    evaluations_without_better: int = 0
+    resumes: list[int] = field(default_factory=list)  # the steps at which the run was taken up again
+    history: list[dict[str, Any]] = field(default_factory=list)  # every train and eval event: metrics.jsonl
+
+    def advance(self, batch: int, schedule: Schedule) -> None:
+        """One step with `batch` samples is done."""
+        self.step += 1
+        self.samples += batch
+        if self.samples >= schedule.samples:
+            self.epoch, self.samples = self.epoch + 1, 0
+
+    @property
+    def shown_epoch(self) -> int:
+        """The epoch as people count it, from 1: the one the last step belonged to."""
+        return self.epoch + (self.samples > 0) if self.step else 1
+
+
+def write_checkpoint(
+    folder: Path, order: WorkOrder, schedule: Schedule, state: TrainingState, network: Network
+) -> None:
+    """The three files of a checkpoint; stock PaddleOCR opens the first two."""
+    paddle.save(network.model.state_dict(), str(folder / WEIGHTS))
+    paddle.save(network.optimizer.state_dict(), str(folder / OPTIMIZER))
+    content = {
+        "format": FORMAT,
+        "run": order.run_id,
+        **asdict(state),
+        "seed": schedule.seed,
+        "schedule": asdict(schedule) | {"steps_per_epoch": schedule.steps_per_epoch, "lr": network.learning_rate},
+        "dataset_sha256": order.dataset_sha256,
+        "dictionary_sha256": order.dictionary_sha256,
+        "characters": order.characters,
+        "recipe_sha256": order.recipe_sha256,
+    }
+    (folder / STATE).write_text(json.dumps(content) + "\n", encoding="utf-8")
+
+
+def read_checkpoint(folder: Path, order: WorkOrder, schedule: Schedule, network: Network) -> tuple[TrainingState, str]:
+    """Put weights and optimizer into the network. Returns the state, and what changed since ("" for nothing).
+
+    The position within an epoch means nothing once the data or the seed is another: then the epoch starts anew.
+    """
+    content = json.loads((folder / STATE).read_text(encoding="utf-8"))
+    state = TrainingState(**{name: content[name] for name in TrainingState.__dataclass_fields__})
+    network.model.set_state_dict(read_weights(folder / WEIGHTS))
+    network.optimizer.set_state_dict(_tensors(read_weights(folder / OPTIMIZER)))
+    if state.samples and (content["dataset_sha256"], content["seed"]) != (order.dataset_sha256, schedule.seed):
+        state.samples = 0
+        return state, "the dataset or the seed changed: the epoch starts anew"
+    return state, ""
+
+
+def load_weights(folder: Path, network: Network) -> None:
+    """Only the weights of a checkpoint."""
+    network.model.set_state_dict(read_weights(folder / WEIGHTS))
+
+
+def _tensors(content: dict[str, Any]) -> dict[str, Any]:
+    """Optimizers want tensors where paddle.save left arrays; the scheduler's own numbers stay as they are."""
+    return {
+        name: paddle.to_tensor(value) if hasattr(value, "shape") else value for name, value in content.items()
+    }

@@ -1,0 +1,116 @@
+"""The trainer as a child: started in its own session, told to stop, waited for, its end explained."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+from container.checkpoints import Checkpoint
+from container.job import Job
+from container.lifeline import VARIABLE as LIFELINE
+from container.lifeline import kill_group
+from container.order import WorkOrder
+from container.resolve import ResolvedRecipe
+from container.stop import Stop
+from contract.check import Report
+from contract.dataset import DICTIONARY
+from contract.errors import UserError
+from contract.paths import EXIT_FINISHED, EXIT_INTERRUPTED, EXIT_REFUSED
+
+
+class TrainerFailed(Exception):
+    """The trainer ended without a model. The text is cause and remedy."""
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """How the trainer ended: 0 finished, 75 interrupted; and the artifact, when there is one."""
+
+    exit_code: int
+    model: Path | None
+
+
+def run_trainer(
+    job: Job,
+    resolved: ResolvedRecipe,
+    dataset: Report,
+    resume: Checkpoint | None,
+    tree: Path,
+    stop: Stop,
+    work: Path,
+) -> Outcome:
+    """Run the trainer to its end in the folder `work`. Raises UserError when it refuses, TrainerFailed when it fails."""
+    order = _write_order(work, job, resolved, dataset, resume, tree)
+    code = _run(work, stop)
+    failure = Path(order.failure)
+    reason = failure.read_text(encoding="utf-8") if failure.exists() else _explain(code)
+    if code == EXIT_REFUSED:
+        raise UserError(reason)
+    if code not in (EXIT_FINISHED, EXIT_INTERRUPTED):
+        raise TrainerFailed(reason)
+    model = Path(order.model)
+    return Outcome(code, model if model.exists() else None)
+
+
+def _write_order(
+    work: Path, job: Job, resolved: ResolvedRecipe, dataset: Report, resume: Checkpoint | None, tree: Path
+) -> WorkOrder:
+    assert dataset.dictionary is not None  # a dataset that passed its check has one
+    train, val = (next(each for each in dataset.splits if each.name == name) for name in ("train", "val"))
+    (work / "config.yml").write_text(resolved.text(), encoding="utf-8")
+    (work / DICTIONARY).write_text(dataset.dictionary.text(), encoding="utf-8", newline="\n")
+    order = WorkOrder(
+        run_id=job.parameters.run_id,
+        tree=str(tree),
+        config=str(work / "config.yml"),
+        recipe={"name": resolved.name, "changes": [asdict(change) for change in resolved.changes]},
+        train_folder=str(train.folder.resolve()),
+        train_labels=str(train.file.path),
+        val_folder=str(val.folder.resolve()),
+        val_labels=str(val.file.path),
+        dictionary=str(work / DICTIONARY),
+        checkpoints=str(job.paths.checkpoints),
+        resume=str(resume.path) if resume else None,
+        pretrained=str(job.pretrained) if job.pretrained else None,
+        model=str(work / "model"),
+        failure=str(work / "failure"),
+        save_seconds=job.parameters.save_minutes * 60,
+        patience=job.parameters.patience,
+        characters=len(dataset.dictionary.characters),
+        dataset_sha256=dataset.content_sha256,
+        dictionary_sha256=dataset.dictionary.sha256,
+        recipe_sha256=resolved.recipe_sha256,
+    )
+    order.save(work / "order.json")
+    return order
+
+
+def _run(work: Path, stop: Stop) -> int:
+    lifeline, held = os.pipe()
+    try:
+        child = subprocess.Popen(
+            [sys.executable, "-m", "container.trainer", str(work / "order.json")],
+            env=os.environ | {LIFELINE: str(lifeline), "PYTHONUNBUFFERED": "1"},
+            pass_fds=(lifeline,),
+            start_new_session=True,
+        )
+        os.close(lifeline)
+        stop.watch(child.pid)
+        code = child.wait()
+        stop.watch(None)
+        kill_group(child.pid)  # workers that outlived it
+        return code
+    finally:
+        os.close(held)
+
+
+def _explain(code: int) -> str:
+    if code == -signal.SIGKILL:
+        return "the trainer was killed (signal 9), most often for memory: use a smaller batch_size or a bigger instance"
+    if code < 0:
+        return f"the trainer died of signal {-code} ({signal.Signals(-code).name}): its last lines are in the log"
+    return f"the trainer ended with exit code {code}: its last lines are in the log"
