@@ -12,14 +12,14 @@ import tempfile
 import traceback
 from pathlib import Path
 
-from container.artifact import collect_model, write_failure
+from container.artifact import ArtifactIncomplete, collect_model, write_failure
 from container.checkpoints import choose_checkpoint
 from container.inputs import open_dataset, open_recipe
 from container.job import read_job
 from container.lifeline import hold_lifeline
 from container.resolve import resolve_recipe
 from container.stop import Stopped, listen_for_stop
-from container.trainer_process import run_trainer
+from container.trainer_process import TrainerFailed, run_trainer
 from container.tree import locate_tree
 from contract.errors import UserError
 from contract.events import format_event
@@ -47,6 +47,8 @@ def train() -> int:
     except Stopped:
         print(format_event("interrupted", step=0), flush=True)
         return EXIT_INTERRUPTED
+    except (TrainerFailed, ArtifactIncomplete) as error:
+        return report_failure(paths, str(error), EXIT_FAILED)
     except Exception as error:
         traceback.print_exc()
         return report_failure(paths, f"{type(error).__name__}: {error}", EXIT_FAILED)

@@ -46,6 +46,8 @@ def run_trainer(
     """Run the trainer to its end in the folder `work`. Raises UserError when it refuses, TrainerFailed when it fails."""
     order = _write_order(work, job, resolved, dataset, resume, tree)
     code = _run(work, stop)
+    if code == -signal.SIGTERM and stop.requested:
+        return Outcome(EXIT_INTERRUPTED, None)  # it was still importing: nothing had been trained
     failure = Path(order.failure)
     reason = failure.read_text(encoding="utf-8") if failure.exists() else _explain(code)
     if code == EXIT_REFUSED:

@@ -71,7 +71,7 @@ class Report:
         if self.problems:
             others = len(self.problems) - 1
             more = f" (and {others} more: python -m data_preparation validate lists all)" if others else ""
-            raise UserError(f"{self.folder}: {self.problems[0]}{more}")
+            raise UserError(f"{self.folder.resolve()}/{self.problems[0]}{more}")
 
 
 def check_dataset(

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import sys
+import traceback
+import warnings
 from pathlib import Path
 
 from container.lifeline import hold_lifeline, kill_group
@@ -17,6 +20,7 @@ def main() -> int:
     order = WorkOrder.load(Path(sys.argv[1]))
     from container.trainer.stop_flag import StopFlag
 
+    warnings.filterwarnings("ignore", message="No ccache found")  # paddle says it at every import
     stop = StopFlag()  # before the slow imports: a stop during them is heard too
     from container.trainer.train_rec import TrainingFailed, train
 
@@ -26,6 +30,17 @@ def main() -> int:
         return _fail(order, str(error), EXIT_REFUSED)
     except TrainingFailed as error:
         return _fail(order, str(error), EXIT_FAILED)
+    except Exception as error:
+        traceback.print_exc()
+        return _fail(order, _explain(error), EXIT_FAILED)
+
+
+def _explain(error: Exception) -> str:
+    """Cause and remedy in one line for what people meet; the traceback is in the log."""
+    if isinstance(error, OSError) and error.errno == errno.ENOSPC:
+        return f"no space left on the device for {error.filename or 'a checkpoint'}: free some, or use a bigger volume"
+    text = " ".join(str(error).split())
+    return f"{type(error).__name__}: {text}"
 
 
 def _fail(order: WorkOrder, reason: str, code: int) -> int:

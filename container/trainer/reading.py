@@ -101,7 +101,9 @@ def read_batches(
 
 def in_order(count: int, batch_size: int) -> list[list[Key]]:
     """Batches of an evaluation: every sample once, in the order of the label file."""
-    return [[(0, index) for index in range(start, min(start + batch_size, count))] for start in range(0, count, batch_size)]
+    return [
+        [(0, index) for index in range(start, min(start + batch_size, count))] for start in range(0, count, batch_size)
+    ]
 
 
 def _collate(samples: list[list[np.ndarray]]) -> list[np.ndarray]:

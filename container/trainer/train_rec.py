@@ -54,6 +54,8 @@ class Training:
         self.order = order
         self.stop = stop
         self.config = self._load_config()
+        paddle.disable_signal_handler()  # it would end the process at SIGTERM
+        stop.listen()
         self.networks = enter_tree(Path(order.tree))
         paddle.set_device("gpu" if paddle.is_compiled_with_cuda() and paddle.device.cuda.device_count() else "cpu")
         seed = int(self.config["Global"]["seed"])
@@ -260,9 +262,7 @@ class Training:
             "config": self.order.recipe,
             "export": {"crops": len(exported_texts), "read_differently": differing},
         }
-        exporting.write_artifact(
-            staging, self.order, best, self.state, self.val_set.samples, exported_texts, facts
-        )
+        exporting.write_artifact(staging, self.order, best, self.state, self.val_set.samples, exported_texts, facts)
         staging.rename(self.order.model)
 
     def _best(self) -> dict[str, float]:

@@ -85,6 +85,4 @@ def load_weights(folder: Path, network: Network) -> None:
 
 def _tensors(content: dict[str, Any]) -> dict[str, Any]:
     """Optimizers want tensors where paddle.save left arrays; the scheduler's own numbers stay as they are."""
-    return {
-        name: paddle.to_tensor(value) if hasattr(value, "shape") else value for name, value in content.items()
-    }
+    return {name: paddle.to_tensor(value) if hasattr(value, "shape") else value for name, value in content.items()}

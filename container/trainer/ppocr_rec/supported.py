@@ -7,9 +7,7 @@ from collections.abc import Mapping
 from typing import Any
 
 
-def construct(
-    kind: str, group: str, section: Mapping[str, Any], table: Mapping[str, Any], **context: Any
-) -> Any:
+def construct(kind: str, group: str, section: Mapping[str, Any], table: Mapping[str, Any], **context: Any) -> Any:
     """Call the entry of `table` that `section["name"]` names, with the section's other keys as arguments.
 
     `context` is what the surroundings know (such as input channels), passed where the entry asks for it.
@@ -23,9 +21,7 @@ def construct(
         raise ValueError(
             f"{kind} {section['name']} has no setting {', '.join(unknown)}: it takes {', '.join(offered)}."
         )
-    missing = [
-        key for key in offered if key not in settings and accepted[key].default is inspect.Parameter.empty
-    ]
+    missing = [key for key in offered if key not in settings and accepted[key].default is inspect.Parameter.empty]
     if missing:
         raise ValueError(f"{kind} {section['name']} needs the setting {', '.join(missing)}.")
     return make(**settings, **{key: value for key, value in context.items() if key in accepted})

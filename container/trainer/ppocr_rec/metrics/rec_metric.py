@@ -32,8 +32,7 @@ class RecMetric:
     def __call__(self, pred_label: tuple[Lines, Lines], *args: Any, **kwargs: Any) -> dict[str, float]:
         """Add a batch of (predictions, labels); the metric of this batch alone."""
         pairs = [
-            (self.compared(read), self.compared(label))
-            for (read, _), (label, _) in zip(*pred_label, strict=False)
+            (self.compared(read), self.compared(label)) for (read, _), (label, _) in zip(*pred_label, strict=False)
         ]
         correct = sum(read == label for read, label in pairs)
         distance = sum(Levenshtein.normalized_distance(read, label) for read, label in pairs)

@@ -15,14 +15,10 @@ LearningRate: TypeAlias = "float | LRScheduler"
 def build_lr_scheduler(lr_config: Mapping[str, Any], epochs: int, step_each_epoch: int) -> LearningRate:
     """What `Optimizer.lr` describes: a number if it never changes, else a scheduler. No name means Const."""
     section = {"name": "Const", **lr_config}
-    return construct(
-        "Optimizer.lr", "schedules", section, SCHEDULES, epochs=epochs, step_each_epoch=step_each_epoch
-    )
+    return construct("Optimizer.lr", "schedules", section, SCHEDULES, epochs=epochs, step_each_epoch=step_each_epoch)
 
 
-def const(
-    learning_rate: float, step_each_epoch: int, warmup_epoch: float = 0, last_epoch: int = -1
-) -> LearningRate:
+def const(learning_rate: float, step_each_epoch: int, warmup_epoch: float = 0, last_epoch: int = -1) -> LearningRate:
     return warmed_up(float(learning_rate), learning_rate, warmup_epoch * step_each_epoch, last_epoch)
 
 

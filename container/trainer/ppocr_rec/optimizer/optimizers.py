@@ -52,15 +52,12 @@ def adamw(
 ) -> optimizer.AdamW:
     """`no_weight_decay_name`: words parted by spaces; a parameter with one of them in its name is spared."""
     if not isinstance(decay, int | float | None):
-        raise ValueError(
-            "Optimizer.regularizer of AdamW has to be L2, which it applies as decoupled weight decay."
-        )
+        raise ValueError("Optimizer.regularizer of AdamW has to be L2, which it applies as decoupled weight decay.")
     spared_words = (no_weight_decay_name or "").split()
     spared = {
         parameter.name
         for name, parameter in model.named_parameters()
-        if any(word in name for word in spared_words)
-        or (one_dim_param_no_weight_decay and parameter.ndim == 1)
+        if any(word in name for word in spared_words) or (one_dim_param_no_weight_decay and parameter.ndim == 1)
     }
     return optimizer.AdamW(
         learning_rate,

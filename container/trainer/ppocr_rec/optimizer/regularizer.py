@@ -22,14 +22,10 @@ def l2(factor: float = 0.0) -> float:
 REGULARIZERS = {"L1": l1, "L2": l2, "L1Decay": l1, "L2Decay": l2}
 
 
-def build_weight_decay(
-    regularizer: Mapping[str, Any] | None, weight_decay: float | None
-) -> L1Decay | float | None:
+def build_weight_decay(regularizer: Mapping[str, Any] | None, weight_decay: float | None) -> L1Decay | float | None:
     """What `Optimizer.regularizer` (name and factor) or else `Optimizer.weight_decay` (a number) asks for."""
     if regularizer is None:
         return weight_decay
     if weight_decay is not None:
-        raise ValueError(
-            "Optimizer.regularizer and Optimizer.weight_decay are two ways to say the same: keep one."
-        )
+        raise ValueError("Optimizer.regularizer and Optimizer.weight_decay are two ways to say the same: keep one.")
     return construct("Optimizer.regularizer", "regularizers", regularizer, REGULARIZERS)

@@ -36,9 +36,7 @@ def check_plan(config: Mapping[str, Any]) -> None:
     """Refuse a model of other parts than a recognition backbone, neck and head."""
     model_type = config.get("model_type")
     if model_type != "rec":
-        raise ValueError(
-            f"Architecture.model_type is {model_type!r}: only 'rec' (text recognition) can be built."
-        )
+        raise ValueError(f"Architecture.model_type is {model_type!r}: only 'rec' (text recognition) can be built.")
     missing = [part for part in ("Backbone", "Neck", "Head") if not config.get(part)]
     if missing:
         raise ValueError(f"Architecture.{missing[0]} is missing: a CRNN has a Backbone, a Neck and a Head.")

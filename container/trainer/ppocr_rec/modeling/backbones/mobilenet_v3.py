@@ -122,9 +122,7 @@ class SqueezeExcite(nn.Layer):
 class InvertedResidual(nn.Layer):
     """Expand by 1x1, filter each channel by itself, gate, project by 1x1; add the input where sizes allow."""
 
-    def __init__(
-        self, in_channels: int, width: int, out_channels: int, block: Block, stride: Stride, se: bool
-    ):
+    def __init__(self, in_channels: int, width: int, out_channels: int, block: Block, stride: Stride, se: bool):
         super().__init__()
         self.expand_conv = ConvBNLayer(in_channels, width, 1, act=block.act)
         self.bottleneck_conv = ConvBNLayer(width, width, block.kernel, stride, groups=width, act=block.act)
@@ -156,16 +154,12 @@ class MobileNetV3(nn.Layer):
     ):
         super().__init__()
         if model_name not in VARIANTS:
-            raise ValueError(
-                f"Backbone.model_name is {model_name!r}: MobileNetV3 comes as {' and '.join(VARIANTS)}."
-            )
+            raise ValueError(f"Backbone.model_name is {model_name!r}: MobileNetV3 comes as {' and '.join(VARIANTS)}.")
         variant = VARIANTS[model_name]
         configured = {"large": large_stride, "small": small_stride}[model_name]
         strides = variant.strides if configured is None else configured
         if not isinstance(strides, Sequence) or len(strides) != 4:
-            raise ValueError(
-                f"Backbone.{model_name}_stride is {strides!r}: it has to be a list of four strides."
-            )
+            raise ValueError(f"Backbone.{model_name}_stride is {strides!r}: it has to be a list of four strides.")
 
         channels = round_channels(STEM_CHANNELS * scale)
         self.conv1 = ConvBNLayer(in_channels, channels, 3, stride=2, act=HS)

@@ -43,7 +43,6 @@ def decayed_linear(in_channels: int, out_channels: int, decay: float) -> nn.Line
     """Weights and bias uniform within ± 1 / √in_channels, with a weight decay of their own."""
     bound = in_channels**-0.5
     weight, bias = (
-        ParamAttr(initializer=nn.initializer.Uniform(-bound, bound), regularizer=L2Decay(decay))
-        for _ in range(2)
+        ParamAttr(initializer=nn.initializer.Uniform(-bound, bound), regularizer=L2Decay(decay)) for _ in range(2)
     )
     return nn.Linear(in_channels, out_channels, weight_attr=weight, bias_attr=bias)

@@ -1,0 +1,114 @@
+"""A run that was stopped and taken up again is the run that never stopped, bit by bit."""
+
+from __future__ import annotations
+
+import hashlib
+import shutil
+from pathlib import Path
+
+import pytest
+
+from tests.container.jobs import Base, at_step, draw_dataset
+
+RECIPE = {
+    "config": "configs/rec/demo_digits.yml",
+    "epochs": 4,
+    "batch_size": 8,
+    "eval_steps": 5,
+    "Global__print_batch_step": 1,
+}
+
+
+@pytest.fixture(scope="module")
+def dataset(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return draw_dataset(tmp_path_factory.mktemp("data") / "digits", train=30, val=6)
+
+
+@pytest.fixture(scope="module")
+def straight(dataset: Path, tmp_path_factory: pytest.TempPathFactory) -> Base:
+    """The uninterrupted run: 16 steps."""
+    base = Base(tmp_path_factory.mktemp("straight"), dataset, **RECIPE, workers=0)
+    finished = base.run()
+    assert finished.code == 0, finished.errors
+    assert [event["step"] for event in finished.of("train")] == list(range(1, 17))
+    return base
+
+
+@pytest.mark.parametrize("workers", [0, 2])
+def test_three_stops_change_nothing(straight: Base, dataset: Path, tmp_path: Path, workers: int):
+    base = Base(tmp_path / "stopped", dataset, **RECIPE, workers=workers)
+    steps: list[int] = []
+    for stop_at in (3, 7, 12):
+        finished = base.run(stop_when=at_step(stop_at))
+        assert finished.code == 75, finished.errors
+        steps += [event["step"] for event in finished.of("train")]
+        assert finished.of("checkpoint")[-1]["step"] == steps[-1], "the step that was under way is kept"
+    finished = base.run()
+    assert finished.code == 0, finished.errors
+    assert finished.of("resume")[0]["step"] == steps[-1]
+    steps += [event["step"] for event in finished.of("train")]
+
+    assert steps == list(range(1, 17)), "every step once, in order"
+    assert weights(base) == weights(straight)
+    assert base.report()["best"] == straight.report()["best"]
+    assert len(base.report()["resumes"]) == 3
+    assert scores(base) == scores(straight)
+    assert (base.folder / "model/predictions.csv").read_text() == (
+        straight.folder / "model/predictions.csv"
+    ).read_text()
+
+
+def test_a_finished_run_goes_straight_to_export(straight: Base):
+    before = weights(straight)
+    finished = straight.run()
+    assert finished.code == 0, finished.errors
+    assert finished.of("train") == []
+    assert finished.of("resume")[0]["step"] == 16
+    assert weights(straight) == before
+    assert straight.report()["status"] == "finished"
+
+
+def test_the_newest_damaged_checkpoint_is_not_used(straight: Base, dataset: Path, tmp_path: Path):
+    base = Base(tmp_path / "damaged", dataset, **RECIPE, workers=0, save_minutes=0)
+    assert base.run(stop_when=at_step(6)).code == 75
+    older, newest = base.checkpoints()[-2:]
+    data = bytearray((newest / "model.pdparams").read_bytes())
+    data[len(data) // 2] ^= 1
+    (newest / "model.pdparams").write_bytes(data)
+    finished = base.run()
+    assert finished.code == 0, finished.errors
+    assert f"checkpoint {newest.name} is damaged (model.pdparams has another sha256): not used" in finished.errors
+    assert finished.of("resume")[0]["step"] == int(older.name.removeprefix("step-"))
+    assert weights(base) == weights(straight)
+
+
+def test_checkpoint_of_another_dictionary_or_architecture_is_refused(straight: Base, dataset: Path, tmp_path: Path):
+    other = shutil.copytree(dataset, tmp_path / "other")
+    (other / "dict.txt").write_text("".join(f"{character}\n" for character in "0123456789ABC"))
+    base = Base(tmp_path / "base", other, **RECIPE)
+    (base.folder / "checkpoints").symlink_to(straight.folder / "checkpoints")
+    assert base.run().code == 1
+    assert "trained with another dictionary (10 characters, dict.txt has 13)" in base.failure
+
+    base = Base(tmp_path / "base2", dataset, **RECIPE, Architecture__Neck__hidden_size=24)
+    (base.folder / "checkpoints").symlink_to(straight.folder / "checkpoints")
+    assert base.run().code == 1
+    assert "trained with another architecture" in base.failure
+
+
+def weights(base: Base) -> tuple[str, str]:
+    """Hashes of the newest weights and of the best ones, read as arrays (pickles may order alike contents unlike)."""
+    from container.trainer.weights import read_weights
+
+    def hash_of(path: Path) -> str:
+        digest = hashlib.sha256()
+        for name, array in sorted(read_weights(path).items()):
+            digest.update(name.encode() + array.tobytes())
+        return digest.hexdigest()
+
+    return hash_of(base.checkpoints()[-1] / "model.pdparams"), hash_of(base.folder / "model/best_accuracy.pdparams")
+
+
+def scores(base: Base) -> list[str]:
+    lines = (base.folder / "model/metrics.jsonl").read_text().splitlines()
+    return [line for line in lines if '"eval"' in line]
