@@ -43,7 +43,7 @@ def run_trainer(
     stop: Stop,
     work: Path,
 ) -> Outcome:
-    """Run the trainer to its end in the folder `work`. Raises UserError when it refuses, TrainerFailed when it fails."""
+    """Run the trainer in the folder `work`. Raises UserError when it refuses, TrainerFailed when it fails."""
     order = _write_order(work, job, resolved, dataset, resume, tree)
     code = _run(work, stop)
     if code == -signal.SIGTERM and stop.requested:

@@ -101,9 +101,7 @@ def load_pretrained(network: Network, folder: Path, say: Callable[[str], None]) 
         name: array for name, array in given.items() if name in own and list(np.shape(array)) == list(own[name].shape)
     }
     if not fitting:
-        raise UserError(
-            f"{files[0]}: none of its {len(given)} tensors fits this recipe: name the recipe it was made by"
-        )
+        raise UserError(f"{files[0]}: none of its {len(given)} tensors fits: name the recipe that it was trained with")
     network.model.set_state_dict(fitting)
     left = sorted(set(own) - set(fitting))
     rest = f"; new: {', '.join(left[:4])}{', …' if len(left) > 4 else ''}" if left else ""

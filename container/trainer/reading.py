@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import copy
-import os
 import random
 import shutil
 from collections.abc import Iterable, Iterator
@@ -111,4 +110,4 @@ def _collate(samples: list[list[np.ndarray]]) -> list[np.ndarray]:
 
 
 def _shared_memory_is_enough() -> bool:
-    return os.path.isdir("/dev/shm") and shutil.disk_usage("/dev/shm").free >= SHARED_MEMORY_NEEDED
+    return Path("/dev/shm").is_dir() and shutil.disk_usage("/dev/shm").free >= SHARED_MEMORY_NEEDED

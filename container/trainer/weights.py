@@ -40,9 +40,7 @@ def read_weights(path: Path) -> dict[str, Any]:
         with path.open("rb") as file:
             content = _Unpickler(file, encoding="latin1").load()
     except (pickle.UnpicklingError, EOFError, ValueError, KeyError, AttributeError, IndexError, UnicodeError) as error:
-        raise UserError(
-            f"{path} is not a file of weights ({error}): replace it by one that paddle.save wrote"
-        ) from None
+        raise UserError(f"{path} is not a file of weights ({error}): replace it") from None
     if not isinstance(content, dict):
         raise UserError(f"{path} holds a {type(content).__name__}, not weights: replace it")
     content.pop("StructuredToParameterName@@", None)

@@ -91,7 +91,8 @@ class Base:
     ) -> Finished:
         """Run to the end; send `stop_signal` to the supervisor at the first event for which `stop_when` is true."""
         child = self.start(*(arguments or ("train",)), env=env)
-        assert child.stdout and child.stderr
+        assert child.stdout
+        assert child.stderr
         errors: list[str] = []
         reader = threading.Thread(target=lambda: errors.extend(child.stderr))
         reader.start()
