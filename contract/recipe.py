@@ -149,7 +149,7 @@ def find_recipe(name: str, training_folder: Path | None = None) -> Path:
     for place in places:
         if place and place.is_file():
             return place
-    known = [path.relative_to(CONFIGS).as_posix() for path in sorted(CONFIGS.rglob("*.yml"))]
+    known = [path.relative_to(CONFIGS).as_posix() for path in sorted((CONFIGS / "rec").rglob("*.yml"))]
     raise UserError(f"there is no recipe {name!r}{did_you_mean(name.removeprefix('configs/'), known)}")
 
 
