@@ -17,7 +17,6 @@ HOME_VARIABLE = "PADDLEOCR_HOME"
 CACHE_VARIABLE = "OCR_CACHE"
 VERSION = "3.7.0"
 SHA256 = "9b81eb62cf37e590d4873e60262ff56f968ff9de6ce1f565749760ceb1c422e2"
-ARCHIVE = f"paddleocr-{VERSION}.tar.gz"
 
 
 def locate_tree(say: Callable[[str], None]) -> Path:
@@ -34,7 +33,10 @@ def locate_tree(say: Callable[[str], None]) -> Path:
     tree = _cache() / f"paddleocr-{VERSION}-{SHA256[:16]}"
     if not tree.is_dir():
         say(f"fetching the source distribution paddleocr=={VERSION} (3 MB, once)")
-        _fetch(tree)
+        try:
+            _fetch(tree)
+        except UserError as error:
+            raise UserError(f"{error}, or unpack the archive yourself and name its folder in {HOME_VARIABLE}") from None
     return tree
 
 
@@ -48,6 +50,25 @@ def fetch_tree() -> int:
     return 0
 
 
+def download_source(name: str, version: str, sha256: str, folder: Path) -> Path:
+    """The source distribution of a package, by pip, which knows the user's index, mirror, proxy and certificates.
+
+    pip checks the hash before anything of the archive runs. Raises UserError with pip's last line.
+    """
+    requirements = folder / "requirements.txt"
+    requirements.write_text(f"{name}=={version} --hash=sha256:{sha256}\n")
+    command = [sys.executable, "-m", "pip", "download", "--quiet", "--disable-pip-version-check", "--no-deps"]
+    command += ["--no-binary", name, "--require-hashes", "--requirement", str(requirements), "--dest", str(folder)]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    found = list(folder.glob("*.tar.gz"))
+    if done.returncode != 0 or len(found) != 1:
+        last = (done.stderr.strip().splitlines() or ["no message"])[-1]
+        raise UserError(f"{name}=={version} could not be fetched from the package index ({last}): check pip's settings")
+    if sha256_of(found[0]) != sha256:
+        raise UserError(f"{found[0].name} from the package index has another sha256 than the pinned {sha256}")
+    return found[0]
+
+
 def _cache() -> Path:
     chosen = os.environ.get(CACHE_VARIABLE)
     if chosen:
@@ -58,33 +79,14 @@ def _cache() -> Path:
 def _fetch(tree: Path) -> None:
     tree.parent.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(dir=tree.parent, prefix=".tmp-") as folder:
-        archive = _download(Path(folder))
-        if sha256_of(archive) != SHA256:
-            raise UserError(f"{archive.name} from the package index has another sha256 than the pinned {SHA256}")
         unpacked = Path(folder) / "unpacked"
-        with tarfile.open(archive) as tar:
+        with tarfile.open(download_source("paddleocr", VERSION, SHA256, Path(folder))) as tar:
             tar.extractall(unpacked, members=_sound_members(tar))
         try:
             (unpacked / f"paddleocr-{VERSION}").rename(tree)
         except OSError:  # another process was faster
             if not tree.is_dir():
                 raise
-
-
-def _download(folder: Path) -> Path:
-    """Through pip, which knows the user's index, mirror, proxy and certificates."""
-    command = [sys.executable, "-m", "pip", "download", "--quiet", "--no-deps", "--no-binary", ":all:"]
-    done = subprocess.run(
-        [*command, "--dest", str(folder), f"paddleocr=={VERSION}"], capture_output=True, text=True, check=False
-    )
-    archive = folder / ARCHIVE
-    if done.returncode != 0 or not archive.exists():
-        last = (done.stderr.strip().splitlines() or ["no message"])[-1]
-        raise UserError(
-            f"paddleocr=={VERSION} could not be fetched from the package index ({last}): "
-            f"check pip's settings, or unpack {ARCHIVE} yourself and set {HOME_VARIABLE} to its folder"
-        )
-    return archive
 
 
 def _sound_members(tar: tarfile.TarFile) -> list[tarfile.TarInfo]:
