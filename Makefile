@@ -1,0 +1,57 @@
+# `make` alone lists the verbs. Each one makes what it needs: they all work on a bare clone.
+.DEFAULT_GOAL := help
+SHELL := /bin/bash
+RUN := venv/bin/python -m
+PYTEST ?= -q --durations=15
+UPGRADE ?=
+
+.PHONY: help setup dev smoke test check fix lock docs clean
+
+help:
+	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "  make %-7s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+# setup.sh writes the stamp; it is instant when the locks did not change.
+venv/.ready: setup.sh pyproject.toml requirements/train.lock requirements/dev.lock requirements/launch.lock
+	@bash setup.sh --quiet
+
+dev:
+	@bash setup.sh --dev --quiet
+
+setup: ## make or refresh venv/ (bash setup.sh --launch adds what SageMaker jobs need)
+	@bash setup.sh
+
+smoke: venv/.ready ## rehearse on this machine: a tiny dataset trained, interrupted, resumed, exported
+	@$(RUN) launcher.smoke
+
+test: check ## everything in check, then the tests (PYTEST='-q -k name' to choose)
+	$(RUN) pytest $(PYTEST)
+
+check: dev ## lint, formatting, types, direction of imports; changes nothing
+	$(RUN) ruff check .
+	$(RUN) ruff format --check .
+	$(RUN) mypy
+	venv/bin/lint-imports --no-logo
+
+fix: dev ## repair what ruff can: lint and formatting
+	$(RUN) ruff check --fix .
+	$(RUN) ruff format .
+
+# One resolution for all extras first, so that every lock, and the image, has the same versions.
+COMPILE = $(RUN) uv pip compile -q pyproject.toml --universal --python-version 3.10 --no-emit-index-url \
+	--custom-compile-command 'make lock'
+LOCK = $(COMPILE) -c requirements/constraints.txt --generate-hashes --annotation-style line
+
+lock: dev ## rewrite requirements/ from pyproject.toml (UPGRADE=--upgrade for newer versions)
+	$(COMPILE) --all-extras --no-annotate $(UPGRADE) -o requirements/constraints.txt > /dev/null
+	$(LOCK) --extra data --extra train -o requirements/train.lock > /dev/null
+	$(LOCK) --extra data --extra train --extra dev -o requirements/dev.lock > /dev/null
+	$(LOCK) --extra data --extra launch -o requirements/launch.lock > /dev/null
+	@! grep -nE 'https?://|file:' requirements/* || { echo "lock: an address got into requirements/" >&2; exit 1; }
+
+docs: venv/.ready ## regenerate docs/cli.md from the commands' own help
+	@mkdir -p docs
+	$(RUN) launcher.docs > docs/cli.md.new && mv docs/cli.md.new docs/cli.md
+
+clean: ## remove venv/, caches and build leftovers (never output/ or your data)
+	rm -rf venv .mypy_cache .ruff_cache .pytest_cache .import_linter_cache build *.egg-info docs/cli.md.new
+	find . -name __pycache__ -not -path './.git/*' -prune -exec rm -rf {} +

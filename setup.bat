@@ -1,0 +1,93 @@
+@echo off
+rem Makes or refreshes venv\ from the hash-checked locks. Safe to repeat; instant when nothing changed.
+rem   setup.bat            data tools, trainer, rehearsals on this machine
+rem   setup.bat --launch   also what a real SageMaker job needs (sagemaker, boto3, docker)
+rem   setup.bat --dev      also tests, linters and the lock tool
+rem What was asked for once stays. Set PYTHON to name the interpreter. No venv needs to be active.
+setlocal
+cd /d "%~dp0"
+set "PYTHONHOME=" & set "PYTHONPATH=" & set "VIRTUAL_ENV="
+set "FITS=import sys; sys.exit(not (3, 10) <= sys.version_info[:2] <= (3, 12))"
+
+rem --- what is wanted: the flags, and whatever an earlier run was asked for
+set "LAUNCH=" & set "DEV="
+if exist venv\.launch set "LAUNCH=1"
+if exist venv\.dev set "DEV=1"
+:options
+if "%~1"=="" goto wanted
+if "%~1"=="--launch" set "LAUNCH=1" & shift & goto options
+if "%~1"=="--dev" set "DEV=1" & shift & goto options
+echo setup: unknown option %~1 (known: --launch, --dev). 1>&2
+exit /b 1
+:wanted
+set "LOCKS=requirements\train.lock"
+if defined DEV set "LOCKS=requirements\dev.lock"
+if defined LAUNCH set "LOCKS=%LOCKS% requirements\launch.lock"
+set "KEY=import hashlib, os, pathlib, sys; print(os.getcwd(), hashlib.sha256(b''.join(pathlib.Path(p).read_bytes() for p in sys.argv[1:])).hexdigest())"
+
+rem --- nothing to do?
+if not exist venv\Scripts\python.exe goto find
+venv\Scripts\python -c "%FITS%" >nul 2>&1 || goto find
+venv\Scripts\python -c "%KEY%" pyproject.toml %LOCKS% >venv\.key || goto find
+if not exist venv\.ready goto find
+fc venv\.key venv\.ready >nul 2>&1 || goto find
+echo setup: venv is up to date.
+exit /b 0
+
+rem --- a Python 3.10-3.12 that really runs (the Store alias may exist and fail)
+:find
+if not exist venv goto choose
+if exist venv\pyvenv.cfg goto choose
+echo setup: venv is there but is no virtual environment: move it away and run this again. 1>&2
+exit /b 1
+:choose
+if not defined PYTHON goto search
+"%PYTHON%" -c "%FITS%" >nul 2>&1 && goto named
+echo setup: PYTHON=%PYTHON% is not a working Python 3.10, 3.11 or 3.12. 1>&2
+exit /b 1
+:named
+set PYTHON="%PYTHON%"
+goto found
+:search
+for %%P in ("py -3.12" "py -3.11" "py -3.10" "python" "python3") do (
+  %%~P -c "%FITS%" >nul 2>&1 && set "PYTHON=%%~P" && goto found
+)
+echo setup: found no Python 3.10, 3.11 or 3.12: install one from python.org, or set PYTHON to its python.exe. 1>&2
+exit /b 1
+:found
+
+rem --- venv\: keep one that works, has not moved and whose last install ended; else make it anew
+if exist venv\.unfinished goto make_venv
+if not exist venv\.root goto try_venv
+set "ROOT="
+set /p ROOT=<venv\.root
+if not "%ROOT%"=="%CD%" goto make_venv
+:try_venv
+venv\Scripts\python -m pip --version >nul 2>&1 || goto make_venv
+venv\Scripts\python -c "%FITS%" >nul 2>&1 && goto install
+:make_venv
+echo setup: making venv ... 1>&2
+%PYTHON% -m venv --clear venv || exit /b 1
+:install
+>venv\.root echo %CD%
+if exist venv\.ready del venv\.ready
+rem pip cut short leaves half a package behind, and then fails on it for ever
+type nul >venv\.unfinished
+if defined LAUNCH type nul >venv\.launch
+if defined DEV type nul >venv\.dev
+
+rem --- the locked packages, every file checked against its hash; then ourselves, editable
+set "REQUIREMENTS=-r %LOCKS: = -r %"
+echo setup: installing %LOCKS% (first time: some minutes) ... 1>&2
+set "PIP=venv\Scripts\python -m pip --disable-pip-version-check --no-input -q"
+%PIP% install --require-hashes %REQUIREMENTS% || (
+  echo setup: the packages could not be installed: see pip's message above, then run this again. 1>&2
+  exit /b 1
+)
+%PIP% install --no-deps --no-build-isolation -e . || exit /b 1
+del venv\.unfinished
+venv\Scripts\python -c "%KEY%" pyproject.toml %LOCKS% >venv\.ready || exit /b 1
+echo setup: done. Next:
+echo   venv\Scripts\python -m launcher.smoke            a tiny training on this machine, with nothing to pay
+echo   venv\Scripts\python -m launcher.submit --help
+echo   setup.bat --launch                               before the first real SageMaker job
