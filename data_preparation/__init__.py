@@ -1,0 +1,1 @@
+"""Before training: draw or convert a dataset and check that it will train."""

@@ -1,0 +1,66 @@
+"""What the scripts have in common: flags, one-sentence errors, exit codes."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from collections.abc import Callable
+from typing import Any, NoReturn
+
+from contract.errors import UserError
+
+EXIT_REFUSED = 1
+EXIT_INTERRUPTED = 130  # 128 + SIGINT, as shells have it
+
+
+class Parser(argparse.ArgumentParser):
+    """Flags are written in full, and a wrong one is a UserError like any other bad input."""
+
+    def __init__(self, **options: Any) -> None:
+        super().__init__(allow_abbrev=False, formatter_class=argparse.RawDescriptionHelpFormatter, **options)
+
+    def error(self, message: str) -> NoReturn:
+        raise UserError(f"{message}; {self.prog} --help lists the flags")
+
+
+def run(parser: Parser, argv: list[str] | None, action: Callable[[argparse.Namespace], int]) -> int:
+    """Parse the flags, do the action and turn what a person can cause into an exit code."""
+    try:
+        return action(parser.parse_args(argv))
+    except UserError as error:
+        say(f"error: {error}")
+        return EXIT_REFUSED
+    except KeyboardInterrupt:
+        say("interrupted")
+        return EXIT_INTERRUPTED
+
+
+def say(text: str = "") -> None:
+    """One line for people. Results that another program reads go to stdout instead."""
+    print(text, file=sys.stderr, flush=True)
+
+
+def positive_int(text: str) -> int:
+    """argparse type: a whole number of at least 1."""
+    number = int(text) if text.isascii() and text.isdigit() else 0
+    if number < 1:
+        raise argparse.ArgumentTypeError(f"{text!r} is not a whole number of at least 1")
+    return number
+
+
+def seed(text: str) -> int:
+    """argparse type: a whole number of at least 0."""
+    if not (text.isascii() and text.isdigit()):
+        raise argparse.ArgumentTypeError(f"{text!r} is not a whole number of at least 0")
+    return int(text)
+
+
+def fraction(text: str) -> float:
+    """argparse type: a number between 0 and 1, both left out."""
+    try:
+        number = float(text)
+    except ValueError:
+        number = 0.0
+    if not 0 < number < 1:
+        raise argparse.ArgumentTypeError(f"{text!r} is not a number between 0 and 1, such as 0.1")
+    return number

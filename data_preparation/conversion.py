@@ -1,0 +1,93 @@
+"""From annotations to a dataset folder."""
+
+from __future__ import annotations
+
+import csv
+from collections.abc import Iterable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from contract.dataset import Problem
+from contract.errors import UserError
+from data_preparation.dataset_writer import DatasetWriter
+from data_preparation.images import image_problem
+from data_preparation.new_folder import new_folder
+from data_preparation.progress import Advance
+from data_preparation.sources.entries import Entry, Source
+from data_preparation.split import Split, split_by_folders, split_by_hash
+
+REJECTED = "rejected.csv"
+
+
+@dataclass(frozen=True)
+class Plan:
+    """What will be written: sound entries and their split; what is left out and why."""
+
+    source: Source
+    entries: tuple[Entry, ...]
+    split: Split
+    rejected: tuple[Problem, ...]
+
+
+def check_entries(source: Source, advance: Advance) -> tuple[list[Entry], list[Problem]]:
+    """The entries whose image decodes, and every problem of the source and of its images, in reading order."""
+    sound = []
+    problems = list(source.problems)
+    for done, entry in enumerate(source.entries, start=1):
+        what = _image_problem(entry)
+        if what is None:
+            sound.append(entry)
+        else:
+            message = f"the image {entry.image.name!r} {what}"
+            problems.append(Problem("image", entry.where, message, "replace the image or leave the line out"))
+        advance(done, len(source.entries))
+    return sound, problems
+
+
+def plan_conversion(
+    source: Source, entries: Iterable[Entry], rejected: Iterable[Problem], seed: int, fraction: float
+) -> Plan:
+    """Choose the split. Raises UserError when a side would have no sample."""
+    entries = tuple(entries)
+    names = [entry.name for entry in entries]
+    if len(names) < 2:
+        raise UserError(f"{len(names)} sound samples are too few: one to train and one to validate are the least")
+    given = frozenset(entry.name for entry in entries if entry.given_split == "val")
+    if any(entry.given_split for entry in entries):
+        split = Split(given, "the label files are the split", {"by": "label files"})
+    else:
+        split = split_by_folders(names) or split_by_hash(names, seed, fraction)
+    if not 0 < len(split.val) < len(names):
+        raise UserError(f"{split.reason}, and one side has no sound sample: a dataset needs both")
+    return Plan(source, entries, split, tuple(rejected))
+
+
+def write_conversion(plan: Plan, folder: Path, *, with_rejected: bool, advance: Advance) -> dict[str, Any]:
+    """Write the dataset, the original image bytes in it; return its manifest."""
+    with new_folder(folder) as staging:
+        writer = DatasetWriter(staging)
+        for done, entry in enumerate(plan.entries, start=1):
+            side = "val" if entry.name in plan.split.val else "train"
+            writer.add(side, entry.name, entry.label, entry.image.read_bytes())
+            advance(done, len(plan.entries))
+        if with_rejected:
+            _write_rejected(staging / REJECTED, plan.rejected)
+        facts = {"source": plan.source.format, "rejected": len(plan.rejected), "split": plan.split.facts}
+        return writer.finish(facts)
+
+
+def _image_problem(entry: Entry) -> str | None:
+    try:
+        return image_problem(entry.image.read_bytes())
+    except OSError as error:
+        return f"cannot be read ({error.strerror})"
+
+
+def _write_rejected(path: Path, rejected: Iterable[Problem]) -> None:
+    with path.open("w", encoding="utf-8", newline="") as file:
+        rows = csv.writer(file, lineterminator="\n")
+        rows.writerow(("source", "line", "reason"))
+        for problem in rejected:
+            source, _, line = problem.where.rpartition(":")
+            rows.writerow((source, line, f"{problem.message}; {problem.remedy}"))

@@ -1,0 +1,48 @@
+"""Does an image really decode? Asked with OpenCV, as the training does."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import cv2
+import numpy as np
+
+from contract.image_header import read_header
+
+
+def decodes(data: bytes) -> bool:
+    """True when OpenCV makes a colour image of the bytes. Read the header first: it knows the size."""
+    with _quiet():
+        try:
+            image = cv2.imdecode(np.frombuffer(data, np.uint8), cv2.IMREAD_COLOR)
+        except cv2.error:
+            return False
+    return image is not None and image.size > 0
+
+
+def image_problem(data: bytes) -> str | None:
+    """What is wrong with the bytes of an image, in words that continue "the image …"; None when sound."""
+    try:
+        read_header(data)
+    except ValueError as error:
+        return str(error)
+    return None if decodes(data) else "does not decode: the file is damaged"
+
+
+@contextmanager
+def _quiet() -> Iterator[None]:
+    """Send file descriptor 2 to nowhere: libpng and libjpeg write their warnings straight to it.
+
+    The whole process is silent meanwhile, so call it from the thread that writes to stderr.
+    """
+    kept = os.dup(2)
+    nowhere = os.open(os.devnull, os.O_WRONLY)
+    try:
+        os.dup2(nowhere, 2)
+        yield
+    finally:
+        os.dup2(kept, 2)
+        os.close(nowhere)
+        os.close(kept)

@@ -1,0 +1,1 @@
+"""One script for each verb; each also runs by its path."""

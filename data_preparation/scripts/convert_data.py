@@ -1,0 +1,95 @@
+"""Turn annotated crops into a dataset.
+
+python data_preparation/scripts/convert_data.py --input-images crops --input-labels labels.txt --output-dir data
+"""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+
+from contract.errors import UserError
+from data_preparation import cli
+from data_preparation.cli import say
+from data_preparation.sources import FORMATS, read_source
+
+SUMMARY = "turn annotated crops into a dataset"
+EXAMPLE = """\
+accepted:
+  a folder of crops and a label file (image path, tab, text; BOM and CRLF are fine)
+  folders of name.png (name.bin.png, name.jpg, …) and name.gt.txt, searched with their subfolders
+  a folder with train.txt and val.txt
+
+example:
+  python data_preparation/scripts/convert_data.py --input-images crops --input-labels labels.txt \\
+    --output-dir dataset"""
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--input-images", type=Path, required=True, metavar="DIR", help="the folder of the crops")
+    parser.add_argument(
+        "--input-labels",
+        type=Path,
+        metavar="FILE_OR_DIR",
+        help="the label file, or the folder of the name.gt.txt files (default: the folder of the crops)",
+    )
+    parser.add_argument("--output-dir", type=Path, required=True, metavar="DIR", help="the dataset: a new folder")
+    parser.add_argument(
+        "--val-fraction",
+        type=cli.fraction,
+        default=0.1,
+        metavar="F",
+        help="share of the samples that validate, unless the folders are a split (default: 0.1)",
+    )
+    parser.add_argument("--seed", type=cli.seed, default=1024, metavar="N", help="of the split (default: 1024)")
+    parser.add_argument(
+        "--format",
+        choices=FORMATS,
+        default="auto",
+        help="how the labels are stored (default: auto, which says what it found)",
+    )
+    parser.add_argument("--skip-bad", action="store_true", help="leave bad samples out and list them in rejected.csv")
+
+
+def run(args: argparse.Namespace) -> int:
+    """Read, check everything, then write. Nothing is written when a sample is bad, unless --skip-bad."""
+    from data_preparation.conversion import REJECTED, check_entries, plan_conversion, write_conversion
+    from data_preparation.new_folder import check_new
+    from data_preparation.problems_text import show_problems
+    from data_preparation.progress import progress
+
+    check_new(args.output_dir)
+    source = read_source(args.input_images, args.input_labels or args.input_images, args.format)
+    say(f"format: {source.format} ({source.reason})")
+    for note in source.notes:
+        say(f"note: {note}")
+    with progress("checking") as advance:
+        entries, problems = check_entries(source, advance)
+    if problems:
+        show_problems(problems, f"{REJECTED} lists all" if args.skip_bad else None)
+    if problems and not args.skip_bad:
+        raise UserError(
+            f"{len(problems)} of {source.lines} samples are bad, so nothing was written:"
+            " correct them or leave them out with --skip-bad"
+        )
+    plan = plan_conversion(source, entries, problems, args.seed, args.val_fraction)
+    say(f"split: {plan.split.reason}")
+    with progress("copying") as advance:
+        manifest = write_conversion(plan, args.output_dir, with_rejected=args.skip_bad, advance=advance)
+    left_out = f", {len(problems)} left out ({REJECTED})" if problems else ""
+    say(
+        f"wrote {args.output_dir}: {manifest['train']:,} train and {manifest['val']:,} val samples,"
+        f" {manifest['characters']} characters{left_out}"
+    )
+    say(f"next: python -m data_preparation validate {args.output_dir} --config rec/rec_mv3_none_bilstm_ctc.yml")
+    return 0
+
+
+def main(argv: list[str] | None = None) -> int:
+    parser = cli.Parser(description=SUMMARY, epilog=EXAMPLE)
+    add_arguments(parser)
+    return cli.run(parser, argv, run)
+
+
+if __name__ == "__main__":
+    raise SystemExit(main())

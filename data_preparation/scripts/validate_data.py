@@ -1,0 +1,141 @@
+"""Check that a dataset will train, before anything is paid for.
+
+python data_preparation/scripts/validate_data.py dataset --config rec/rec_mv3_none_bilstm_ctc.yml
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from contract.errors import UserError
+from data_preparation import cli
+from data_preparation.cli import say
+
+if TYPE_CHECKING:
+    from data_preparation.validation import Verdict
+
+SUMMARY = "check that a dataset will train"
+EXAMPLE = """\
+Overrides that the labels need are printed on stdout, one flag a line, so that a shell can pass them on.
+Exit code 0 when the dataset trains as it is, 1 when not.
+
+examples:
+  python data_preparation/scripts/validate_data.py dataset
+  python data_preparation/scripts/validate_data.py dataset --config rec/rec_mv3_none_bilstm_ctc.yml \\
+    -o Global.max_text_length=40"""
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("dataset", type=Path, metavar="DATASET", help="the dataset folder")
+    parser.add_argument(
+        "--config",
+        metavar="RECIPE",
+        help="the recipe to check against: a path, or a name under configs/ (default: check the dataset alone)",
+    )
+    parser.add_argument(
+        "-o", dest="overrides", action="append", default=[], metavar="K=V", help="override a key of the recipe"
+    )
+    parser.add_argument("--json", action="store_true", help="print one JSON object with everything on stdout")
+
+
+def run(args: argparse.Namespace) -> int:
+    """Check, explain on stderr, print what another program may use on stdout."""
+    try:
+        verdict = _validate(args)
+    except UserError as error:
+        if args.json:
+            print(json.dumps(_refusal(args.dataset, error)))
+        raise
+    _explain(verdict, args)
+    if args.json:
+        print(json.dumps(_as_json(verdict)))
+    else:
+        for override in verdict.overrides:
+            print(f"-o {override}")
+    return 0 if verdict.ok else cli.EXIT_REFUSED
+
+
+def main(argv: list[str] | None = None) -> int:
+    parser = cli.Parser(description=SUMMARY, epilog=EXAMPLE)
+    add_arguments(parser)
+    return cli.run(parser, argv, run)
+
+
+def _validate(args: argparse.Namespace) -> Verdict:
+    from data_preparation.progress import progress
+    from data_preparation.validation import open_recipe, validate
+
+    if args.overrides and not args.config:
+        raise UserError("-o changes a recipe: name the recipe with --config")
+    recipe = open_recipe(args.config, args.dataset, args.overrides) if args.config else None
+    with progress("checking") as advance:
+        return validate(args.dataset, recipe, advance)
+
+
+def _explain(verdict: Verdict, args: argparse.Namespace) -> None:
+    from data_preparation.problems_text import show_problems
+
+    report = verdict.report
+    for note in report.notes:
+        say(f"note: {note}")
+    show_problems(report.problems, rest="--json lists all")
+    _summarise(verdict)
+    if verdict.ok:
+        say(f"ok: {report.folder} is fit to train" + (f" with {args.config}" if args.config else ""))
+        return
+    if verdict.overrides:
+        fit = "the dataset is fit to train" if verdict.fits_with_overrides else "the labels fit, the rest stays wrong"
+        say(f"with these flags {fit}; add them to validate and to submit, by hand or in a shell as")
+        say(f"  $(python -m data_preparation validate {args.dataset} --config {args.config})")
+        for override in verdict.overrides if args.json else ():
+            say(f"-o {override}")
+    count = len(report.problems)
+    say(f"error: {report.folder} is not fit to train as it is: {count} {'problem' if count == 1 else 'problems'}")
+
+
+def _summarise(verdict: Verdict) -> None:
+    report, limits = verdict.report, verdict.limits
+    characters = len(report.dictionary.characters) if report.dictionary else 0
+    say(
+        f"{len(report.samples('train')):,} train and {len(report.samples('val')):,} val samples,"
+        f" {characters} characters{' and the space' if report.has_space else ''}"
+    )
+    takes = f" (the recipe takes {limits.longest_label})" if limits else ""
+    steps = f" (the recipe has {limits.time_steps})" if limits else ""
+    say(
+        f"longest label: {report.longest_label} code points{takes}; hardest label: {report.most_steps} CTC steps{steps}"
+    )
+    if report.aspects:
+        say(f"nine images in ten are at most {report.typical_aspect:.1f} times as wide as high")
+
+
+def _refusal(dataset: Path, error: UserError) -> dict[str, object]:
+    """The JSON of a check that could not begin."""
+    message, _, remedy = str(error).partition(": ")
+    problem = {"kind": "refused", "where": str(dataset), "message": message, "remedy": remedy}
+    return {"ok": False, "problems": [problem], "notes": [], "overrides": []}
+
+
+def _as_json(verdict: Verdict) -> dict[str, object]:
+    report = verdict.report
+    return {
+        "ok": verdict.ok,
+        "problems": [
+            {"kind": p.kind, "where": p.where, "message": p.message, "remedy": p.remedy} for p in report.problems
+        ],
+        "notes": report.notes,
+        "train": len(report.samples("train")),
+        "val": len(report.samples("val")),
+        "characters": len(report.dictionary.characters) if report.dictionary else 0,
+        "longest_label": report.longest_label,
+        "most_steps": report.most_steps,
+        "overrides": list(verdict.overrides),
+        "content_sha256": report.content_sha256,
+    }
+
+
+if __name__ == "__main__":
+    raise SystemExit(main())

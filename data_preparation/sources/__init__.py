@@ -1,0 +1,45 @@
+"""Annotations as people have them, one module for each format."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from contract.dataset import TRAIN_LABELS, VAL_LABELS
+from contract.errors import UserError
+from data_preparation.sources.entries import Source
+from data_preparation.sources.gt_txt import label_files, read_gt_txt
+from data_preparation.sources.label_file import read_label_file, read_split_label_files
+
+FORMATS = ("auto", "label-file", "gt-txt")
+
+
+def read_source(images: Path, labels: Path, form: str = "auto") -> Source:
+    """Read annotations in the format named, or in the one that the folder looks like.
+
+    Raises UserError when there is nothing to read; what is wrong with single samples is in `problems`.
+    """
+    if not images.is_dir():
+        what = "is not a folder" if images.exists() else "does not exist"
+        raise UserError(f"{images} {what}: name the folder of the crops with --input-images")
+    if not labels.exists():
+        raise UserError(f"{labels} does not exist: name a label file or a folder with --input-labels")
+    if form == "auto":
+        form = _guess(labels)
+    if form == "gt-txt":
+        if not labels.is_dir():
+            raise UserError(f"{labels} is a file: gt-txt wants the folder of the name.gt.txt files")
+        return read_gt_txt(images, labels)
+    if labels.is_dir():
+        return read_split_label_files(images, labels)
+    return read_label_file(images, labels)
+
+
+def _guess(labels: Path) -> str:
+    if labels.is_file() or ((labels / TRAIN_LABELS).is_file() and (labels / VAL_LABELS).is_file()):
+        return "label-file"
+    if label_files(labels):
+        return "gt-txt"
+    raise UserError(
+        f"{labels} holds neither name.gt.txt files nor {TRAIN_LABELS} and {VAL_LABELS}:"
+        " name a label file or a folder with such files with --input-labels"
+    )

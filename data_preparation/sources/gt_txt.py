@@ -1,0 +1,83 @@
+"""Folders of line images with `name.gt.txt` beside `name.png`, as OCRopus, Kraken and Calamari have them."""
+
+from __future__ import annotations
+
+from collections import Counter
+from pathlib import Path, PurePosixPath
+
+from contract.dataset import Problem, read_text
+from contract.errors import UserError
+from data_preparation.sources.entries import BadSample, Entry, Source, refuse_link, safe_name, unique
+
+ENDING = ".gt.txt"
+
+# In order of preference: a line may lie there as scanned and as binarised.
+IMAGE_ENDINGS = (".png", ".jpg", ".jpeg", ".bmp", ".tif", ".tiff", ".webp", ".nrm.png", ".bin.png")
+
+
+def label_files(folder: Path) -> list[Path]:
+    """Every name.gt.txt below the folder."""
+    return sorted(path for path in folder.rglob("*" + ENDING) if path.is_file())
+
+
+def read_gt_txt(images: Path, labels: Path) -> Source:
+    """Read every name.gt.txt below `labels`; its image has the same name at the same place below `images`."""
+    files = label_files(labels)
+    if not files:
+        raise UserError(f"{labels} holds no name{ENDING}: name the folder that does with --input-labels")
+    entries: list[Entry] = []
+    problems: list[Problem] = []
+    accepted: Counter[str] = Counter()
+    listed: dict[Path, dict[str, Path]] = {}
+    for path in files:
+        relative = path.relative_to(labels)
+        where = f"{relative.as_posix()}:1"
+        try:
+            label, oddities = _read_label(path)
+            image = _image(images / relative.parent, relative.name.removesuffix(ENDING), listed)
+            refuse_link(image, images)
+        except BadSample as bad:
+            problems.append(bad.problem(where))
+        else:
+            accepted.update(oddity.removeprefix(path.name) for oddity in oddities)
+            name = safe_name(PurePosixPath(image.relative_to(images).as_posix()))
+            entries.append(Entry(where, image, name, label))
+    kept, repeated = unique(entries)
+    notes = tuple(f"{count} {ENDING} files:{note}" for note, count in accepted.items())
+    reason = f"{labels} holds {len(files)} name{ENDING} files"
+    return Source("gt-txt", reason, tuple(kept), tuple(problems + repeated), notes)
+
+
+def _read_label(path: Path) -> tuple[str, tuple[str, ...]]:
+    """The one line of text of a file and what was accepted. Raises BadSample when there is no such line."""
+    try:
+        text, oddities = read_text(path)
+    except UserError as error:
+        message, _, remedy = str(error).removeprefix(str(path)).lstrip(":0123456789 ").partition(": ")
+        raise BadSample("file", message, remedy) from None
+    label = text.removesuffix("\n")
+    if not label.strip():
+        raise BadSample("blank label", "the label is blank", "write its text or delete the file")
+    if "\n" in label:
+        count = len(label.split("\n"))
+        raise BadSample("bad label", f"the file has {count} lines", "write the text of one line")
+    for mark, name in (("\t", "a tab"), ("\r", "a carriage return")):
+        if mark in label:
+            raise BadSample("bad label", f"the label holds {name}", "replace it by a space")
+    return label, oddities
+
+
+def _image(folder: Path, stem: str, listed: dict[Path, dict[str, Path]]) -> Path:
+    """The image of a label, whatever the case of its ending. `listed` keeps what folders hold."""
+    if folder not in listed:
+        files = sorted(folder.iterdir()) if folder.is_dir() else []
+        listed[folder] = {_lower_ending(file.name): file for file in files}
+    for ending in IMAGE_ENDINGS:
+        if stem + ending in listed[folder]:
+            return listed[folder][stem + ending]
+    raise BadSample("image", f"there is no image {stem}.png (.bin.png, .jpg, …)", "add it or delete the label")
+
+
+def _lower_ending(name: str) -> str:
+    ending = next((ending for ending in IMAGE_ENDINGS[::-1] if name.lower().endswith(ending)), "")
+    return name[: len(name) - len(ending)] + ending

@@ -1,0 +1,31 @@
+"""`python -m launcher VERB …`: every verb is also a module, so `python -m launcher.submit …` is the same."""
+
+from __future__ import annotations
+
+import importlib
+import sys
+
+from contract.errors import UserError
+from contract.hyperparameters import did_you_mean
+
+VERBS = {"submit": "train a model; starting the same run again resumes it"}
+
+
+def main(argv: list[str] | None = None) -> int:
+    """Hand over to the verb. Without one, list the verbs."""
+    arguments = sys.argv[1:] if argv is None else argv
+    if not arguments or arguments[0] in ("-h", "--help"):
+        print("usage: python -m launcher VERB [options]; `python -m launcher VERB --help` lists the options\n")
+        for verb, meaning in VERBS.items():
+            print(f"  {verb:10} {meaning}")
+        return 0
+    verb, *rest = arguments
+    if verb not in VERBS:
+        error = UserError(f"this version has no verb {verb!r}{did_you_mean(verb, VERBS)}")
+        print(f"error: {error}", file=sys.stderr)
+        return 1
+    return importlib.import_module(f"launcher.{verb}").main(rest)
+
+
+if __name__ == "__main__":
+    raise SystemExit(main())

@@ -1,0 +1,159 @@
+"""The live view of a job on stderr: a bar on a terminal, plain lines anywhere else."""
+
+from __future__ import annotations
+
+import os
+import time
+from collections import deque
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, TextIO
+
+from contract.events import parse_event
+from launcher.people import people
+from launcher.progress import Event, Progress, clock, describe_event
+
+if TYPE_CHECKING:
+    from rich.progress import Progress as Bar
+
+TRAIN_LINE_EVERY_S = 10.0
+TAIL = 20  # lines of the container that a terminal shows when the job did not go well
+_IMPORTANT = ("error:", "warning:")
+
+
+class PlainView:
+    """Lines: the container's own as they are, events in words, training steps about every ten seconds."""
+
+    def __init__(self, stream: TextIO) -> None:
+        self.progress = Progress()
+        self._stream = stream
+        self._next_train_line = 0.0
+
+    def begin_attempt(self) -> None:
+        """The container starts, or starts again."""
+        self.progress.begin_attempt()
+
+    def line(self, text: str) -> Event | None:
+        """Show one line of the container and return its event, if it is one."""
+        now = time.monotonic()
+        event = event_of(text)
+        if event is None:
+            self.progress.hear(now)
+            self._show_other(text)
+            return None
+        self.progress.update(event, now)
+        self._show_event(event, now)
+        return event
+
+    def say(self, text: str) -> None:
+        """A line of the launcher itself."""
+        self._print(text)
+
+    def set_status(self, status: str) -> None:
+        """What happens now that no event line tells."""
+        self.progress.status = status
+
+    def close(self, *, well: bool) -> None:
+        """The job is over."""
+
+    def _show_other(self, text: str) -> None:
+        self._print(text)
+
+    def _show_event(self, event: Event, now: float) -> None:
+        if event.get("event") == "train":
+            if now < self._next_train_line:
+                return
+            self._next_train_line = now + TRAIN_LINE_EVERY_S
+        self._print(describe_event(event, self.progress))
+
+    def _print(self, text: str) -> None:
+        print(text, file=self._stream, flush=True)
+
+
+class TerminalView(PlainView):
+    """A bar that stays at the bottom; above it only lines that matter, the rest is in job.log."""
+
+    def __init__(self, stream: TextIO, bar: Bar) -> None:
+        super().__init__(stream)
+        self._bar = bar
+        self._task = bar.add_task("starting", total=None, figures="")
+        self._tail: deque[str] = deque(maxlen=TAIL)
+
+    def begin_attempt(self) -> None:
+        super().begin_attempt()
+        self._draw()
+
+    def set_status(self, status: str) -> None:
+        super().set_status(status)
+        self._draw()
+
+    def close(self, *, well: bool) -> None:
+        if not well:
+            for text in self._tail:
+                self._print(text)
+
+    def _show_other(self, text: str) -> None:
+        self._tail.append(text)
+        if text.startswith(_IMPORTANT):
+            self._print(text)
+        self._draw()
+
+    def _show_event(self, event: Event, now: float) -> None:
+        if event.get("event") not in ("train", "checkpoint"):
+            self._print(describe_event(event, self.progress))
+        self._draw()
+
+    def _draw(self) -> None:
+        state = self.progress
+        self._bar.update(
+            self._task, description=state.status, completed=state.step, total=state.steps, figures=figures(state)
+        )
+
+    def _print(self, text: str) -> None:
+        self._bar.console.print(text, markup=False, highlight=False, soft_wrap=True)
+
+
+def event_of(text: str) -> Event | None:
+    """The event of a line. A line that SIGKILL has torn in the middle is none."""
+    try:
+        event = parse_event(text)
+    except ValueError:
+        return None
+    return event if event and isinstance(event.get("step", 0), int) else None
+
+
+def figures(state: Progress) -> str:
+    """The figures beside the bar."""
+    parts = [
+        f"step {state.step}/{state.steps}" if state.steps else "",
+        f"epoch {state.epoch}/{state.epochs}" if state.epoch and state.epochs else "",
+        f"loss {state.loss:.3g}" if state.loss is not None else "",
+        f"acc {state.acc:.3f}" if state.acc is not None else "",
+        f"CER {state.cer:.3f}" if state.cer is not None else "",
+        f"{state.samples_per_s:.0f}/s" if state.samples_per_s else "",
+        f"ETA {clock(state.eta_s)}" if state.eta_s else "",
+    ]
+    return "  ".join(part for part in parts if part)
+
+
+@contextmanager
+def follow(stream: TextIO | None = None) -> Iterator[PlainView]:
+    """The view that suits the stream (stderr): a terminal gets the bar."""
+    stream = stream or people()
+    if not stream.isatty() or os.environ.get("TERM") == "dumb":
+        yield PlainView(stream)
+        return
+    from rich.console import Console
+    from rich.progress import BarColumn, SpinnerColumn, TextColumn
+    from rich.progress import Progress as Bar
+
+    columns = (
+        SpinnerColumn(),
+        TextColumn("{task.description}"),
+        BarColumn(bar_width=20),
+        TextColumn("{task.fields[figures]}"),
+    )
+    with Bar(
+        *columns, console=Console(file=stream), refresh_per_second=4, redirect_stdout=False, redirect_stderr=False
+    ) as bar:
+        yield TerminalView(stream, bar)

@@ -1,0 +1,250 @@
+"""What will run, decided before anything is written: checks, folders, request. Reads files, writes nothing."""
+
+from __future__ import annotations
+
+import os
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from contract.dataset import DICTIONARY, TRAIN_LABELS, VAL_LABELS
+from contract.errors import UserError
+from contract.hyperparameters import did_you_mean, parse_hyperparameters
+from contract.paths import BASE_DIR_VARIABLE, DEFAULT_BASE_DIR, TRAINING_CHANNEL, VALIDATION_CHANNEL
+from contract.recipe import CONFIGS, check_names, find_recipe, load_recipe, with_override
+from launcher.interruption import Interruption
+from launcher.settings import Settings
+
+CONTAINER_COMMAND = (sys.executable, "-m", "container", "train")
+PROCESS = "process"
+LIFELINE_VARIABLE = "OCR_LIFELINE_FD"  # the container's end of a pipe that closes when the launcher is gone
+
+
+@dataclass(frozen=True)
+class Plan:
+    """One run on this machine, in full."""
+
+    run: str
+    instance: str
+    channels: dict[str, Path]
+    recipe: Path
+    hyperparameters: dict[str, str]
+    environment: dict[str, str]
+    output: Path
+    folder: Path  # OUTPUT/RUN
+    checkpoints: Path
+    command: tuple[str, ...]
+    interruptions: tuple[Interruption, ...]
+    grace_s: float
+    continues: bool  # the run exists and is resumed
+    moves_aside: Path | None  # --fresh: where what the run has so far goes
+
+    @property
+    def model(self) -> Path:
+        return self.folder / "model"
+
+    @property
+    def model_tar(self) -> Path:
+        return self.folder / "model.tar.gz"
+
+    @property
+    def log(self) -> Path:
+        return self.folder / "job.log"
+
+    @property
+    def start(self) -> str:
+        """What happens to the run's name, in words."""
+        if self.moves_aside:
+            return f"starts over; what it has so far moves to {self.moves_aside}"
+        return "continues from its newest checkpoint" if self.continues else "new"
+
+
+def plan_run(settings: Settings, command: tuple[str, ...] = CONTAINER_COMMAND) -> Plan:
+    """Check everything that can be known now and decide the rest. Raises UserError."""
+    _check_instance(settings.instance)
+    channels = _channels(settings)
+    recipe_name, recipe = _find_recipe(settings, channels[TRAINING_CHANNEL])
+    hyperparameters = {"config": recipe_name, "run_id": settings.run} | dict(settings.hyperparameters)
+    hyperparameters |= dict(settings.overrides)
+    content = load_recipe(recipe)
+    for key, raw in parse_hyperparameters(hyperparameters).overrides:
+        content = with_override(content, key, raw)
+    check_names(content, recipe)
+    folder = settings.output / settings.run
+    exists = folder.exists()
+    _check_output(settings, folder)
+    return Plan(
+        run=settings.run,
+        instance=settings.instance,
+        channels=channels,
+        recipe=recipe,
+        hyperparameters=hyperparameters,
+        environment=_environment(settings),
+        output=settings.output,
+        folder=folder,
+        checkpoints=settings.checkpoint_folder or folder / "checkpoints",
+        command=tuple(command),
+        interruptions=settings.interruptions,
+        grace_s=settings.grace_s,
+        continues=exists and not settings.fresh,
+        moves_aside=_free_name(folder) if exists and settings.fresh else None,
+    )
+
+
+def build_request(plan: Plan) -> dict[str, Any]:
+    """What the job receives, in the shape of CreateTrainingJob; a pure function of the plan."""
+    return {
+        "TrainingJobName": plan.run,
+        "HyperParameters": plan.hyperparameters,
+        "InputDataConfig": [
+            {
+                "ChannelName": name,
+                # as SageMaker's own local mode spells a folder that is not in S3
+                "DataSource": {
+                    "FileDataSource": {"FileUri": folder.as_uri(), "FileDataDistributionType": "FullyReplicated"}
+                },
+                "InputMode": "File",
+                "RecordWrapperType": "None",
+            }
+            for name, folder in plan.channels.items()
+        ],
+        "CheckpointConfig": {"S3Uri": plan.checkpoints.as_uri(), "LocalPath": f"{DEFAULT_BASE_DIR}/checkpoints"},
+        "OutputDataConfig": {"S3OutputPath": plan.output.as_uri()},
+        "ResourceConfig": {"InstanceType": plan.instance, "InstanceCount": 1},
+        "Environment": plan.environment,
+    }
+
+
+def plan_as_json(plan: Plan) -> dict[str, Any]:
+    """The plan for `--dry-run --json`."""
+    return {
+        "run": plan.run,
+        "start": plan.start,
+        "continues": plan.continues,
+        "instance": plan.instance,
+        "channels": {name: str(folder) for name, folder in plan.channels.items()},
+        "recipe": str(plan.recipe),
+        "folder": str(plan.folder),
+        "checkpoints": str(plan.checkpoints),
+        "model": str(plan.model),
+        "model_tar": str(plan.model_tar),
+        "log": str(plan.log),
+        "moves_aside": str(plan.moves_aside) if plan.moves_aside else None,
+        "command": list(plan.command),
+        "interruptions": [str(interruption) for interruption in plan.interruptions],
+        "grace_s": plan.grace_s,
+    }
+
+
+def describe_plan(plan: Plan) -> str:
+    """The plan for people, one line per decision."""
+    rows = [("run", f"{plan.run} ({plan.start})"), ("where", "this machine, without Docker or AWS")]
+    rows += [(name, str(folder)) for name, folder in plan.channels.items()]
+    rows.append(("recipe", str(plan.recipe)))
+    settings = [f"{key}={raw}" for key, raw in plan.hyperparameters.items() if key not in ("config", "run_id")]
+    if settings:
+        rows.append(("settings", "  ".join(settings)))
+    rows.append(("output", str(plan.folder)))
+    if plan.checkpoints.parent != plan.folder:
+        rows.append(("checkpoints", str(plan.checkpoints)))
+    if plan.interruptions:
+        rows.append(("interrupts", f"{', then '.join(map(str, plan.interruptions))}; grace {plan.grace_s:g} s"))
+    return "\n".join(f"{name:12} {text}" for name, text in rows)
+
+
+def _check_instance(instance: str) -> None:
+    if not instance:
+        raise UserError("no instance: say where the job runs with --instance process")
+    if instance.startswith("ml.") or instance in ("local", "local_gpu"):
+        raise UserError("this version runs jobs on this machine only: use --instance process")
+    if instance != PROCESS:
+        raise UserError(f"unknown instance {instance!r}: use --instance process")
+
+
+def _channels(settings: Settings) -> dict[str, Path]:
+    if settings.dataset is None:
+        raise UserError(
+            "there is no dataset: name its folder with --dataset, OCR_DATASET or `dataset:` in launcher.yml"
+        )
+    if not settings.dataset.is_dir():
+        raise UserError(f"there is no dataset: {settings.dataset} is not a folder")
+    for name in (TRAIN_LABELS, DICTIONARY):
+        if not (settings.dataset / name).is_file():
+            raise UserError(f"{settings.dataset}: {name} is missing: a dataset has {TRAIN_LABELS} and {DICTIONARY}")
+    channels = {TRAINING_CHANNEL: settings.dataset}
+    if settings.validation:
+        if not any((settings.validation / name).is_file() for name in (VAL_LABELS, TRAIN_LABELS)):
+            raise UserError(f"--validation {settings.validation}: it has neither {VAL_LABELS} nor {TRAIN_LABELS}")
+        channels[VALIDATION_CHANNEL] = settings.validation
+    return channels
+
+
+def _find_recipe(settings: Settings, dataset: Path) -> tuple[str, Path]:
+    """The hyperparameter `config` and the file it means.
+
+    A name means configs/ first, then the dataset, then the current folder; `./name` is always the user's own file.
+    """
+    name = settings.config
+    own = settings.config_folder / Path(name).expanduser()
+    if name.startswith((".", "~")) or Path(name).is_absolute():
+        if not own.is_file():
+            raise UserError(f"there is no recipe {name!r}: no such file")
+        found = own
+    else:
+        try:
+            found = find_recipe(name, dataset)
+        except UserError:
+            if not own.is_file():
+                raise
+            found = own
+    found = found.resolve()
+    for root in (CONFIGS, dataset.resolve()):
+        if found.is_relative_to(root):
+            return found.relative_to(root).as_posix(), found
+    return str(found), found
+
+
+def _environment(settings: Settings) -> dict[str, str]:
+    ours = (BASE_DIR_VARIABLE, LIFELINE_VARIABLE)
+    for name, _ in settings.env:
+        if name in ours:
+            raise UserError(f"--env {name}: the launcher sets this variable itself: leave it out")
+    return dict(settings.env)
+
+
+def _check_output(settings: Settings, folder: Path) -> None:
+    """Find out now what would otherwise fail after the start. Writes nothing."""
+    for path in (settings.output, folder, settings.checkpoint_folder):
+        if path and path.exists() and not path.is_dir():
+            raise UserError(f"{path} is a file: name a folder with --output, --run or --checkpoint-uri")
+        if path:
+            _check_writable(path)
+    if settings.must_exist and not folder.is_dir():
+        runs = [each.name for each in settings.output.iterdir() if each.is_dir()] if settings.output.is_dir() else []
+        nearest = did_you_mean(settings.run, runs) if runs else ""
+        raise UserError(f"there is no run {settings.run!r} in {settings.output}{nearest}")
+    if settings.fresh and settings.checkpoint_folder and _holds_something(settings.checkpoint_folder):
+        raise UserError(
+            f"--fresh would continue from the checkpoints in {settings.checkpoint_folder}: "
+            "name an empty --checkpoint-uri, or leave --fresh out"
+        )
+
+
+def _check_writable(path: Path) -> None:
+    nearest = next(each for each in (path, *path.parents) if each.exists())
+    if not nearest.is_dir():
+        raise UserError(f"{nearest} is a file: {path} cannot be made")
+    if not os.access(nearest, os.W_OK | os.X_OK):
+        raise UserError(f"{nearest} cannot be written to: name another --output or --checkpoint-uri")
+
+
+def _holds_something(folder: Path) -> bool:
+    return folder.is_dir() and any(folder.iterdir())
+
+
+def _free_name(folder: Path) -> Path:
+    number = 1
+    while (aside := folder.with_name(f"{folder.name}.old-{number}")).exists():
+        number += 1
+    return aside

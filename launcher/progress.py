@@ -1,0 +1,115 @@
+"""Where a job stands, folded from its event lines. Pure: the views show it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Any
+
+Event = dict[str, Any]
+
+
+@dataclass
+class Progress:
+    """What is known so far; None means: not said yet."""
+
+    status: str = "starting"
+    step: int = 0
+    steps: int | None = None
+    epoch: int | None = None
+    epochs: int | None = None
+    batch_size: int | None = None
+    loss: float | None = None
+    acc: float | None = None
+    cer: float | None = None
+    samples_per_s: float | None = None
+    reason: str = ""
+    _paced: tuple[float, int] | None = field(default=None, repr=False)  # time and step where this attempt's pace begins
+    _now: float = field(default=0.0, repr=False)
+
+    def begin_attempt(self) -> None:
+        """The container starts (again): its pace is measured anew, and its step is unknown until it says so."""
+        self.status, self.step, self._paced = "starting", 0, None
+
+    def hear(self, now: float) -> None:
+        """The container has printed something that is no event: it is past its start."""
+        if self.status == "starting":
+            self.status = "checking data"
+
+    def update(self, event: Event, now: float) -> None:
+        """Take in one event line."""
+        kind = event.get("event")
+        for name in ("step", "steps", "epoch", "epochs", "batch_size", "loss", "acc", "cer", "samples_per_s", "reason"):
+            if name in event:
+                setattr(self, name, event[name])
+        self._now = now
+        if kind == "job":
+            self.status = "training"
+        elif kind == "resume":
+            self.status = "resuming"
+        elif kind == "train":
+            self.status = "training"
+            self._paced = self._paced or (now, self.step)
+        elif kind in ("interrupted", "done", "failed"):
+            self.status = str(kind)
+        if kind in ("train", "eval", "checkpoint") and self.steps and self.step >= self.steps:
+            self.status = "exporting"
+
+    @property
+    def eta_s(self) -> float | None:
+        """Seconds of training left, at this attempt's own pace (evaluations included) or the trainer's figure."""
+        if not self.steps or self.step >= self.steps:
+            return None
+        left = self.steps - self.step
+        if self._paced and self._now > self._paced[0] and self.step > self._paced[1]:
+            since, first = self._paced
+            return left * (self._now - since) / (self.step - first)
+        if self.samples_per_s and self.batch_size:
+            return left * self.batch_size / self.samples_per_s
+        return None
+
+
+def describe_event(event: Event, progress: Progress) -> str:
+    """One event as a line for people."""
+    kind = event.get("event")
+    if kind == "train":
+        return join(
+            f"step {progress.step}" + (f"/{progress.steps}" if progress.steps else ""),
+            progress.epoch and f"epoch {progress.epoch}" + (f"/{progress.epochs}" if progress.epochs else ""),
+            progress.loss is not None and f"loss {progress.loss:.4g}",
+            progress.samples_per_s and f"{progress.samples_per_s:.0f} samples/s",
+            progress.eta_s and f"ETA {clock(progress.eta_s)}",
+        )
+    if kind == "eval":
+        return join(
+            f"evaluated at step {progress.step}",
+            progress.acc is not None and f"accuracy {progress.acc:.4f}",
+            progress.cer is not None and f"CER {progress.cer:.4f}",
+        )
+    if kind == "job":
+        return join(
+            f"job: {event.get('train')} training and {event.get('val')} validation samples",
+            f"{event.get('steps')} steps",
+            f"{event.get('epochs')} epochs",
+            f"batch {event.get('batch_size')}",
+        )
+    if kind == "resume":
+        return f"resuming from step {event.get('step')} (epoch {event.get('epoch')})"
+    if kind == "checkpoint":
+        return f"checkpoint at step {event.get('step')}"
+    if kind == "interrupted":
+        return f"stopped at step {event.get('step')}, checkpoint published" if event.get("step") else "stopped"
+    if kind == "failed":
+        return f"failed: {event.get('reason')}"
+    return join(str(kind), *(f"{key} {value}" for key, value in event.items() if key != "event"))
+
+
+def join(*parts: str | float | None) -> str:
+    """The parts that are there, with a dot between them."""
+    return " · ".join(str(part) for part in parts if part)
+
+
+def clock(seconds: float) -> str:
+    """`1:05`, `2:03:09`."""
+    minutes, rest = divmod(round(seconds), 60)
+    hours, minutes = divmod(minutes, 60)
+    return f"{hours}:{minutes:02}:{rest:02}" if hours else f"{minutes}:{rest:02}"

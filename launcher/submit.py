@@ -1,0 +1,62 @@
+"""`python -m launcher.submit`: from the settings to a finished run."""
+
+from __future__ import annotations
+
+import json
+import sys
+import traceback
+
+from contract.errors import UserError
+from launcher.people import say
+from launcher.settings import Settings, load_settings, show_config
+
+
+def main(argv: list[str] | None = None, command: tuple[str, ...] | None = None) -> int:
+    """One call; `command` takes the container's place in tests. Returns the exit code."""
+    arguments = sys.argv[1:] if argv is None else argv
+    try:
+        return submit(load_settings(arguments), command)
+    except UserError as error:
+        if "--debug" in arguments:
+            traceback.print_exc()
+        say(f"error: {error}")
+        if "--json" in arguments:
+            from launcher.summary import error_as_json
+
+            print(json.dumps(error_as_json(str(error))))
+        return 1
+
+
+def submit(settings: Settings, command: tuple[str, ...] | None = None) -> int:
+    """Plan, show, run, finish."""
+    if settings.show_config:
+        print(show_config(settings))
+        return 0
+    # Imported here: --help, --show-config and a wrong flag need none of this (YAML, subprocess, rich on a terminal).
+    from launcher.follow import follow
+    from launcher.plan import CONTAINER_COMMAND, build_request, describe_plan, plan_as_json, plan_run
+    from launcher.process_platform import REFUSED, run_job
+    from launcher.run_folder import open_run_folder
+    from launcher.stop import listen_for_stop
+    from launcher.summary import describe_result, exit_code, result_as_json
+
+    plan = plan_run(settings, command or CONTAINER_COMMAND)
+    say(describe_plan(plan))
+    if settings.dry_run:
+        request = build_request(plan)
+        print(json.dumps({"request": request, "plan": plan_as_json(plan)} if settings.json else request, indent=2))
+        return 0
+    with listen_for_stop() as stop, open_run_folder(plan, say) as folder:
+        with follow() as view:
+            outcome = run_job(plan, folder, view, stop)
+            view.close(well=exit_code(outcome) == 0)
+        if outcome.status == REFUSED and folder.take_back():
+            say("nothing is left of this start")
+        say(describe_result(plan, outcome, settings.argv))
+        if settings.json:
+            print(json.dumps(result_as_json(plan, outcome)))
+    return exit_code(outcome)
+
+
+if __name__ == "__main__":
+    raise SystemExit(main())

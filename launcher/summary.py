@@ -1,0 +1,108 @@
+"""What a run has come to: a summary for people, one JSON object for programs, and the exit code."""
+
+from __future__ import annotations
+
+import json
+import shlex
+from pathlib import Path
+from typing import Any
+
+from launcher.flags import BY_KEY, PROGRAM
+from launcher.plan import Plan
+from launcher.process_platform import DONE, REFUSED, Outcome
+from launcher.progress import clock
+
+EXIT_DONE, EXIT_CONFIGURATION, EXIT_FAILED, EXIT_CTRL_C = 0, 1, 2, 130
+
+
+def exit_code(outcome: Outcome) -> int:
+    """0 done · 1 bad configuration or refused · 2 failed or stopped · 130 Ctrl-C."""
+    if outcome.by_user:
+        return EXIT_CTRL_C
+    return {DONE: EXIT_DONE, REFUSED: EXIT_CONFIGURATION}.get(outcome.status, EXIT_FAILED)
+
+
+def result_as_json(plan: Plan, outcome: Outcome) -> dict[str, Any]:
+    """The content of run.json, or how the run failed; with the artifacts that exist (null: there is none)."""
+    if outcome.status == DONE:
+        result = read_run(plan.model)
+    else:
+        result = {"run": plan.run, "status": outcome.status, "reason": outcome.reason}
+    places = {
+        "model": plan.model,
+        "model_tar": plan.model_tar,
+        "checkpoints": plan.checkpoints,
+        "log": plan.log,
+        "inference": plan.model / "inference",
+    }
+    artifacts = {name: str(path) if _is_there(path) else None for name, path in places.items()}
+    return result | {"artifacts": artifacts, "exit_code": exit_code(outcome)}
+
+
+def error_as_json(reason: str) -> dict[str, Any]:
+    """A call that came to no run."""
+    return {"run": None, "status": REFUSED, "reason": reason, "artifacts": {}, "exit_code": EXIT_CONFIGURATION}
+
+
+def describe_result(plan: Plan, outcome: Outcome, argv: tuple[str, ...]) -> str:
+    """The last lines that people read."""
+    again = continue_command(argv, plan.run)
+    if outcome.status == DONE:
+        rows = _figures(read_run(plan.model))
+        rows += [
+            ("model", str(plan.model)),
+            ("", f"{plan.model_tar.name}, predictions.csv, inference/"),
+            ("log", str(plan.log)),
+            ("again", f"{again}   (a finished run is only exported)"),
+        ]
+        return "\n".join([f"run {plan.run} is done", *(f"  {name:12} {text}" for name, text in rows)])
+    if outcome.status == REFUSED:
+        return f"error: {outcome.reason}"
+    kept = f"\n  log          {plan.log}\n  continue     {again}"
+    if outcome.by_user:
+        return f"run {plan.run}: {outcome.reason}{kept}"
+    return f"error: run {plan.run} {outcome.status}: {outcome.reason}{kept}"
+
+
+def continue_command(argv: tuple[str, ...], run: str) -> str:
+    """The same call, naming the run and leaving out what belongs to one attempt."""
+    once = {
+        name: bool(BY_KEY[key].metavar)
+        for key in ("run", "resume", "fresh", "interrupt_after", "json")
+        for name in BY_KEY[key].flags
+    }
+    kept: list[str] = []
+    words = iter(argv)
+    for word in words:
+        name, equals, _ = word.partition("=")
+        if name not in once:
+            kept.append(word)
+        elif once[name] and not equals:
+            next(words, None)  # its value
+    return shlex.join([*PROGRAM.split(), *kept, "--run", run])
+
+
+def read_run(model: Path) -> dict[str, Any]:
+    """model/run.json."""
+    return json.loads((model / "run.json").read_text(encoding="utf-8"))
+
+
+def _figures(run: dict[str, Any]) -> list[tuple[str, str]]:
+    best = run.get("best") or {}
+    rows = []
+    if best.get("acc") is not None:
+        rows.append(("accuracy", f"{best['acc']:.4f} (epoch {best.get('epoch')}, step {best.get('step')})"))
+    if best.get("cer") is not None:
+        rows.append(("CER", f"{best['cer']:.4f}"))
+    if run.get("steps") is not None:
+        rows.append(("steps", str(run["steps"])))
+    if run.get("seconds") is not None:
+        rows.append(("time", clock(run["seconds"])))
+    if run.get("resumed_from"):
+        resumed = run["resumed_from"]
+        rows.append(("resumed from", f"step {resumed['step']}" if isinstance(resumed, dict) else str(resumed)))
+    return rows
+
+
+def _is_there(path: Path) -> bool:
+    return path.is_file() or (path.is_dir() and any(path.iterdir()))

@@ -1,0 +1,299 @@
+"""convert_data: what is accepted, what is refused, and that nothing is half done."""
+
+from __future__ import annotations
+
+import csv
+import json
+from pathlib import Path
+
+import pytest
+
+from contract.dataset import read_labels
+from data_preparation.scripts.convert_data import main
+from data_preparation.split import split_by_hash
+from tests.data_preparation.folders import crops, dataset, huge_png, jpeg, png
+
+
+def labelled(folder: Path, count: int = 20, prefix: str = "") -> tuple[Path, Path]:
+    """A folder of crops and a label file beside it."""
+    names = [f"{number:03}.png" for number in range(count)]
+    crops(folder / "crops", names)
+    labels = folder / "labels.txt"
+    labels.write_text("".join(f"{prefix}{name}\tword {name}\n" for name in names), encoding="utf-8")
+    return folder / "crops", labels
+
+
+def convert(images: Path, labels: Path | None, output: Path, *flags: str) -> int:
+    source = ["--input-labels", str(labels)] if labels else []
+    return main(["--input-images", str(images), *source, "--output-dir", str(output), *flags])
+
+
+def samples(folder: Path, split: str) -> dict[str, str]:
+    return {sample.image: sample.label for sample in read_labels(folder / f"{split}.txt").samples}
+
+
+def test_a_label_file_becomes_a_dataset(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    images, labels = labelled(tmp_path)
+    out = tmp_path / "out"
+    assert convert(images, labels, out) == 0
+    everything = samples(out, "train") | samples(out, "val")
+    assert everything == {f"images/{n:03}.png": f"word {n:03}.png" for n in range(20)}
+    for image in everything:
+        assert (out / image).read_bytes() == (images / Path(image).name).read_bytes()
+    assert (out / "dict.txt").read_text() == "".join(c + "\n" for c in sorted(set("word.png0123456789")))
+    manifest = json.loads((out / "dataset.json").read_text())
+    assert manifest["format"] == 1
+    assert manifest["train"] + manifest["val"] == 20
+    assert manifest["split"] == {"by": "hash", "seed": 1024, "fraction": 0.1}
+    assert str(tmp_path) not in (out / "dataset.json").read_text()
+    assert "format: label-file" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("prefix", ["", "crops/", "./", "train_data/rec/", "old\\place\\"])
+def test_image_paths_are_found(tmp_path: Path, prefix: str) -> None:
+    images, labels = labelled(tmp_path, prefix=prefix)
+    assert convert(images, labels, tmp_path / "out") == 0
+    assert "images/000.png" in samples(tmp_path / "out", "train") | samples(tmp_path / "out", "val")
+
+
+def test_bom_and_crlf_are_accepted_and_said(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    images, labels = labelled(tmp_path)
+    labels.write_bytes(b"\xef\xbb\xbf" + labels.read_bytes().replace(b"\n", b"\r\n"))
+    assert convert(images, labels, tmp_path / "out") == 0
+    said = capsys.readouterr().err
+    assert "byte order mark" in said
+    assert "CRLF" in said
+    assert "\r" not in (tmp_path / "out/train.txt").read_bytes().decode()
+
+
+def test_folders_of_gt_txt(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    pages = tmp_path / "pages"
+    crops(pages, ["a/1.png", "a/2.bin.png", "b/1.JPG", "b/3.png", "b/3.bin.png"])
+    for name, text in {"a/1": "one", "a/2": "two", "b/1": "\ufeffone", "b/3": "three\r"}.items():
+        (pages / f"{name}.gt.txt").write_text(text + "\n", encoding="utf-8", newline="")
+    assert convert(pages, None, tmp_path / "out") == 0
+    found = samples(tmp_path / "out", "train") | samples(tmp_path / "out", "val")
+    assert found == {
+        "images/a/1.png": "one",
+        "images/a/2.bin.png": "two",
+        "images/b/1.JPG": "one",
+        "images/b/3.png": "three",
+    }
+    said = capsys.readouterr().err
+    assert "format: gt-txt" in said
+    assert "1 .gt.txt files: starts with a byte order mark" in said
+
+
+@pytest.mark.parametrize("val", ["val", "valid", "validation", "test"])
+def test_train_and_val_folders_are_the_split(tmp_path: Path, capsys: pytest.CaptureFixture[str], val: str) -> None:
+    names = ["train/1", "train/2", "train/3", f"{val}/1"]
+    crops(tmp_path / "in", [f"{name}.png" for name in names])
+    for name in names:
+        (tmp_path / "in" / f"{name}.gt.txt").write_text("text")
+    assert convert(tmp_path / "in", None, tmp_path / "out") == 0
+    assert list(samples(tmp_path / "out", "val")) == [f"images/{val}/1.png"]
+    assert f"split: the folders train/ and {val}/ are the split" in capsys.readouterr().err
+
+
+def test_samples_beside_the_split_folders_are_refused(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    names = ["train/1", "val/1", "test/1"]
+    crops(tmp_path / "in", [f"{name}.png" for name in names])
+    for name in names:
+        (tmp_path / "in" / f"{name}.gt.txt").write_text("text")
+    assert convert(tmp_path / "in", None, tmp_path / "out") == 1
+    assert "1 samples lie outside them (first: test/1.png)" in capsys.readouterr().err
+
+
+def test_an_existing_dataset_keeps_its_split(tmp_path: Path) -> None:
+    old = dataset(tmp_path / "old", {"1.png": "a", "2.png": "b"}, {"3.png": "c"})
+    assert convert(old, None, tmp_path / "new") == 0
+    assert samples(tmp_path / "new", "train") == {"images/1.png": "a", "images/2.png": "b"}
+    assert samples(tmp_path / "new", "val") == {"images/3.png": "c"}
+
+
+def test_adding_data_moves_no_sample() -> None:
+    few = [f"{number}.png" for number in range(200)]
+    many = few + [f"new/{number}.png" for number in range(300)]
+    assert split_by_hash(few, 1024, 0.1).val == split_by_hash(many, 1024, 0.1).val & set(few)
+    assert 20 < len(split_by_hash(many, 1024, 0.1).val) < 80
+    assert split_by_hash(few, 1, 0.1).val != split_by_hash(few, 2, 0.1).val
+
+
+@pytest.mark.parametrize("fraction", [0.001, 0.999])
+def test_both_sides_get_a_sample(fraction: float) -> None:
+    for seed in range(20):
+        assert len(split_by_hash(["a.png", "b.png"], seed, fraction).val) == 1
+
+
+def test_names_are_safe_and_stay_apart(tmp_path: Path) -> None:
+    names = ["a/1.png", "b/1.png", "with space.png", "with_space.png", "คำ.png", ".hidden.png"]
+    crops(tmp_path / "in", names)
+    (tmp_path / "labels.txt").write_text("".join(f"{name}\tx\n" for name in names), encoding="utf-8")
+    assert convert(tmp_path / "in", tmp_path / "labels.txt", tmp_path / "out") == 0
+    images = list(samples(tmp_path / "out", "train") | samples(tmp_path / "out", "val"))
+    assert len(set(images)) == len(names)
+    assert {"images/a/1.png", "images/b/1.png", "images/with_space.png"} <= set(images)
+    assert all(image.isascii() and " " not in image and "/." not in image for image in images)
+
+
+BAD_LINES = {
+    "no-tab": ("001.png text", "has no tab"),
+    "blank": ("", "the line is blank"),
+    "blank label": ("001.png\t ", "is blank"),
+    "two tabs": ("001.png\ta\tb", "holds a tab"),
+    "missing": ("nowhere.png\ttext", "is neither in crops/ nor beside the label file"),
+    "swapped columns": ("word " * 80 + "\t001.png", "is neither in crops/ nor beside the label file"),
+    "folder": ("sub\ttext", "is neither in crops/ nor beside the label file"),
+    "absolute": ("/etc/hostname\ttext", "is an absolute path"),
+    "drive": ("C:\\crops\\001.png\ttext", "is an absolute path"),
+    "parent": ("../labels.txt\ttext", "leaves the dataset folder"),
+    "address": ("http://example.org/1.png\ttext", "is an address"),
+    "empty image": ("empty.png\ttext", "is empty"),
+    "cut PNG": ("cut.png\ttext", "is cut short"),
+    "cut JPEG": ("cut.jpg\ttext", "is cut short"),
+    "damaged": ("damaged.png\ttext", "does not decode"),
+    "no image": ("text.png\ttext", "is not an image"),
+    "huge": ("huge.png\ttext", "claims 30000 x 30000 pixels"),
+    "link out": ("link.png\ttext", "is a link that leaves the folder"),
+    "twice": ("000.png\ttext", "is listed at labels.txt:1 already, there as 'word 000.png' and here as 'text'"),
+}
+
+
+def bad_images(folder: Path) -> None:
+    (folder / "sub").mkdir()
+    (folder / "empty.png").write_bytes(b"")
+    (folder / "cut.png").write_bytes(png()[:-30])
+    (folder / "cut.jpg").write_bytes(jpeg()[:-200])
+    damaged = bytearray(png())
+    damaged[len(damaged) // 2] ^= 0xFF
+    (folder / "damaged.png").write_bytes(damaged)
+    (folder / "text.png").write_text("hello")
+    (folder / "huge.png").write_bytes(huge_png())
+    outside = folder.parent.parent / "outside.png"
+    outside.write_bytes(png())
+    (folder / "link.png").symlink_to(outside)
+
+
+@pytest.fixture
+def with_bad_images(tmp_path: Path) -> tuple[Path, Path]:
+    images, labels = labelled(tmp_path / "in")
+    bad_images(images)
+    return images, labels
+
+
+@pytest.mark.parametrize("case", BAD_LINES)
+def test_a_bad_line_is_one_problem(
+    tmp_path: Path, with_bad_images: tuple[Path, Path], capfd: pytest.CaptureFixture[str], case: str
+) -> None:
+    images, labels = with_bad_images
+    line, words = BAD_LINES[case]
+    with labels.open("a", encoding="utf-8") as file:
+        file.write(line + "\n")
+    assert convert(images, labels, tmp_path / "out") == 1
+    said = capfd.readouterr().err
+    (problem,) = [text for text in said.splitlines() if "labels.txt:21: " in text]
+    assert words in problem
+    assert "error: 1 of 21 samples are bad, so nothing was written" in said
+    assert "libpng" not in said
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["in", "outside.png"]
+
+
+def test_all_problems_come_at_once_and_can_be_left_out(
+    tmp_path: Path, with_bad_images: tuple[Path, Path], capsys: pytest.CaptureFixture[str]
+) -> None:
+    images, labels = with_bad_images
+    with labels.open("a", encoding="utf-8") as file:
+        file.writelines(line + "\n" for line, _ in BAD_LINES.values())
+    assert convert(images, labels, tmp_path / "out") == 1
+    said = capsys.readouterr().err
+    for number in range(21, 21 + len(BAD_LINES)):
+        assert f"labels.txt:{number}: " in said
+    assert not (tmp_path / "out").exists()
+
+    assert convert(images, labels, tmp_path / "out", "--skip-bad") == 0
+    with (tmp_path / "out/rejected.csv").open(encoding="utf-8", newline="") as file:
+        rejected = list(csv.DictReader(file))
+    assert {int(row["line"]) for row in rejected} == set(range(21, 21 + len(BAD_LINES)))
+    assert all(row["source"] == "labels.txt" and row["reason"] for row in rejected)
+    kept = samples(tmp_path / "out", "train") | samples(tmp_path / "out", "val")
+    assert len(kept) + len(rejected) == 20 + len(BAD_LINES)
+
+
+def test_bad_gt_txt_files(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    texts = {
+        "good": b"fine",
+        "fine": b"good",
+        "blank": b" \n",
+        "two": b"one\ntwo\n",
+        "tab": b"a\tb",
+        "latin": b"caf\xe9",
+        "utf16": "text".encode("utf-16"),
+        "alone": b"no image",
+    }
+    crops(tmp_path / "in", [f"{name}.png" for name in texts if name != "alone"])
+    for name, text in texts.items():
+        (tmp_path / "in" / f"{name}.gt.txt").write_bytes(text)
+    assert convert(tmp_path / "in", None, tmp_path / "out") == 1
+    said = capsys.readouterr().err
+    for words in (
+        "blank.gt.txt:1: the label is blank; write its text",
+        "two.gt.txt:1: the file has 2 lines; write the text of one line",
+        "tab.gt.txt:1: the label holds a tab; ",
+        "latin.gt.txt:1: the file is not UTF-8; save it as UTF-8",
+        "utf16.gt.txt:1: the file is UTF-16; save it as UTF-8",
+        "alone.gt.txt:1: there is no image alone.png",
+    ):
+        assert words in said
+    assert convert(tmp_path / "in", None, tmp_path / "out", "--skip-bad") == 0
+    assert len((tmp_path / "out/rejected.csv").read_text().splitlines()) == 1 + 6
+
+
+def test_whole_inputs_that_are_refused(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    images, labels = labelled(tmp_path)
+    utf16 = tmp_path / "utf16.txt"
+    utf16.write_text(labels.read_text(), encoding="utf-16")
+    nothing = tmp_path / "nothing"
+    nothing.mkdir()
+    empty = tmp_path / "empty.txt"
+    empty.write_text("")
+    one = tmp_path / "one.txt"
+    one.write_text("000.png\ttext\n")
+    for given_images, given_labels, flags, words in (
+        (tmp_path / "no", labels, (), "no does not exist"),
+        (labels, labels, (), "is not a folder"),
+        (images, tmp_path / "no.txt", (), "no.txt does not exist"),
+        (images, utf16, (), "utf16.txt:1: the file is UTF-16: save it as UTF-8"),
+        (images, nothing, (), "holds neither name.gt.txt files nor train.txt and val.txt"),
+        (images, empty, (), "lists no sample"),
+        (images, one, (), "1 sound samples are too few"),
+        (images, labels, ("--format", "gt-txt"), "gt-txt wants the folder"),
+        (images, labels, ("--val-fraction", "1"), "not a number between 0 and 1"),
+    ):
+        assert convert(given_images, given_labels, tmp_path / "out", *flags) == 1
+        said = capsys.readouterr().err.splitlines()[-1]
+        assert said.startswith("error: ")
+        assert words in said
+    assert not (tmp_path / "out").exists()
+
+
+def test_output_must_be_new(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    images, labels = labelled(tmp_path)
+    assert convert(images, labels, labels) == 1
+    assert "labels.txt is a file: name a new folder" in capsys.readouterr().err
+    assert convert(images, labels, images) == 1
+    assert "crops is not empty" in capsys.readouterr().err
+
+
+def test_an_interruption_leaves_nothing(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    images, labels = labelled(tmp_path)
+    before = sorted(tmp_path.iterdir())
+
+    def interrupted(*_: object) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("data_preparation.dataset_writer.DatasetWriter.finish", interrupted)
+    assert convert(images, labels, tmp_path / "out") == 130
+    assert capsys.readouterr().err.endswith("interrupted\n")
+    assert sorted(tmp_path.iterdir()) == before

@@ -1,0 +1,188 @@
+"""validate_data: every bad input is named, and what would make the labels fit is said."""
+
+from __future__ import annotations
+
+import json
+import resource
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from data_preparation.scripts.validate_data import main
+from tests.data_preparation.folders import REPOSITORY, dataset, huge_png, jpeg, png, run_python
+
+RECIPE = "rec/rec_mv3_none_bilstm_ctc.yml"
+
+
+@pytest.fixture
+def sound(tmp_path: Path) -> Path:
+    return dataset(tmp_path / "data", {"1.png": "abc", "2.png": "cab"})
+
+
+def edit(folder: Path, name: str, text: str | bytes) -> None:
+    (folder / name).write_bytes(text.encode() if isinstance(text, str) else text)
+
+
+def test_a_sound_dataset(sound: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main([str(sound)]) == 0
+    out, said = capsys.readouterr()
+    assert out == ""
+    assert "2 train and 1 val samples, 3 characters" in said
+    assert "longest label: 3 code points" in said
+    assert said.endswith("is fit to train\n")
+
+
+@pytest.mark.parametrize("name", [RECIPE, f"configs/{RECIPE}", str(REPOSITORY / "configs" / RECIPE)])
+def test_recipes_by_name_and_path(sound: Path, name: str) -> None:
+    assert main([str(sound), "--config", name]) == 0
+
+
+def truncated(folder: Path) -> None:
+    edit(folder, "images/1.png", png()[:-40])
+
+
+def truncated_jpeg(folder: Path) -> None:
+    edit(folder, "images/1.png", jpeg()[: len(jpeg()) // 2])
+
+
+def link_out(folder: Path) -> None:
+    (folder.parent / "secret.png").write_bytes(png())
+    (folder / "images/1.png").unlink()
+    (folder / "images/1.png").symlink_to(folder.parent / "secret.png")
+
+
+BAD_DATASETS: dict[str, tuple[Callable[[Path], object], str]] = {
+    "no train.txt": (lambda d: (d / "train.txt").unlink(), "train.txt: does not exist"),
+    "no val.txt": (lambda d: (d / "val.txt").unlink(), "val.txt: does not exist"),
+    "no dict.txt": (lambda d: (d / "dict.txt").unlink(), "dict.txt: does not exist"),
+    "empty train.txt": (lambda d: edit(d, "train.txt", ""), "train.txt: the file lists no sample"),
+    "no tab": (lambda d: edit(d, "train.txt", "images/1.png abc\n"), "train.txt:1: the line has no tab"),
+    "blank label": (lambda d: edit(d, "train.txt", "images/1.png\t\n"), "train.txt:1: the label of 'images/1.png'"),
+    "missing": (lambda d: (d / "images/1.png").unlink(), "train.txt:1: the image 'images/1.png' does not exist"),
+    "empty": (lambda d: edit(d, "images/1.png", b""), "train.txt:1: the image 'images/1.png' is empty"),
+    "cut PNG": (truncated, "train.txt:1: the image 'images/1.png' is cut short"),
+    "cut JPEG": (truncated_jpeg, "train.txt:1: the image 'images/1.png' is cut short"),
+    "text": (lambda d: edit(d, "images/1.png", "hello"), "train.txt:1: the image 'images/1.png' is not an image"),
+    "absolute": (lambda d: edit(d, "train.txt", "/etc/passwd\tabc\n"), "train.txt:1: '/etc/passwd' is an absolute"),
+    "parent": (lambda d: edit(d, "train.txt", "../1.png\tabc\n"), "train.txt:1: '../1.png' leaves the dataset"),
+    "address": (lambda d: edit(d, "train.txt", "http://a.b/1.png\tabc\n"), "train.txt:1: 'http://a.b/1.png' is an"),
+    "UTF-16": (lambda d: edit(d, "train.txt", "a\tb\n".encode("utf-16")), "train.txt:1: the file is UTF-16"),
+    "unknown": (lambda d: edit(d, "dict.txt", "b\nc\n"), "'a' (U+0061) occurs 3 times (train.txt:1, train.txt:2, "),
+    "link": (link_out, "train.txt:1: the image 'images/1.png' is a link that leaves the dataset folder"),
+}
+
+
+@pytest.mark.parametrize("case", BAD_DATASETS)
+def test_a_bad_dataset_is_named(sound: Path, capfd: pytest.CaptureFixture[str], case: str) -> None:
+    spoil, words = BAD_DATASETS[case]
+    spoil(sound)
+    assert main([str(sound), "--config", RECIPE]) == 1
+    out, said = capfd.readouterr()
+    assert out == ""
+    assert words in said
+    assert "libpng" not in said
+    assert "JPEG data" not in said
+    assert said.splitlines()[-1].startswith(f"error: {sound} is not fit to train as it is: ")
+
+
+def test_no_dataset(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main([str(tmp_path / "none"), "--json"]) == 1
+    out, said = capsys.readouterr()
+    assert said.startswith("error: ")
+    assert "is not a dataset folder" in said
+    assert json.loads(out)["ok"] is False
+
+
+def test_a_huge_image_is_not_decoded(sound: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    huge = huge_png()
+    assert len(huge) < 200_000
+    edit(sound, "images/1.png", huge)
+    before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    assert main([str(sound)]) == 1
+    assert "claims 30000 x 30000 pixels" in capsys.readouterr().err
+    assert resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before < 50_000  # KiB
+
+
+def test_all_problems_in_one_pass(sound: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    lines = [f"images/none{number}.png\tabc\n" for number in range(8)]
+    edit(sound, "train.txt", "images/1.png\tabz\n" + "".join(lines) + "broken\n")
+    assert main([str(sound)]) == 1
+    said = capsys.readouterr().err
+    assert "image: 8 problems" in said
+    assert "… and 3 more: --json lists all" in said
+    assert "no tab: 1 problem" in said
+    assert "'z' (U+007A)" in said
+
+
+def test_bom_and_crlf_are_accepted_and_said(sound: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    for name in ("train.txt", "dict.txt"):
+        edit(sound, name, b"\xef\xbb\xbf" + (sound / name).read_bytes().replace(b"\n", b"\r\n"))
+    assert main([str(sound)]) == 0
+    said = capsys.readouterr().err
+    for name in ("train.txt", "dict.txt"):
+        assert f"note: {name} starts with a byte order mark" in said
+        assert f"note: {name} has Windows line ends" in said
+
+
+def test_overrides_that_make_long_labels_fit(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    folder = dataset(tmp_path / "data", {"1.png": "ab " * 15 + "a", "2.png": "ab"})
+    assert main([str(folder), "--config", RECIPE]) == 1
+    out, said = capsys.readouterr()
+    flags = out.split()
+    assert flags[:2] == ["-o", "Global.max_text_length=46"]
+    assert "train.txt:1: the label has 46 code points, the recipe takes 25" in said
+    assert "train.txt:1: CTC needs 46 time steps" in said
+    assert "image_shape [3,32,192]" in said
+    assert "with these flags the dataset is fit to train" in said
+
+    assert main([str(folder), "--config", RECIPE, *flags]) == 0
+    assert capsys.readouterr().out == ""
+
+
+def test_overrides_beside_other_problems(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    folder = dataset(tmp_path / "data", {"1.png": "a" * 30, "2.png": "ab"})
+    (folder / "images/2.png").write_bytes(b"")
+    assert main([str(folder), "--config", RECIPE]) == 1
+    out, said = capsys.readouterr()
+    assert out.startswith("-o Global.max_text_length=30\n")
+    assert "with these flags the labels fit, the rest stays wrong" in said
+
+
+def test_json(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    folder = dataset(tmp_path / "data", {"1.png": "a" * 30, "2.png": "ab"})
+    assert main([str(folder), "--config", RECIPE, "--json"]) == 1
+    found = json.loads(capsys.readouterr().out)
+    assert set(found) == {
+        *("ok", "problems", "notes", "train", "val", "characters", "longest_label", "most_steps", "overrides"),
+        "content_sha256",
+    }
+    assert (found["ok"], found["train"], found["val"], found["characters"]) == (False, 2, 1, 2)
+    assert (found["longest_label"], found["most_steps"]) == (30, 59)
+    assert found["overrides"][0] == "Global.max_text_length=30"
+    assert {problem["kind"] for problem in found["problems"]} == {"too long", "too wide"}
+    assert set(found["problems"][0]) == {"kind", "where", "message", "remedy"}
+
+
+@pytest.mark.parametrize(
+    ("flags", "words"),
+    [
+        (["--config", "rec/rec_mv3.yml"], "there is no recipe 'rec/rec_mv3.yml': did you mean"),
+        (["--config", RECIPE, "-o", "Global.max_text_lenght=9"], "did you mean 'Global.max_text_length'"),
+        (["--config", RECIPE, "-o", "Global.max_text_length"], "has no '='"),
+        (["-o", "Global.max_text_length=9"], "name the recipe with --config"),
+    ],
+)
+def test_bad_flags(sound: Path, capsys: pytest.CaptureFixture[str], flags: list[str], words: str) -> None:
+    assert main([str(sound), *flags]) == 1
+    said = capsys.readouterr().err
+    assert said.startswith("error: ")
+    assert words in said
+    assert said.count("\n") == 1
+
+
+def test_flags_on_stdout_suit_a_shell(tmp_path: Path) -> None:
+    folder = dataset(tmp_path / "data", {"1.png": "a" * 30, "2.png": "ab"})
+    command = ["-m", "data_preparation", "validate", str(folder), "--config", RECIPE]
+    flags = run_python(*command).stdout.split()
+    assert run_python(*command, *flags).returncode == 0
