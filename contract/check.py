@@ -22,8 +22,9 @@ from contract.dataset import (
 )
 from contract.errors import UserError
 from contract.image_header import ImageHeader, read_header
-from contract.recipe import Limits, ctc_steps
+from contract.recipe import Limits, ctc_steps, width_that_fits
 
+MAX_BYTES = 100_000_000  # of one image file; a word crop has some thousand
 EXAMPLES = 3  # how many lines a problem about many lines names
 
 Decode = Callable[[bytes], bool]  # does the image really decode?
@@ -93,11 +94,16 @@ def check_dataset(
     _read_splits(report, validation)
     _read_dictionary(report)
     _check_images(report, decode, progress)
+    _check_characters(report)
     _measure(report)
-    _check_characters(report, limits)
     if limits:
-        _check_lengths(report, limits)
+        report.problems += check_limits(report, limits)
     return report
+
+
+def check_limits(report: Report, limits: Limits) -> list[Problem]:
+    """What of a checked dataset a recipe with these limits cannot learn. Reads no file: cheap to ask again."""
+    return [*_spaces(report, limits), *_lengths(report, limits)]
 
 
 def _read_splits(report: Report, validation: Path | None) -> None:
@@ -127,9 +133,11 @@ def _read_dictionary(report: Report) -> None:
 
 
 def _check_images(report: Report, decode: Decode, progress: Progress | None) -> None:
-    total = sum(len(split.file.samples) for split in report.splits)
+    total = len(_labelled(report))
     done = 0
     entries = []
+    seen: dict[str, tuple[str, str]] = {}  # image sha256 → split and label where it was met first
+    leaked = contradicting = 0
     for split in report.splits:
         root = split.folder.resolve()
         for sample in split.file.samples:
@@ -142,11 +150,19 @@ def _check_images(report: Report, decode: Decode, progress: Progress | None) -> 
                 report.problems.append(Problem("image", where, f"the image {sample.image!r} {error}", remedy))
             else:
                 report.aspects.append(header.width / header.height)
-                entries.append((split.name, sample.image, sample.label, hashlib.sha256(data).hexdigest()))
+                digest = hashlib.sha256(data).hexdigest()
+                entries.append((split.name, sample.image, sample.label, digest))
+                first_split, first_label = seen.setdefault(digest, (split.name, sample.label))
+                leaked += first_split != split.name
+                contradicting += first_label != sample.label
             done += 1
             if progress:
                 progress(done, total)
     report.content_sha256 = content_hash(entries)
+    if leaked:
+        report.notes.append(f"{leaked} validation images are in the training set too: their scores say nothing")
+    if contradicting:
+        report.notes.append(f"{contradicting} images have another label than the same image elsewhere")
 
 
 def _read_image(root: Path, image: str) -> bytes:
@@ -156,6 +172,8 @@ def _read_image(root: Path, image: str) -> bytes:
         real = path.resolve(strict=True)
         if not real.is_relative_to(root):
             raise ValueError("is a link that leaves the dataset folder")
+        if real.stat().st_size > MAX_BYTES:
+            raise ValueError(f"has {real.stat().st_size:,} bytes, over the limit of {MAX_BYTES:,}")
         return real.read_bytes()
     except FileNotFoundError:
         raise ValueError("does not exist") from None
@@ -173,48 +191,54 @@ def _decodable(data: bytes, decode: Decode) -> ImageHeader:
 
 
 def _measure(report: Report) -> None:
-    labels = [sample.label for split in report.splits for sample in split.file.samples]
+    labels = [sample.label for _, sample in _labelled(report)]
     report.longest_label = max(map(len, labels), default=0)
     report.most_steps = max(map(ctc_steps, labels), default=0)
     report.has_space = any(" " in label for label in labels)
 
 
-def _check_characters(report: Report, limits: Limits | None) -> None:
+def _check_characters(report: Report) -> None:
+    """One problem for each character that the dictionary lacks, the most frequent first."""
     if report.dictionary is None:
         return
-    known = set(report.dictionary.characters) | {" "}
+    known = {*report.dictionary.characters, " "}
     places: dict[str, list[str]] = {}
-    for split in report.splits:
-        for sample in split.file.samples:
-            for character in sample.label:
-                if character not in known or (character == " " and limits and not limits.use_space):
-                    places.setdefault(character, []).append(f"{split.file.path.name}:{sample.line}")
+    for split, sample in _labelled(report):
+        for character in sample.label:
+            if character not in known:
+                places.setdefault(character, []).append(f"{split.file.path.name}:{sample.line}")
     for character, where in sorted(places.items(), key=lambda item: -len(item[1])):
-        lines = list(dict.fromkeys(where))
-        examples = ", ".join(lines[:EXAMPLES]) + (", …" if len(lines) > EXAMPLES else "")
-        name = f"{character!r} (U+{ord(character):04X})"
-        if character == " ":
-            message = f"the space {name} occurs {len(where)} times ({examples}) and the recipe leaves it out"
-            remedy = "add -o Global.use_space_char=true"
-        else:
-            message = f"the character {name} occurs {len(where)} times ({examples}) and is not in {DICTIONARY}"
-            remedy = f"add it to {DICTIONARY} or correct the labels"
-        report.problems.append(Problem("character", lines[0], message, remedy))
+        message = f"the character {character!r} (U+{ord(character):04X}) {_occurs(where)} and is not in {DICTIONARY}"
+        remedy = f"add it to {DICTIONARY} or correct the labels"
+        report.problems.append(Problem("character", where[0], message, remedy))
 
 
-def _check_lengths(report: Report, limits: Limits) -> None:
-    """One problem for the longest label and one for the one CTC finds hardest, with the count of the others."""
-    labelled = [(split, sample) for split in report.splits for sample in split.file.samples]
-    long = [pair for pair in labelled if len(pair[1].label) > limits.longest_label]
-    tight = [pair for pair in labelled if ctc_steps(pair[1].label) > limits.time_steps]
+def _spaces(report: Report, limits: Limits) -> list[Problem]:
+    where = [f"{split.file.path.name}:{sample.line}" for split, sample in _labelled(report) if " " in sample.label]
+    if limits.use_space or not where:
+        return []
+    message = f"the space ' ' (U+0020) {_occurs(where)} and the recipe leaves it out"
+    return [Problem("character", where[0], message, "add -o Global.use_space_char=true")]
+
+
+def _occurs(where: list[str]) -> str:
+    lines = list(dict.fromkeys(where))
+    return f"occurs {len(where)} times ({', '.join(lines[:EXAMPLES])}{', …' if len(lines) > EXAMPLES else ''})"
+
+
+def _lengths(report: Report, limits: Limits) -> list[Problem]:
+    """A problem for the longest label and one for the label that CTC finds hardest, with the number of the others."""
+    problems = []
+    long = [pair for pair in _labelled(report) if len(pair[1].label) > limits.longest_label]
+    tight = [pair for pair in _labelled(report) if ctc_steps(pair[1].label) > limits.time_steps]
     if long:
         split, sample = max(long, key=lambda pair: len(pair[1].label))
         message = (
             f"the label has {len(sample.label)} code points, the recipe takes {limits.longest_label}"
             f" ({len(long)} labels are too long)"
         )
-        remedy = "add -o Global.max_text_length=N as python -m data_preparation validate says, or shorten them"
-        report.problems.append(_at(split, sample, "too long", message, remedy))
+        remedy = f"add -o Global.max_text_length={len(sample.label) + limits.reserved} or shorten them"
+        problems.append(_at(split, sample, "too long", message, remedy))
     if tight:
         split, sample = max(tight, key=lambda pair: ctc_steps(pair[1].label))
         needed = ctc_steps(sample.label)
@@ -223,11 +247,16 @@ def _check_lengths(report: Report, limits: Limits) -> None:
             f" ({len(tight)} labels do not fit)"
         )
         if limits.pixels_per_step:
-            width = -(-needed * limits.pixels_per_step // 32) * 32
+            width = width_that_fits(limits, needed, report.typical_aspect)
             remedy = f"widen the input to image_shape [3,{limits.height},{width}] or split the lines"
         else:
             remedy = "split the lines: this network has a fixed number of steps"
-        report.problems.append(_at(split, sample, "too wide", message, remedy))
+        problems.append(_at(split, sample, "too wide", message, remedy))
+    return problems
+
+
+def _labelled(report: Report) -> list[tuple[Split, Sample]]:
+    return [(split, sample) for split in report.splits for sample in split.file.samples]
 
 
 def _at(split: Split, sample: Sample, kind: str, message: str, remedy: str) -> Problem:

@@ -53,21 +53,27 @@ def _png(data: bytes) -> ImageHeader:
 
 
 def _jpeg(data: bytes) -> ImageHeader:
-    # Cameras append bytes after the end-of-image marker, so it is searched, not expected at the end.
-    if data.rfind(b"\xff\xd9") < 0:
-        raise ValueError("is cut short")
     position = 2
+    size = None
     while True:
         if data[position] != 0xFF:
             raise ValueError("is a damaged JPEG")
         marker = data[position + 1]
         if marker == 0xFF:  # fill byte
             position += 1
-        elif 0xC0 <= marker <= 0xCF and marker not in (0xC4, 0xC8, 0xCC):  # a start of frame
+            continue
+        if marker == 0xDA:  # start of scan: the end marker must come after it, a thumbnail before it has its own
+            break
+        if 0xC0 <= marker <= 0xCF and marker not in (0xC4, 0xC8, 0xCC):  # a start of frame
             height, width = struct.unpack_from(">HH", data, position + 5)
-            return ImageHeader(width, height)
-        else:
-            position += 2 + struct.unpack_from(">H", data, position + 2)[0]
+            size = ImageHeader(width, height)
+        position += 2 + struct.unpack_from(">H", data, position + 2)[0]
+    # Cameras append bytes after the end marker, so it is searched, not expected at the end.
+    if data.rfind(b"\xff\xd9") < position:
+        raise ValueError("is cut short")
+    if size is None:
+        raise ValueError("is a damaged JPEG")
+    return size
 
 
 def _bmp(data: bytes) -> ImageHeader:

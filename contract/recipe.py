@@ -97,6 +97,7 @@ class Limits:
     """What a recipe can learn. Lengths in code points, sizes in pixels."""
 
     longest_label: int
+    reserved: int  # places of max_text_length that marks take: longest_label = max_text_length - reserved
     time_steps: int
     use_space: bool
     height: int
@@ -216,10 +217,9 @@ def flatten(tree: Any, prefix: str = "") -> Iterator[tuple[str, Any]]:
 
 def limits_of(recipe: Recipe) -> Limits:
     """What the recipe can learn: longest label and CTC time steps at its training size."""
-    longest = int(recipe["Global"].get("max_text_length", 25))
     names = {next(iter(operator)) for operator in recipe["Train"]["dataset"]["transforms"]}
-    if "MultiLabelEncode" in names:
-        longest -= 2  # NRTR's start and end marks take two places (PaddleOCR label_ops)
+    reserved = 2 if "MultiLabelEncode" in names else 0  # NRTR's start and end marks (PaddleOCR label_ops)
+    longest = int(recipe["Global"].get("max_text_length", 25)) - reserved
     _, height, width = _image_shape(recipe)
     backbone = recipe["Architecture"]["Backbone"]
     if backbone["name"] == "SVTRNet":
@@ -229,7 +229,7 @@ def limits_of(recipe: Recipe) -> Limits:
     else:
         steps, per_step = -(-width // 2) // 2, 4  # MobileNetV3: stem and pooling halve the width, blocks keep it
     use_space = bool(recipe["Global"].get("use_space_char", False))
-    return Limits(longest, steps, use_space, height, width, per_step)
+    return Limits(longest, reserved, steps, use_space, height, width, per_step)
 
 
 def ctc_steps(label: str) -> int:
@@ -249,24 +249,28 @@ def resize_keys(recipe: Recipe) -> list[str]:
 def overrides_that_fit(
     recipe: Recipe, *, longest_label: int, most_steps: int, aspect: float, has_space: bool
 ) -> list[tuple[str, str]]:
-    """The overrides with which a recipe takes every label; empty when it does already.
-
-    aspect: width / height of a typical wide image. A wider input is given up to twice the steps that the
-    hardest label needs: CTC learns slowly when it has none to spare, and more is only paid for.
-    """
+    """The overrides with which a recipe takes every label; empty when it does already."""
     limits = limits_of(recipe)
     overrides = []
     if longest_label > limits.longest_label:
-        reserve = int(recipe["Global"].get("max_text_length", 25)) - limits.longest_label
-        overrides.append(("Global.max_text_length", str(longest_label + reserve)))
+        overrides.append(("Global.max_text_length", str(longest_label + limits.reserved)))
     if has_space and not limits.use_space:
         overrides.append(("Global.use_space_char", "true"))
     if most_steps > limits.time_steps and limits.pixels_per_step:
-        needed = most_steps * limits.pixels_per_step
-        width = -(-max(needed, min(round(aspect * limits.height), 2 * needed)) // 32) * 32
+        width = width_that_fits(limits, most_steps, aspect)
         for key in resize_keys(recipe):
             overrides.append((key, f"[3,{limits.height},{width}]"))
     return overrides
+
+
+def width_that_fits(limits: Limits, most_steps: int, aspect: float) -> int:
+    """Input width in pixels, a multiple of 32, that gives the hardest label its steps.
+
+    aspect: width / height of a typical wide image. Up to twice the steps that the hardest label needs are given:
+    CTC learns slowly when it has none to spare, and more is only paid for.
+    """
+    needed = most_steps * limits.pixels_per_step
+    return -(-max(needed, min(round(aspect * limits.height), 2 * needed)) // 32) * 32
 
 
 def _check_shape(recipe: Recipe, path: Path) -> None:

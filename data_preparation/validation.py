@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
-from contract.check import Report, check_dataset
+from contract.check import Report, check_dataset, check_limits
 from contract.errors import UserError
 from contract.recipe import (
     Limits,
@@ -63,10 +63,9 @@ def validate(dataset: Path, recipe: Recipe | None, advance: Advance) -> Verdict:
         return Verdict(report, limits)
     for key, value in needed:
         recipe = with_override(recipe, key, value)
-    again = check_dataset(dataset, limits_of(recipe), lambda _: True)
-    left = {(problem.kind, problem.where) for problem in again.problems}
-    cured = [p for p in report.problems if (p.kind, p.where) not in left]
-    if not cured or {"too long", "too wide"} & {p.kind for p in again.problems}:
-        return Verdict(report, limits)
+    if check_limits(report, limits_of(recipe)):
+        return Verdict(report, limits)  # no width or length helps: a network with a fixed number of steps
+    assert limits is not None
+    cured = check_limits(report, limits)
     overrides = tuple(f"{key}={value}" for key, value in needed)
     return Verdict(report, limits, overrides, len(cured) == len(report.problems))

@@ -225,6 +225,8 @@ class Training:
             self._export("stopped")
         except Interrupted:
             say("note: no time to export the best model before the grace ends; the checkpoint has it")
+        except (exporting.ExportDiffers, OSError) as error:  # the run goes on from its checkpoint all the same
+            say(f"note: the best model so far was not exported: {error}")
 
     def _export(self, status: str) -> None:
         """Put the artifact together in order.model, by renaming a finished folder."""
