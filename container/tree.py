@@ -30,7 +30,7 @@ def locate_tree(say: Callable[[str], None]) -> Path:
         if not (tree / "ppocr" / "data").is_dir():
             raise UserError(f"{HOME_VARIABLE}={home} is not a PaddleOCR tree: it must hold ppocr/data")
         return tree
-    tree = _cache() / f"paddleocr-{VERSION}-{SHA256[:16]}"
+    tree = cache_folder() / f"paddleocr-{VERSION}-{SHA256[:16]}"
     if not tree.is_dir():
         say(f"fetching the source distribution paddleocr=={VERSION} (3 MB, once)")
         try:
@@ -69,7 +69,8 @@ def download_source(name: str, version: str, sha256: str, folder: Path) -> Path:
     return found[0]
 
 
-def _cache() -> Path:
+def cache_folder() -> Path:
+    """Where what was fetched once is kept: $OCR_CACHE, or a folder in the user's cache."""
     chosen = os.environ.get(CACHE_VARIABLE)
     if chosen:
         return Path(chosen)
