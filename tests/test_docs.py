@@ -1,0 +1,46 @@
+"""The documents say what is there."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+import pytest
+
+from contract.hyperparameters import TABLE
+from launcher.docs import render
+
+ROOT = Path(__file__).resolve().parents[1]
+PAGES = sorted([*ROOT.glob("*.md"), *ROOT.glob("docs/*.md"), *ROOT.glob("data_preparation/*.md")])
+
+
+def test_the_page_of_commands_is_the_parsers_own() -> None:
+    assert (ROOT / "docs/cli.md").read_text(encoding="utf-8").strip() == render().strip(), "run `make docs`"
+    assert all(f"`{row.flag}`" in render() for row in TABLE)
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
+def test_links_between_pages_lead_somewhere(page: Path) -> None:
+    for target in re.findall(r"\]\((?!https?:|#)([^)#]+)", page.read_text(encoding="utf-8")):
+        assert (page.parent / target).exists(), f"{page.name} links to {target}"
+
+
+@pytest.mark.parametrize("page", ["README.md", "README.th.md"])
+def test_the_readme_names_files_verbs_and_recipes_that_exist(page: str) -> None:
+    text = (ROOT / page).read_text(encoding="utf-8")
+    makefile = (ROOT / "Makefile").read_text(encoding="utf-8")
+    for verb in set(re.findall(r"^make (\w+)", text, re.MULTILINE)):
+        assert f"\n{verb}:" in makefile
+    for script in set(re.findall(r"python (\S+\.py)", text)):
+        assert (ROOT / script).is_file()
+    for recipe in set(re.findall(r"rec/\w+\.yml", text)):
+        assert (ROOT / "configs" / recipe).is_file()
+
+
+def test_both_readmes_show_the_same_commands() -> None:
+    blocks = [
+        re.findall(r"```bash\n(.*?)```", (ROOT / page).read_text(encoding="utf-8"), re.DOTALL)
+        for page in ("README.md", "README.th.md")
+    ]
+    commands = [[line.split("#")[0].strip() for line in "\n".join(each).splitlines()] for each in blocks]
+    assert [line for line in commands[0] if line] == [line for line in commands[1] if line]
