@@ -9,7 +9,7 @@ from typing import Any
 
 from launcher.flags import BY_KEY, PROGRAM
 from launcher.plan import Plan
-from launcher.process_platform import DONE, REFUSED, Outcome
+from launcher.process_platform import DONE, REFUSED, STOPPED, Outcome
 from launcher.progress import clock
 
 EXIT_DONE, EXIT_CONFIGURATION, EXIT_FAILED, EXIT_CTRL_C = 0, 1, 2, 130
@@ -58,7 +58,10 @@ def describe_result(plan: Plan, outcome: Outcome, argv: tuple[str, ...]) -> str:
         return "\n".join([f"run {plan.run} is done", *(f"  {name:12} {text}" for name, text in rows)])
     if outcome.status == REFUSED:
         return f"error: {outcome.reason}"
-    kept = f"\n  log          {plan.log}\n  continue     {again}"
+    rows = [("log", str(plan.log)), ("continue", again)]
+    if outcome.status == STOPPED and (plan.model / "run.json").exists():
+        rows.insert(0, ("model", f"{plan.model} (the best so far)"))
+    kept = "".join(f"\n  {name:12} {text}" for name, text in rows)
     if outcome.by_user:
         return f"run {plan.run}: {outcome.reason}{kept}"
     return f"error: run {plan.run} {outcome.status}: {outcome.reason}{kept}"

@@ -1,0 +1,76 @@
+"""What the command line promises before it does anything: speed, imports, verbs, documentation."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from launcher.__main__ import main as launcher
+from launcher.docs import render
+from launcher.flags import FLAGS
+from tests.launcher.running import ROOT
+
+HEAVY = ("boto3", "sagemaker", "paddle", "numpy", "cv2", "rich", "yaml")
+
+
+def python(*arguments: str, folder: Path) -> subprocess.CompletedProcess[str]:
+    environment = os.environ | {"PYTHONPATH": str(ROOT)}
+    return subprocess.run([sys.executable, *arguments], cwd=folder, env=environment, text=True, capture_output=True)
+
+
+def test_help_imports_nothing_heavy(tmp_path: Path) -> None:
+    result = python("-X", "importtime", "-m", "launcher.submit", "--help", folder=tmp_path)
+    assert result.returncode == 0
+    imported = {line.rpartition("|")[2].strip().partition(".")[0] for line in result.stderr.splitlines()}
+    assert "launcher" in imported
+    assert not imported & set(HEAVY)
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="measures with resource")
+def test_help_takes_little_cpu(tmp_path: Path) -> None:
+    import resource
+
+    def cpu_s() -> float:
+        before = resource.getrusage(resource.RUSAGE_CHILDREN)
+        assert python("-m", "launcher.submit", "--help", folder=tmp_path).returncode == 0
+        after = resource.getrusage(resource.RUSAGE_CHILDREN)
+        return after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime
+
+    assert min(cpu_s() for _ in range(5)) <= 0.120  # the best of five: other work on the machine is not ours
+
+
+def test_help_names_every_flag(tmp_path: Path) -> None:
+    text = python("-m", "launcher.submit", "--help", folder=tmp_path).stdout
+    for flag in FLAGS:
+        for name in flag.flags:
+            assert name in text
+
+
+def test_the_documentation_has_every_flag_and_ignores_the_terminal(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("COLUMNS", "40")
+    narrow = render()
+    monkeypatch.setenv("COLUMNS", "200")
+    assert render() == narrow
+    for flag in FLAGS:
+        for name in flag.flags:
+            assert f"`{name}`" in narrow
+
+
+def test_only_verbs_that_exist_are_offered(capsys: pytest.CaptureFixture[str]) -> None:
+    assert launcher([]) == 0
+    assert [line.split()[0] for line in capsys.readouterr().out.splitlines() if line.startswith("  ")] == ["submit"]
+    assert launcher(["submi"]) == 1
+    assert "did you mean 'submit'" in capsys.readouterr().err
+    assert launcher(["submit", "--instance", "local"]) == 1
+    assert "use --instance process" in capsys.readouterr().err
+
+
+def test_debug_shows_the_traceback(capsys: pytest.CaptureFixture[str]) -> None:
+    assert launcher(["submit", "--bad"]) == 1
+    assert "Traceback" not in capsys.readouterr().err
+    assert launcher(["submit", "--bad", "--debug"]) == 1
+    assert "Traceback" in capsys.readouterr().err

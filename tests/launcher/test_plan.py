@@ -1,0 +1,146 @@
+"""What is decided and refused before anything is written."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+from pathlib import Path
+
+import pytest
+
+from contract.recipe import CONFIGS
+from launcher import submit
+from launcher.plan import build_request, plan_run
+from launcher.settings import load_settings
+from tests.launcher.running import RECIPE, call, make_dataset
+
+
+def plan(tmp_path: Path, *flags: str):
+    return plan_run(load_settings(call(tmp_path, *flags), {}, tmp_path))
+
+
+def snapshot(folder: Path) -> list[tuple[str, int]]:
+    return sorted((str(path), path.stat().st_mtime_ns) for path in folder.rglob("*"))
+
+
+def test_dry_run_prints_plan_and_request_and_writes_nothing(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    arguments = call(tmp_path, "--dry-run", "--json", "--epochs", "3", "-o", "Optimizer.lr.name=Const")
+    before = snapshot(tmp_path)
+    assert submit.main(arguments) == 0
+    assert snapshot(tmp_path) == before
+    answer = json.loads(capsys.readouterr().out)
+    assert answer["plan"]["command"][1:] == ["-m", "container", "train"]
+    assert answer["request"]["HyperParameters"] == {
+        "config": RECIPE,
+        "run_id": "r",
+        "epochs": "3",
+        "Optimizer.lr.name": "Const",
+    }
+    assert set(answer["request"]) == {
+        "TrainingJobName",
+        "HyperParameters",
+        "InputDataConfig",
+        "CheckpointConfig",
+        "OutputDataConfig",
+        "ResourceConfig",
+        "Environment",
+    }
+    assert answer["request"]["CheckpointConfig"]["S3Uri"] == (tmp_path / "out/r/checkpoints").as_uri()
+
+
+def test_dry_run_without_json_puts_the_request_on_stdout(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert submit.main(call(tmp_path, "--dry-run")) == 0
+    captured = capsys.readouterr()
+    assert json.loads(captured.out)["TrainingJobName"] == "r"
+    assert "run          r (new)" in captured.err
+
+
+def test_the_request_is_a_pure_function_of_the_settings(tmp_path: Path) -> None:
+    assert build_request(plan(tmp_path)) == build_request(plan(tmp_path))
+
+
+@pytest.mark.parametrize("name", [f"configs/{RECIPE}", RECIPE, str(CONFIGS / RECIPE)])
+def test_a_shipped_recipe_travels_by_name(tmp_path: Path, name: str) -> None:
+    assert plan(tmp_path, "--config", name).hyperparameters["config"] == RECIPE
+
+
+def test_a_recipe_of_the_dataset_travels_by_name_and_an_own_one_by_path(tmp_path: Path) -> None:
+    dataset = make_dataset(tmp_path / "dataset")
+    shutil.copy(CONFIGS / RECIPE, dataset / "mine.yml")
+    shutil.copy(CONFIGS / RECIPE, tmp_path / "own.yml")
+    (tmp_path / "rec").mkdir()
+    shutil.copy(CONFIGS / RECIPE, tmp_path / RECIPE)
+    assert plan(tmp_path, "--config", "mine.yml").hyperparameters["config"] == "mine.yml"
+    assert plan(tmp_path, "--config", "own.yml").hyperparameters["config"] == str(tmp_path / "own.yml")
+    assert plan(tmp_path, "--config", f"./{RECIPE}").hyperparameters["config"] == str(tmp_path / RECIPE)
+    assert plan(tmp_path, "--config", RECIPE).recipe == CONFIGS / RECIPE
+
+
+@pytest.mark.parametrize("instance", ["ml.g4dn.xlarge", "local", "local_gpu"])
+def test_other_platforms_are_refused_in_one_sentence(
+    tmp_path: Path, instance: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert submit.main(call(tmp_path, "--instance", instance)) == 1
+    assert capsys.readouterr().err == "error: this version runs jobs on this machine only: use --instance process\n"
+
+
+@pytest.mark.parametrize(
+    ("flags", "words"),
+    [
+        (["--instance", "proces"], "unknown instance 'proces'"),
+        (["--dataset", "nowhere"], "there is no dataset"),
+        (["--config", "rec/demo_digit.yml"], "did you mean 'rec/demo_digits.yml'"),
+        (["--config", "./none.yml"], "no such file"),
+        (["-o", "Global.epochnum=3"], "unknown recipe key 'Global.epochnum': did you mean 'Global.epoch_num'"),
+        (["-o", "Global.epoch_num=many"], "Global.epoch_num must be a whole number"),
+        (["-o", "Optimizer.name=Adamm"], "unknown optimizer 'Adamm'"),
+        (["--env", "SAGEMAKER_BASE_DIR=/x"], "leave it out"),
+        (["--validation", "nowhere"], "neither val.txt nor train.txt"),
+        (["--output", "file"], "is a file"),
+        (["--output", "file/below"], "is a file"),
+        (["--checkpoint-uri", "file"], "is a file"),
+        (["--resume", "q"], "there is no run 'q'"),
+    ],
+)
+def test_refused_before_anything_is_written(
+    tmp_path: Path, flags: list[str], words: str, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "file").write_text("")
+    arguments = call(tmp_path, *flags)
+    before = snapshot(tmp_path)
+    assert submit.main([*arguments, "--json"]) == 1
+    captured = capsys.readouterr()
+    assert words in captured.err
+    assert captured.err.startswith("error: ")
+    assert captured.err.count("\n") == 1
+    answer = json.loads(captured.out)
+    assert (answer["status"], answer["exit_code"]) == ("refused", 1)
+    assert words in answer["reason"]
+    assert snapshot(tmp_path) == before
+
+
+@pytest.mark.parametrize("name", ["train.txt", "dict.txt"])
+def test_a_dataset_without_its_files(tmp_path: Path, name: str, capsys: pytest.CaptureFixture[str]) -> None:
+    arguments = call(tmp_path)
+    (tmp_path / "dataset" / name).unlink()
+    assert submit.main(arguments) == 1
+    assert f"{name} is missing" in capsys.readouterr().err
+
+
+@pytest.mark.skipif(os.name == "nt" or os.geteuid() == 0, reason="root may write anywhere")
+def test_an_output_that_cannot_be_written(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    (tmp_path / "out").mkdir(mode=0o500)
+    assert submit.main(call(tmp_path)) == 1
+    assert "cannot be written" in capsys.readouterr().err
+
+
+def test_nothing_named_asks_for_the_instance_then_the_dataset(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    assert submit.main([]) == 1
+    assert "--instance process" in capsys.readouterr().err
+    assert submit.main(["--instance", "process"]) == 1
+    assert "--dataset" in capsys.readouterr().err

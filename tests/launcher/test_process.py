@@ -1,0 +1,277 @@
+"""Runs on this machine with a scripted container: attempts, interruptions, stops, and what is left afterwards."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import signal
+import sys
+import tarfile
+import time
+from pathlib import Path
+
+import pytest
+
+from launcher import submit
+from launcher.pack import pack_model
+from tests.launcher.running import call, container_pid, is_alive, log_of, run, start, wait_for
+
+pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="signals and process groups")
+
+SLOW = "--steps 1000 --pause 0.02"
+
+
+def test_a_run_leaves_what_is_promised_and_nothing_else(tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
+    assert run(tmp_path, "--json") == 0
+    out = tmp_path / "out/r"
+    assert sorted(path.name for path in out.iterdir()) == ["checkpoints", "job.log", "model", "model.tar.gz"]
+    assert sorted(path.name for path in (tmp_path / "out").iterdir()) == ["r"]
+    answer = json.loads(capfd.readouterr().out)  # exactly one object
+    assert (answer["run"], answer["status"], answer["exit_code"]) == ("r", "finished", 0)
+    assert answer["best"]["acc"] == 0.9
+    assert answer["artifacts"] == {
+        "model": str(out / "model"),
+        "model_tar": str(out / "model.tar.gz"),
+        "checkpoints": str(out / "checkpoints"),
+        "log": str(out / "job.log"),
+        "inference": str(out / "model/inference"),
+    }
+
+
+def test_the_job_sees_sagemakers_files(tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
+    assert run(tmp_path, "--epochs", "7", "-o", "Optimizer.lr.name=Const", "--env", "LABEL=ไทย") == 0
+    line = next(line for line in log_of(tmp_path).splitlines() if line.startswith("scripted container"))
+    assert json.loads(line[line.index("{") :]) == {
+        "config": "rec/demo_digits.yml",
+        "run_id": "r",
+        "epochs": "7",
+        "Optimizer.lr.name": "Const",
+    }
+
+
+def test_the_same_run_resumes_and_resume_wants_it_to_exist(tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
+    assert run(tmp_path, "--resume", "r") == 1
+    assert run(tmp_path, container="--steps 40 --fail 9") == 2
+    assert run(tmp_path, "--resume", "r", "--json", container="--steps 40") == 0
+    captured = capfd.readouterr()
+    assert json.loads(captured.out)["resumed_from"] == 10
+    assert "r (continues from its newest checkpoint)" in captured.err
+    assert "resuming from step 10" in captured.err
+
+
+@pytest.mark.parametrize("when", ["0.5s", "15steps"])
+def test_interrupted_like_spot_then_started_again(tmp_path: Path, when: str, capfd: pytest.CaptureFixture[str]) -> None:
+    assert run(tmp_path, "--interrupt-after", when, "--json", container="--steps 60 --pause 0.03") == 0
+    log = log_of(tmp_path)
+    stopped = re.findall(r"event=interrupted step=(\d+)", log)
+    assert len(stopped) == 1
+    assert re.findall(r"event=resume step=(\d+)", log) == stopped
+    assert log.count("launcher: ") == log.count("Z container of run r started") * 2 == 4
+    captured = capfd.readouterr()
+    assert "interrupted a" in captured.err
+    assert "starting again" in captured.err
+    assert json.loads(captured.out)["resumed_from"] == int(stopped[0])
+    if when == "15steps":
+        assert int(stopped[0]) >= 15
+
+
+def test_one_interruption_per_attempt_in_the_order_given(tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
+    flags = ["--interrupt-after", "12steps", "--interrupt-after", "0.4s", "--interrupt-after", "9000steps"]
+    assert run(tmp_path, *flags, container="--steps 60 --pause 0.03") == 0
+    said = [line for line in capfd.readouterr().err.splitlines() if "interrupt" in line]
+    assert [line for line in said if line.startswith(("interrupted a", "the job ended"))] == [
+        "interrupted at step 12 (SIGTERM, 120 s of grace)",
+        "interrupted after 0.4 s (SIGTERM, 120 s of grace)",
+        "the job ended before the interruption at step 9000",
+    ]
+
+
+def test_a_deaf_container_is_killed_after_the_grace(tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
+    flags = ["--interrupt-after", "25steps", "--grace", "0.3s"]
+    assert run(tmp_path, *flags, container="--steps 60 --pause 0.03 --deaf") == 0
+    log = log_of(tmp_path)
+    assert "killed (SIGKILL): the grace is over" in log
+    resumed = int(re.findall(r"event=resume step=(\d+)", log)[0])
+    assert resumed in (20, 30, 40)  # the last checkpoint before the kill
+    assert "event=interrupted" not in log
+
+
+def test_a_refused_job_leaves_nothing(tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
+    assert run(tmp_path, "--json", container="--refuse line-3-has-no-tab") == 1
+    assert not (tmp_path / "out").exists()
+    captured = capfd.readouterr()
+    answer = json.loads(captured.out)
+    assert (answer["run"], answer["status"], answer["reason"]) == ("r", "refused", "line-3-has-no-tab")
+    assert set(answer["artifacts"].values()) == {None}
+    assert captured.err.rstrip().endswith("error: line-3-has-no-tab")
+
+
+def test_a_refused_job_keeps_a_run_that_was_there(tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
+    assert run(tmp_path) == 0
+    assert run(tmp_path, container="--refuse no") == 1
+    assert (tmp_path / "out/r/model/run.json").exists()
+    assert run(tmp_path, "--fresh", container="--refuse no") == 1
+    assert (tmp_path / "out/r/model/run.json").exists()
+    assert [path.name for path in (tmp_path / "out").iterdir()] == ["r"]
+
+
+def test_fresh_moves_the_old_run_aside(tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
+    assert run(tmp_path) == 0
+    for number in (1, 2):
+        assert run(tmp_path, "--fresh") == 0
+        assert f"is now in {tmp_path}/out/r.old-{number}" in capfd.readouterr().err
+        assert (tmp_path / f"out/r.old-{number}/model/run.json").exists()
+    assert "event=resume" not in log_of(tmp_path)
+
+
+def test_a_failed_job_says_why_and_how_to_go_on(tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
+    assert run(tmp_path, "--json", container="--fail 3") == 2
+    captured = capfd.readouterr()
+    answer = json.loads(captured.out)
+    assert (answer["status"], answer["exit_code"]) == ("failed", 2)
+    assert answer["reason"] == "the disk is full: free space and start the run again"
+    assert answer["artifacts"]["model"] is None
+    assert answer["artifacts"]["log"] == str(tmp_path / "out/r/job.log")
+    assert "--run r" in captured.err.splitlines()[-1]
+
+
+def test_exit_0_without_a_model_is_a_failure(tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
+    assert run(tmp_path, container="--no-model") == 2
+    assert not (tmp_path / "out/r/model.tar.gz").exists()
+
+
+def test_a_container_stopped_from_outside_ends_with_2(tmp_path: Path) -> None:
+    launcher = start(tmp_path, "--json", container=SLOW)
+    os.kill(container_pid(tmp_path), signal.SIGTERM)
+    out, err = launcher.communicate(timeout=30)
+    assert launcher.returncode == 2
+    assert json.loads(out)["status"] == "stopped"
+    assert "--run r" in err
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
+def test_ctrl_c_saves_and_ends_with_130(tmp_path: Path, number: signal.Signals) -> None:
+    launcher = start(tmp_path, "--json", container=SLOW)
+    container = container_pid(tmp_path)
+    launcher.send_signal(number)
+    out, err = launcher.communicate(timeout=30)
+    assert launcher.returncode == 130
+    assert "event=interrupted" in log_of(tmp_path)  # the container heard SIGTERM
+    assert not is_alive(container)
+    assert (json.loads(out)["status"], json.loads(out)["exit_code"]) == ("stopped", 130)
+    assert "python -m launcher.submit" in err.splitlines()[-1]
+    assert "--run r" in err.splitlines()[-1]
+
+
+def test_a_second_ctrl_c_kills(tmp_path: Path) -> None:
+    launcher = start(tmp_path, container=f"{SLOW} --deaf")
+    container = container_pid(tmp_path)
+    launcher.send_signal(signal.SIGINT)
+    wait_for(lambda: "stopping: " in log_of(tmp_path))
+    assert is_alive(container)
+    launcher.send_signal(signal.SIGINT)
+    launcher.communicate(timeout=30)
+    assert launcher.returncode == 130
+    assert not is_alive(container)
+
+
+def test_a_killed_launcher_takes_its_container_along_and_frees_the_run(
+    tmp_path: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    launcher = start(tmp_path, container=SLOW)
+    container = container_pid(tmp_path)
+    launcher.kill()
+    launcher.communicate(timeout=30)
+    assert run(tmp_path) == 0  # at once: it waits for the dying container
+    assert not is_alive(container)
+
+
+def test_one_launcher_per_run(tmp_path: Path, capfd: pytest.CaptureFixture[str], monkeypatch) -> None:
+    monkeypatch.setattr("launcher.run_folder.LOCK_WAIT_S", 0.2)
+    launcher = start(tmp_path, container=SLOW)
+    container_pid(tmp_path)
+    assert run(tmp_path) == 1
+    assert "is in use: another launcher runs r" in capfd.readouterr().err
+    assert run(tmp_path, "--fresh") == 1
+    launcher.send_signal(signal.SIGINT)
+    launcher.communicate(timeout=30)
+    assert "event=interrupted" in log_of(tmp_path)
+
+
+def test_the_log_has_every_line_as_it_came(tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
+    assert run(tmp_path, container="--steps 300 --pause 0 --say ก้าวหน้า") == 0
+    log = log_of(tmp_path)
+    assert re.findall(r"event=train step=(\d+)", log) == [str(step) for step in range(1, 301)]
+    assert "\nก้าวหน้า\n" in log
+    assert run(tmp_path) == 0
+    assert log_of(tmp_path).startswith(log)  # appended
+
+
+def test_a_process_that_keeps_the_output_open_does_not_hold_the_job(
+    tmp_path: Path, capfd: pytest.CaptureFixture[str], monkeypatch
+) -> None:
+    monkeypatch.setattr("launcher.container_process.DRAIN_S", 0.5)
+    started = time.monotonic()
+    assert run(tmp_path, container="--leave-a-child") == 0
+    assert time.monotonic() - started < 2.5
+
+
+def test_checkpoints_in_a_folder_of_their_own(tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
+    assert run(tmp_path, "--checkpoint-uri", str(tmp_path / "saved"), "--json") == 0
+    assert sorted(path.name for path in (tmp_path / "out/r").iterdir()) == ["job.log", "model", "model.tar.gz"]
+    assert (tmp_path / "saved/step-000000020").is_dir()
+    assert json.loads(capfd.readouterr().out)["artifacts"]["checkpoints"] == str(tmp_path / "saved")
+    assert run(tmp_path, "--fresh", "--checkpoint-uri", str(tmp_path / "saved")) == 1
+    assert "--fresh would continue" in capfd.readouterr().err
+
+
+def test_the_archive_holds_the_model_and_is_the_same_every_time(
+    tmp_path: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    archive = tmp_path / "out/r/model.tar.gz"
+    assert run(tmp_path) == 0
+    first = archive.read_bytes()
+    with tarfile.open(archive) as tar:
+        assert tar.getnames() == ["dict.txt", "inference", "inference/inference.json", "run.json"]
+        assert all((entry.uid, entry.mtime, entry.uname) == (0, 0, "") for entry in tar.getmembers())
+    for path in (tmp_path / "out/r/model").rglob("*"):
+        os.utime(path, (1, 1))
+    pack_model(tmp_path / "out/r/model", archive)
+    assert archive.read_bytes() == first
+
+
+def test_a_full_disk_is_a_failure_and_leaves_no_archive(
+    tmp_path: Path, capfd: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def full(*_: object, **__: object) -> None:
+        raise OSError(28, "No space left on device", "model.tar.gz")
+
+    monkeypatch.setattr("tarfile.TarFile.add", full)
+    assert run(tmp_path) == 2
+    assert "No space left on device" in capfd.readouterr().err
+    assert not list((tmp_path / "out/r").glob("*.tar.gz*"))
+    assert not list((tmp_path / "out/r").glob(".*"))
+
+
+def test_a_closed_pipe_on_stderr_does_not_end_the_job(tmp_path: Path) -> None:
+    launcher = start(tmp_path, container="--steps 30 --pause 0.02")
+    launcher.stderr.close()
+    launcher.wait(timeout=30)
+    assert launcher.returncode == 0
+    assert (tmp_path / "out/r/model.tar.gz").exists()
+
+
+def test_nothing_of_the_private_folder_stays(
+    tmp_path: Path, capfd: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "tmp").mkdir()
+    monkeypatch.setattr("tempfile.tempdir", str(tmp_path / "tmp"))
+    assert run(tmp_path) == 0
+    assert not list((tmp_path / "tmp").iterdir())
+    assert (tmp_path / "dataset/train.txt").exists()  # links are removed, not what they point to
+
+
+def test_a_missing_command_is_a_failure_not_a_crash(tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
+    assert submit.main(call(tmp_path), ("no-such-program",)) == 2
+    assert "no-such-program" in capfd.readouterr().err

@@ -1,0 +1,50 @@
+"""`make smoke` around its training, which the end-to-end tests run for real."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+
+from contract.recipe import find_recipe, load_recipe
+from launcher import smoke
+
+
+def test_the_interruption_is_in_the_middle_and_inside_an_epoch(tmp_path: Path) -> None:
+    (tmp_path / "train.txt").write_text("".join(f"images/{number}.png\t1\n" for number in range(1080)))
+    recipe = load_recipe(find_recipe(smoke.RECIPE))
+    steps_per_epoch = -(-1080 // recipe["Train"]["loader"]["batch_size_per_card"])
+    step = smoke.middle_step(tmp_path)
+    assert 0.4 < step / (steps_per_epoch * recipe["Global"]["epoch_num"]) < 0.7
+    assert 0 < step % steps_per_epoch < steps_per_epoch - 10  # events of training steps come every ten
+
+
+@pytest.mark.parametrize(("accuracy", "code"), [(0.9, 0), (0.8999, smoke.EXIT_TOO_WEAK)])
+def test_the_table_and_the_verdict(
+    tmp_path: Path,
+    accuracy: float,
+    code: int,
+    capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    (tmp_path / "predictions.csv").write_text(
+        "image,label,prediction,confidence,correct\n"
+        + "".join(f"images/{n}.png,{n},{n if n else 8},0.9,1\n" for n in range(25))
+    )
+    (tmp_path / "job.log").write_text("[ocr] event=interrupted step=46\n[ocr] event=resume step=46 epoch=3\n")
+    result = {
+        "run": "r",
+        "best": {"acc": accuracy},
+        "artifacts": {"model": str(tmp_path), "log": str(tmp_path / "job.log")},
+    }
+    monkeypatch.setattr(smoke, "make_dataset", lambda _: 0)
+    monkeypatch.setattr(smoke, "middle_step", lambda _: 44)
+    monkeypatch.setattr(smoke.submit, "main", lambda _: print(json.dumps(result)) or 0)
+    assert smoke.main(["--output", str(tmp_path)]) == code
+    out = capsys.readouterr().out
+    assert out.count("images/") == 10
+    assert out.count("<- wrong") == 1
+    assert "stopped with a checkpoint at step 46" in out
+    assert "from step 46" in out
+    assert "cannot run them yet" in out

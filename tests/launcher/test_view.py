@@ -1,0 +1,127 @@
+"""What people see while a job runs."""
+
+from __future__ import annotations
+
+import io
+import os
+import sys
+from pathlib import Path
+
+import pytest
+
+from launcher.follow import PlainView, event_of
+from launcher.progress import Progress, clock, describe_event
+from launcher.summary import continue_command
+from tests.launcher.running import ROOT, SCRIPTED, call, container_pid, log_of
+
+
+def train(step: int, **more: object) -> dict[str, object]:
+    return {"event": "train", "step": step, "epoch": 1, "loss": 0.5, "samples_per_s": 100.0, **more}
+
+
+def test_the_eta_is_this_attempts_own_pace() -> None:
+    progress = Progress()
+    progress.update({"event": "job", "steps": 110, "epochs": 11, "batch_size": 10}, now=0)
+    progress.update(train(10), now=100)
+    assert progress.eta_s == pytest.approx(100 * 10 / 100)  # nothing measured yet: the trainer's samples/s
+    progress.update(train(20), now=120)
+    assert progress.eta_s == pytest.approx(90 * 2)
+    progress.begin_attempt()
+    progress.update(train(50), now=500)
+    progress.update(train(60), now=510)
+    assert progress.eta_s == pytest.approx(50)
+    progress.update(train(110), now=600)
+    assert (progress.eta_s, progress.status) == (None, "exporting")
+
+
+def test_the_status_follows_the_events() -> None:
+    progress = Progress()
+    seen = [progress.status]
+    progress.hear(0)
+    seen.append(progress.status)
+    for event in (
+        {"event": "job", "steps": 9},
+        {"event": "resume", "step": 3, "epoch": 1},
+        train(4),
+        {"event": "interrupted", "step": 4},
+    ):
+        progress.update(event, 0)
+        seen.append(progress.status)
+    assert seen == ["starting", "checking data", "training", "resuming", "training", "interrupted"]
+
+
+def test_plain_lines_are_few_and_readable(monkeypatch: pytest.MonkeyPatch) -> None:
+    now = [0.0]
+    monkeypatch.setattr("time.monotonic", lambda: now[0])
+    stream = io.StringIO()
+    view = PlainView(stream)
+    view.line("a line of the container")
+    for step in range(1, 101):  # ten steps a second
+        now[0] += 0.1
+        view.line(f"[ocr] event=train step={step} epoch=1 loss=0.41 lr=0.0005 samples_per_s=812 reader_share=0.02")
+    view.line("[ocr] event=eval step=100 acc=0.5 cer=0.25 norm_edit_dis=0.75")
+    lines = stream.getvalue().splitlines()
+    assert lines[0] == "a line of the container"
+    assert lines[1] == "step 1 · epoch 1 · loss 0.41 · 812 samples/s"
+    assert lines[-1] == "evaluated at step 100 · accuracy 0.5000 · CER 0.2500"
+    assert len(lines) <= 4
+
+
+def test_a_torn_event_line_is_an_ordinary_line() -> None:
+    assert event_of('[ocr] event=failed reason="the dis') is None
+    assert event_of("[ocr] event=train step=1e") is None
+    assert event_of("[ocr] event=train step=12") == {"event": "train", "step": 12}
+
+
+def test_an_event_that_says_little_is_described_all_the_same() -> None:
+    assert describe_event({"event": "gpu", "name": "x"}, Progress()) == "gpu · name x"
+    assert describe_event({"event": "interrupted", "step": 0}, Progress()) == "stopped"
+    assert describe_event(train(1, loss=float("nan")), Progress(loss=float("nan"), step=1)) == "step 1 · loss nan"
+    assert (clock(65), clock(7389)) == ("1:05", "2:03:09")
+
+
+def test_the_command_that_continues() -> None:
+    argv = ("--instance", "process", "--run", "x", "--fresh", "--interrupt-after=3s", "--epochs", "3", "-o", "A.b=c d")
+    assert continue_command(argv, "x") == (
+        "python -m launcher.submit --instance process --epochs 3 -o 'A.b=c d' --run x"
+    )
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="needs a pseudo-terminal")
+def test_a_terminal_gets_a_bar(tmp_path: Path) -> None:
+    launcher, terminal = start_on_terminal(tmp_path, steps=60)
+    shown = b""
+    try:
+        while piece := os.read(terminal, 4096):
+            shown += piece
+    except OSError:  # Linux: EIO at the end
+        pass
+    assert os.waitstatus_to_exitcode(os.waitpid(launcher, 0)[1]) == 0
+    text = shown.decode()
+    assert "training" in text
+    assert "60/60" in text
+    assert "evaluated at step 10" in text
+    assert "scripted container" not in text  # in job.log
+    assert "run r is done" in text
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="needs a pseudo-terminal")
+def test_a_terminal_that_is_closed_stops_the_job_with_a_checkpoint(tmp_path: Path) -> None:
+    launcher, terminal = start_on_terminal(tmp_path, steps=1000)
+    container_pid(tmp_path)
+    os.close(terminal)
+    assert os.waitstatus_to_exitcode(os.waitpid(launcher, 0)[1]) == 130
+    assert "event=interrupted" in log_of(tmp_path)
+
+
+def start_on_terminal(tmp_path: Path, steps: int) -> tuple[int, int]:
+    """submit as the only process of a new terminal: its process id and the terminal's other end."""
+    import pty
+
+    command = (sys.executable, str(SCRIPTED), "--steps", str(steps), "--pause", "0.02")
+    code = f"import sys; from launcher.submit import main; sys.exit(main({call(tmp_path)!r}, {command!r}))"
+    pid, terminal = pty.fork()
+    if pid == 0:
+        os.environ.update({"PYTHONPATH": str(ROOT), "TERM": "xterm", "COLUMNS": "140"})
+        os.execv(sys.executable, [sys.executable, "-c", code])
+    return pid, terminal
