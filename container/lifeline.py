@@ -12,12 +12,12 @@ import signal
 import threading
 from collections.abc import Callable
 
-VARIABLE = "OCR_LIFELINE_FD"
+from contract.paths import LIFELINE_VARIABLE
 
 
 def hold_lifeline(end: Callable[[], None]) -> None:
     """Call `end` from a thread when the starter of this process is gone. Nothing to do without a lifeline."""
-    descriptor = os.environ.pop(VARIABLE, None)
+    descriptor = os.environ.pop(LIFELINE_VARIABLE, None)
     if descriptor is None:
         return
 

@@ -11,7 +11,6 @@ from pathlib import Path
 
 from container.checkpoints import Checkpoint
 from container.job import Job
-from container.lifeline import VARIABLE as LIFELINE
 from container.lifeline import kill_group
 from container.order import WorkOrder
 from container.resolve import ResolvedRecipe
@@ -19,7 +18,7 @@ from container.stop import Stop
 from contract.check import Report
 from contract.dataset import DICTIONARY
 from contract.errors import UserError
-from contract.paths import EXIT_FINISHED, EXIT_INTERRUPTED, EXIT_REFUSED
+from contract.paths import EXIT_FINISHED, EXIT_INTERRUPTED, EXIT_REFUSED, LIFELINE_VARIABLE
 
 
 class TrainerFailed(Exception):
@@ -96,7 +95,7 @@ def _run(work: Path, stop: Stop) -> int:
     try:
         child = subprocess.Popen(
             [sys.executable, "-m", "container.trainer", str(work / "order.json")],
-            env=os.environ | {LIFELINE: str(lifeline), "PYTHONUNBUFFERED": "1"},
+            env=os.environ | {LIFELINE_VARIABLE: str(lifeline), "PYTHONUNBUFFERED": "1"},
             pass_fds=(lifeline,),
             start_new_session=True,
         )

@@ -9,7 +9,7 @@ import json
 import re
 
 PREFIX = "[ocr] "
-EVENTS = ("job", "resume", "train", "eval", "checkpoint", "gpu", "done", "interrupted", "failed")
+EVENTS = ("job", "resume", "train", "eval", "checkpoint", "phase", "gpu", "done", "interrupted", "failed")
 
 _NUMBER = r"([-+0-9.eE]+|nan|-?inf)"
 _FIELD = re.compile(r'(\w+)=("(?:[^"\\]|\\.)*"|\S*)')
@@ -39,11 +39,14 @@ def format_event(event: str, **fields: object) -> str:
 
 
 def parse_event(line: str) -> dict[str, object] | None:
-    """The fields of an event line (numbers as int or float), or None for any other line."""
+    """The fields of an event line (numbers as int or float), or None for any other line, a torn one included."""
     start = line.find(PREFIX + "event=")
     if start < 0:
         return None
-    return {key: _parse_value(raw) for key, raw in _FIELD.findall(line[start + len(PREFIX) :])}
+    try:
+        return {key: _parse_value(raw) for key, raw in _FIELD.findall(line[start + len(PREFIX) :])}
+    except ValueError:  # the writer was killed inside a quoted text
+        return None
 
 
 def _format_value(value: object) -> str:

@@ -12,6 +12,9 @@ from pathlib import Path
 BASE_DIR_VARIABLE = "SAGEMAKER_BASE_DIR"
 DEFAULT_BASE_DIR = "/opt/ml"
 
+# Number of the read end of a pipe that closes when the starter of the process is gone (container/lifeline.py).
+LIFELINE_VARIABLE = "OCR_LIFELINE_FD"
+
 TRAINING_CHANNEL = "training"
 VALIDATION_CHANNEL = "validation"
 PRETRAINED_CHANNEL = "pretrained"

@@ -13,8 +13,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from types import TracebackType
 
-from contract.paths import BASE_DIR_VARIABLE
-from launcher.plan import LIFELINE_VARIABLE
+from contract.paths import BASE_DIR_VARIABLE, LIFELINE_VARIABLE
 
 DRAIN_S = 15.0  # a process that outlives the container may hold its output open; it is not waited for longer
 

@@ -60,6 +60,8 @@ class PlainView:
         self._print(text)
 
     def _show_event(self, event: Event, now: float) -> None:
+        if event.get("event") == "phase":
+            return
         if event.get("event") == "train":
             if now < self._next_train_line:
                 return
@@ -99,7 +101,7 @@ class TerminalView(PlainView):
         self._draw()
 
     def _show_event(self, event: Event, now: float) -> None:
-        if event.get("event") not in ("train", "checkpoint"):
+        if event.get("event") not in ("train", "checkpoint", "phase"):
             self._print(describe_event(event, self.progress))
         self._draw()
 
@@ -114,11 +116,8 @@ class TerminalView(PlainView):
 
 
 def event_of(text: str) -> Event | None:
-    """The event of a line. A line that SIGKILL has torn in the middle is none."""
-    try:
-        event = parse_event(text)
-    except ValueError:
-        return None
+    """The event of a line. A line that SIGKILL has torn in the middle of a number is none."""
+    event = parse_event(text)
     return event if event and isinstance(event.get("step", 0), int) else None
 
 

@@ -11,14 +11,19 @@ from typing import Any
 from contract.dataset import DICTIONARY, TRAIN_LABELS, VAL_LABELS
 from contract.errors import UserError
 from contract.hyperparameters import did_you_mean, parse_hyperparameters
-from contract.paths import BASE_DIR_VARIABLE, DEFAULT_BASE_DIR, TRAINING_CHANNEL, VALIDATION_CHANNEL
+from contract.paths import (
+    BASE_DIR_VARIABLE,
+    DEFAULT_BASE_DIR,
+    LIFELINE_VARIABLE,
+    TRAINING_CHANNEL,
+    VALIDATION_CHANNEL,
+)
 from contract.recipe import CONFIGS, check_names, find_recipe, load_recipe, with_override
 from launcher.interruption import Interruption
 from launcher.settings import Settings
 
 CONTAINER_COMMAND = (sys.executable, "-m", "container", "train")
 PROCESS = "process"
-LIFELINE_VARIABLE = "OCR_LIFELINE_FD"  # the container's end of a pipe that closes when the launcher is gone
 
 
 @dataclass(frozen=True)

@@ -49,10 +49,10 @@ class Progress:
         elif kind == "train":
             self.status = "training"
             self._paced = self._paced or (now, self.step)
+        elif kind == "phase":
+            self.status = str(event.get("name"))
         elif kind in ("interrupted", "done", "failed"):
             self.status = str(kind)
-        if kind in ("train", "eval", "checkpoint") and self.steps and self.step >= self.steps:
-            self.status = "exporting"
 
     @property
     def eta_s(self) -> float | None:

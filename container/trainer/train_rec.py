@@ -176,6 +176,7 @@ class Training:
     def _evaluate(self) -> None:
         """Score the network on every validation sample; publish it when it is the best so far."""
         state = self.state
+        emit("phase", name="evaluating", step=state.step)
         result = score([sample.label for sample in self.val_set.samples], [p.text for p in self._read_all()])
         scores = {"acc": result.acc, "cer": result.cer, "norm_edit_dis": result.norm_edit_dis}
         best = state.best
@@ -233,6 +234,7 @@ class Training:
         best = best_checkpoint(Path(self.order.checkpoints))
         if best is None:
             raise TrainingFailed("the best checkpoint is gone or damaged: start the run again with --fresh")
+        emit("phase", name="exporting", step=self.state.step)
         load_weights(best.path, self.network)
         staging = Path(self.order.model + ".tmp")
         exporting.export_network(self.config, self.network, staging / "inference")

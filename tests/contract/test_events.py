@@ -27,6 +27,7 @@ def test_text_with_blanks_quotes_and_newlines_stays_one_field():
 def test_other_lines_are_no_events():
     assert parse_event("loss=3") is None
     assert parse_event("[ocr] hello") is None
+    assert parse_event('[ocr] event=failed reason="the dis') is None, "killed in the middle of a line"
 
 
 def test_an_unknown_event_is_a_defect():

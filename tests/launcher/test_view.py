@@ -31,6 +31,7 @@ def test_the_eta_is_this_attempts_own_pace() -> None:
     progress.update(train(60), now=510)
     assert progress.eta_s == pytest.approx(50)
     progress.update(train(110), now=600)
+    progress.update({"event": "phase", "name": "exporting", "step": 110}, now=601)
     assert (progress.eta_s, progress.status) == (None, "exporting")
 
 
