@@ -25,7 +25,7 @@ example:
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--output-dir", type=Path, required=True, metavar="DIR", help="the dataset: a new folder")
     parser.add_argument(
-        "--count", type=cli.positive_int, default=1200, metavar="N", help="samples in all (default: 1200)"
+        "--count", type=cli.positive_int, default=2000, metavar="N", help="samples in all (default: 2000)"
     )
     parser.add_argument(
         "--val-count",
