@@ -48,12 +48,12 @@ def open_recipe(job: Job) -> OpenRecipe:
     """Load the job's recipe and put hyperparameters and overrides into it. Raises UserError."""
     name = job.parameters.config
     original = load_recipe(find_recipe(name, job.training))
-    asked = [
-        (key, str(getattr(job.parameters, parameter)), f"hyperparameter {parameter}")
+    asked = [(key, raw, "override") for key, raw in job.parameters.overrides]
+    asked += [
+        (*_as_override(parameter, key, getattr(job.parameters, parameter), original), f"hyperparameter {parameter}")
         for parameter, key in RECIPE_KEYS.items()
         if getattr(job.parameters, parameter) is not None
     ]
-    asked += [(key, raw, "override") for key, raw in job.parameters.overrides]
     config = original
     changes = []
     for key, raw, reason in asked:
@@ -93,6 +93,15 @@ def open_dataset(job: Job, recipe: OpenRecipe, say: Callable[[str], None]) -> Re
 def value_at(recipe: Recipe, key: str) -> Any:
     """The value of a dotted key, or None where the recipe leaves it out."""
     return next((value for found, value in flatten(recipe) if found == key), None)
+
+
+def _as_override(parameter: str, key: str, value: object, recipe: Recipe) -> tuple[str, str]:
+    """The recipe key and raw value that a hyperparameter stands for."""
+    rate = recipe["Optimizer"]["lr"]
+    if parameter == "learning_rate" and rate.get("name") == "Piecewise":  # it has steps: all of them are scaled
+        steps = [float(step) for step in rate["values"]]
+        return "Optimizer.lr.values", str([step / max(steps) * float(str(value)) for step in steps])
+    return key, str(value)
 
 
 def _let_follow(config: Recipe, longest: int) -> tuple[Recipe, list[Change]]:
