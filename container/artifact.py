@@ -23,10 +23,19 @@ def collect_model(outcome: Outcome, model: Path) -> None:
         return
     _verify(outcome.model)
     model.mkdir(parents=True, exist_ok=True)
-    for old in model.iterdir():  # what an earlier, stopped attempt exported
-        shutil.rmtree(old) if old.is_dir() else old.unlink()
+    staging = model / ".tmp-artifact"  # beside the old one, which goes only when all of the new one is on the disk
+    shutil.rmtree(staging, ignore_errors=True)
+    try:
+        _copy(outcome.model, staging)
+    except OSError:
+        shutil.rmtree(staging, ignore_errors=True)
+        raise
+    for old in model.iterdir():
+        if old != staging:
+            shutil.rmtree(old) if old.is_dir() else old.unlink()
     for name in MODEL_FILES:  # run.json is the last of them
-        _copy(outcome.model / name, model / name)
+        (staging / name).rename(model / name)
+    staging.rmdir()
 
 
 def write_failure(path: Path, reason: str) -> None:
@@ -39,20 +48,22 @@ def write_failure(path: Path, reason: str) -> None:
 def _verify(model: Path) -> None:
     missing = [name for name in MODEL_FILES if not (model / name).exists()]
     empty = [path for path in model.rglob("*") if path.is_file() and path.stat().st_size == 0]
+    extra = {path.name for path in model.iterdir()} - set(MODEL_FILES)
+    if extra:
+        raise ArtifactIncomplete(f"the artifact holds {', '.join(sorted(extra))}, which does not belong there")
     if missing or empty:
         raise ArtifactIncomplete(f"the artifact lacks {', '.join(missing) or empty[0].name}")
     json.loads((model / "run.json").read_text(encoding="utf-8"))
 
 
 def _copy(source: Path, target: Path) -> None:
+    """Copy a file or folder and flush it to the disk."""
     if source.is_dir():
         target.mkdir()
         for part in source.iterdir():
             _copy(part, target / part.name)
         return
-    staging = target.with_name(f".tmp-{target.name}")
-    with source.open("rb") as reading, staging.open("wb") as writing:
+    with source.open("rb") as reading, target.open("wb") as writing:
         shutil.copyfileobj(reading, writing, 1 << 20)
         writing.flush()
         os.fsync(writing.fileno())
-    staging.rename(target)

@@ -24,6 +24,7 @@ STATE = "state.json"
 MANIFEST = "MANIFEST.json"
 BEST = "best"
 FORMAT = 1
+STATE_KEYS = {"run", "dictionary_sha256", "characters", "recipe_sha256", "train_sha256", "val_sha256"}
 KEEP = 2  # SageMaker mirrors deletions to S3, so the newest two always stay
 
 _FOLDER = re.compile(r"step-(\d{9})$")
@@ -63,9 +64,23 @@ def publish(folder: Path, step: int, write: Callable[[Path], None], *, keep: int
         shutil.rmtree(staging, ignore_errors=True)
         raise
     _flush(folder)
-    for old in _folders(folder)[keep:]:
-        _remove(old)
+    _prune(folder, step, keep)
     return final
+
+
+def _prune(folder: Path, published: int, keep: int) -> None:
+    """Of the checkpoints up to the one just published, keep the newest `keep` sound ones.
+
+    A later one is there only when it is damaged: training will come to that step again and replace it.
+    """
+    sound = 1
+    for path in _folders(folder):
+        if step_of(path) >= published:
+            continue
+        if sound < keep and damage(path) is None:
+            sound += 1
+        else:
+            _remove(path)
 
 
 def choose_checkpoint(folder: Path, say: Callable[[str], None]) -> Checkpoint | None:
@@ -80,16 +95,18 @@ def choose_checkpoint(folder: Path, say: Callable[[str], None]) -> Checkpoint | 
     for path in found:
         reason = damage(path)
         if reason is None:
-            return Checkpoint(path, json.loads((path / STATE).read_text()))
+            return Checkpoint(path, json.loads((path / STATE).read_text(encoding="utf-8")))
         say(f"checkpoint {path.name} is damaged ({reason}): not used")
     return None
 
 
-def best_checkpoint(folder: Path) -> Checkpoint | None:
-    """The newest sound checkpoint under best/."""
+def best_checkpoint(folder: Path, say: Callable[[str], None]) -> Checkpoint | None:
+    """The newest sound checkpoint under best/: scores only rise, so it is the best one."""
     for path in _folders(folder / BEST):
-        if damage(path) is None:
-            return Checkpoint(path, json.loads((path / STATE).read_text()))
+        reason = damage(path)
+        if reason is None:
+            return Checkpoint(path, json.loads((path / STATE).read_text(encoding="utf-8")))
+        say(f"checkpoint {BEST}/{path.name} is damaged ({reason}): not used")
     return None
 
 
@@ -110,12 +127,17 @@ def damage(path: Path) -> str | None:
                 return f"{name} has another size"
             if sha256_of(path / name) != expected["sha256"]:
                 return f"{name} has another sha256"
+        state = json.loads((path / STATE).read_bytes())
+        if state["format"] != FORMAT or state["step"] != step_of(path):
+            return f"{STATE} is of format {state['format']}, step {state['step']}"
+        if not state.keys() >= STATE_KEYS:
+            return f"{STATE} lacks {min(STATE_KEYS - state.keys())}"
     except FileNotFoundError as error:
         return f"{Path(error.filename).name} is missing"
     except OSError as error:
         return f"cannot be read: {error.strerror}"
-    except (ValueError, KeyError, TypeError):
-        return f"{MANIFEST} is not one"
+    except (ValueError, KeyError, TypeError, AttributeError):
+        return f"{MANIFEST} or {STATE} is not one"
     return None
 
 

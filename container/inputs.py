@@ -2,14 +2,22 @@
 
 from __future__ import annotations
 
-import copy
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
 from container.job import Job
 from contract.check import Report, check_dataset
-from contract.recipe import Recipe, check_names, find_recipe, flatten, limits_of, load_recipe, with_override
+from contract.recipe import (
+    Recipe,
+    check_recipe,
+    find_recipe,
+    flatten,
+    limits_of,
+    load_recipe,
+    resize_keys,
+    with_override,
+)
 
 PROGRESS_EVERY = 10_000  # images between two lines of progress
 
@@ -39,7 +47,6 @@ RECIPE_KEYS = {
     "batch_size": "Train.loader.batch_size_per_card",
     "learning_rate": "Optimizer.lr.learning_rate",
     "seed": "Global.seed",
-    "workers": "Train.loader.num_workers",
     "max_text_length": "Global.max_text_length",
 }
 
@@ -60,9 +67,11 @@ def open_recipe(job: Job) -> OpenRecipe:
         config = with_override(config, key, raw)
         changes.append(Change(key, value_at(original, key), value_at(config, key), reason))
         if key == "Global.max_text_length":
-            config, followers = _let_follow(config, int(config["Global"]["max_text_length"]))
+            config, followers = _lengths_follow(config, int(config["Global"]["max_text_length"]))
             changes += followers
-    check_names(config, name)
+    config, followers = _evaluation_follows(config, [key for key, _, _ in asked])
+    changes += followers
+    check_recipe(config, name)
     return OpenRecipe(name, config, tuple(changes))
 
 
@@ -104,13 +113,25 @@ def _as_override(parameter: str, key: str, value: object, recipe: Recipe) -> tup
     return key, str(value)
 
 
-def _let_follow(config: Recipe, longest: int) -> tuple[Recipe, list[Change]]:
+def _lengths_follow(config: Recipe, longest: int) -> tuple[Recipe, list[Change]]:
     """Copies of max_text_length elsewhere (YAML anchors, long resolved) follow the one in Global."""
-    followers = [key for key, _ in flatten(config) if key.endswith(".max_text_length") and not key.startswith("Global")]
-    changed = copy.deepcopy(config)
+    keys = [key for key, _ in flatten(config) if key.endswith(".max_text_length") and not key.startswith("Global")]
+    return _set_all(config, keys, str(longest), "follows Global.max_text_length")
+
+
+def _evaluation_follows(config: Recipe, asked: list[str]) -> tuple[Recipe, list[Change]]:
+    """A wider training input is evaluated at that width too, unless the evaluation's own was asked for."""
+    train, evaluation = ([key for key in resize_keys(config) if key.startswith(mode)] for mode in ("Train", "Eval"))
+    wanted = [key for key in asked if any(key.startswith(shape) for shape in train)]
+    if not wanted or any(key.startswith(shape) for key in asked for shape in evaluation):
+        return config, []
+    return _set_all(config, evaluation, str(value_at(config, train[0])), "follows the training input")
+
+
+def _set_all(config: Recipe, keys: list[str], raw: str, reason: str) -> tuple[Recipe, list[Change]]:
     changes = []
-    for key in followers:
-        before = value_at(changed, key)
-        changed = with_override(changed, key, str(longest))
-        changes.append(Change(key, before, longest, "follows Global.max_text_length"))
-    return changed, changes
+    for key in keys:
+        before = value_at(config, key)
+        config = with_override(config, key, raw)
+        changes.append(Change(key, before, value_at(config, key), reason))
+    return config, changes

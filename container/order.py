@@ -30,6 +30,8 @@ class WorkOrder:
     patience: int | None
     characters: int
     dataset_sha256: str
+    train_sha256: str  # of the split, in the order of its lines: a position within an epoch depends on it
+    val_sha256: str  # scores of another validation set cannot be compared
     dictionary_sha256: str
     recipe_sha256: str
 

@@ -21,6 +21,7 @@ from contract.errors import UserError
 from contract.hyperparameters import DEFAULT_SEED
 from contract.recipe import Recipe
 
+SMALL_SET = 1000  # validation samples
 DEFAULT_EVAL_STEPS = 2000  # PaddleOCR's usual interval
 
 
@@ -70,10 +71,7 @@ def resolve_recipe(
         change(f"{mode}.dataset.name", "SimpleDataSet", "a dataset folder trains")
         change(f"{mode}.dataset.data_dir", str(folder), f"the {split} samples of the job")
         change(f"{mode}.dataset.label_file_list", [str(folder / labels)], f"the {split} samples of the job")
-        workers = int(config[mode]["loader"].get("num_workers", 0))
-        spare = max(0, (os.cpu_count() or 1) - 1)
-        if job.parameters.workers is None:
-            change(f"{mode}.loader.num_workers", min(workers, spare), f"{spare} cores beside the trainer's")
+        change(f"{mode}.loader.num_workers", *_workers(job, config, mode, len(dataset.samples(split))))
     change("Train.loader.drop_last", False, "every sample trains once per epoch")
     change("Global.character_dict_path", DICTIONARY, "the dataset's dictionary wins, always")
     change("Global.seed", int(config["Global"].get("seed") or DEFAULT_SEED), "PaddleOCR's default")
@@ -84,14 +82,24 @@ def resolve_recipe(
     resolved = ResolvedRecipe(recipe.name, config, tuple(changes), architecture_hash(config))
     _show(resolved, say)
     if resume:
-        _check_resume(resume, resolved, dataset)
+        _check_resume(job, resume, resolved, dataset)
     return resolved
 
 
 def architecture_hash(config: Recipe) -> str:
-    """What a checkpoint and a recipe must share for one to continue the other."""
-    text = json.dumps(config["Architecture"], sort_keys=True, default=str)
+    """What a checkpoint and a recipe must share for one to continue the other: network and classes."""
+    parts = [config["Architecture"], bool(config["Global"].get("use_space_char"))]
+    text = json.dumps(parts, sort_keys=True, default=str)
     return hashlib.sha256(text.encode()).hexdigest()
+
+
+def _workers(job: Job, config: Recipe, mode: str, samples: int) -> tuple[int, str]:
+    if job.parameters.workers is not None:
+        return job.parameters.workers, "hyperparameter workers"
+    if mode == "Eval" and samples <= SMALL_SET:
+        return 0, f"{samples} samples are read faster than workers start"
+    spare = max(0, (os.cpu_count() or 1) - 1)
+    return min(int(config[mode]["loader"].get("num_workers") or 0), spare), f"{spare} cores beside the trainer's"
 
 
 def _eval_steps(job: Job, config: Recipe, steps_per_epoch: int) -> tuple[list[int], str]:
@@ -104,9 +112,14 @@ def _eval_steps(job: Job, config: Recipe, steps_per_epoch: int) -> tuple[list[in
     return [0, interval], "the recipe's interval"
 
 
-def _check_resume(resume: Checkpoint, resolved: ResolvedRecipe, dataset: Report) -> None:
+def _check_resume(job: Job, resume: Checkpoint, resolved: ResolvedRecipe, dataset: Report) -> None:
     assert dataset.dictionary is not None  # a dataset that passed its check has one
     start_over = "start a new run, or this one with --fresh"
+    if resume.state["run"] != job.parameters.run_id:
+        raise UserError(
+            f"{resume.path}: a checkpoint of run {resume.state['run']!r}, not of {job.parameters.run_id!r}: "
+            "give each run a checkpoint folder of its own"
+        )
     if resume.state["dictionary_sha256"] != dataset.dictionary.sha256:
         had, has = resume.state["characters"], len(dataset.dictionary.characters)
         raise UserError(
@@ -114,7 +127,8 @@ def _check_resume(resume: Checkpoint, resolved: ResolvedRecipe, dataset: Report)
         )
     if resume.state["recipe_sha256"] != resolved.recipe_sha256:
         raise UserError(
-            f"{resume.path}: trained with another architecture than {resolved.name} describes now: {start_over}"
+            f"{resume.path}: trained with another architecture than {resolved.name} (with its use_space_char) has now: "
+            f"{start_over}"
         )
 
 

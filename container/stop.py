@@ -8,36 +8,46 @@ from types import FrameType
 
 
 class Stopped(Exception):
-    """The container was told to stop while no trainer was running."""
+    """The container was told to stop before anything was trained."""
 
 
 class Stop:
     """Remembers that a stop was asked for, and passes it on to the trainer alone.
 
     Only the trainer hears it, not its group: a data-loading worker that dies of SIGTERM would break the very step
-    that the trainer wants to finish.
+    that the trainer wants to finish. Before the trainer starts, a stop ends the preparations at once; after it has
+    ended, what is left (collecting the model) is short and is finished.
     """
 
     def __init__(self) -> None:
         self.requested = False
+        self._preparing = True
         self._trainer: int | None = None
 
-    def watch(self, trainer: int | None) -> None:
-        """Forward to this process id from now on; None when it has ended."""
-        self._trainer = trainer
-        if self.requested and trainer is not None:
-            self._forward()
+    def trainer_started(self, process: int) -> None:
+        """Forward to this process id from now on."""
+        self._preparing = False
+        self._trainer = process
+        if self.requested:
+            self._forward(process)
+
+    def trainer_ended(self) -> None:
+        self._trainer = None
+
+    def preparations_ended(self) -> None:
+        """From now on a stop is only remembered (or forwarded)."""
+        self._preparing = False
 
     def hear(self, _signal: int, _frame: FrameType | None) -> None:
         self.requested = True
-        if self._trainer is None:
+        if self._preparing:
             raise Stopped
-        self._forward()
+        if self._trainer is not None:
+            self._forward(self._trainer)
 
-    def _forward(self) -> None:
-        assert self._trainer is not None
+    def _forward(self, process: int) -> None:
         try:
-            os.kill(self._trainer, signal.SIGTERM)
+            os.kill(process, signal.SIGTERM)
         except ProcessLookupError:
             pass
 

@@ -18,7 +18,7 @@ from container.inputs import open_dataset, open_recipe
 from container.job import read_job
 from container.lifeline import hold_lifeline
 from container.resolve import resolve_recipe
-from container.stop import Stopped, listen_for_stop
+from container.stop import Stop, Stopped, listen_for_stop
 from container.trainer_process import TrainerFailed, run_trainer
 from container.tree import locate_tree
 from contract.errors import UserError
@@ -30,19 +30,12 @@ def train() -> int:
     """Run the job under SAGEMAKER_BASE_DIR. Returns the exit code of the container."""
     paths = JobPaths.from_environment(os.environ)
     hold_lifeline(lambda: os._exit(EXIT_FAILED))
+    paths.failure.unlink(missing_ok=True)  # of an earlier start under the same folder
+    stop = listen_for_stop()
     try:
-        stop = listen_for_stop()
-        job = read_job(paths)
-        recipe = open_recipe(job)
-        dataset = open_dataset(job, recipe, say)
-        resume = choose_checkpoint(paths.checkpoints, say)
-        resolved = resolve_recipe(job, recipe, dataset, resume, say)
-        tree = locate_tree(say)
-        with tempfile.TemporaryDirectory(prefix="ocr-job-") as work:
-            outcome = run_trainer(job, resolved, dataset, resume, tree, stop, Path(work))
-            collect_model(outcome, paths.model)
-        return outcome.exit_code
+        return _train(paths, stop)
     except UserError as error:
+        stop.preparations_ended()
         return report_failure(paths, str(error), EXIT_REFUSED)
     except Stopped:
         print(format_event("interrupted", step=0), flush=True)
@@ -50,8 +43,22 @@ def train() -> int:
     except (TrainerFailed, ArtifactIncomplete) as error:
         return report_failure(paths, str(error), EXIT_FAILED)
     except Exception as error:
+        stop.preparations_ended()
         traceback.print_exc()
         return report_failure(paths, f"{type(error).__name__}: {error}", EXIT_FAILED)
+
+
+def _train(paths: JobPaths, stop: Stop) -> int:
+    job = read_job(paths)
+    recipe = open_recipe(job)
+    dataset = open_dataset(job, recipe, say)
+    resume = choose_checkpoint(paths.checkpoints, say)
+    resolved = resolve_recipe(job, recipe, dataset, resume, say)
+    tree = locate_tree(say)
+    with tempfile.TemporaryDirectory(prefix="ocr-job-") as work:
+        outcome = run_trainer(job, resolved, dataset, resume, tree, stop, Path(work))
+        collect_model(outcome, paths.model)
+    return outcome.exit_code
 
 
 def report_failure(paths: JobPaths, reason: str, exit_code: int) -> int:

@@ -83,6 +83,8 @@ def _write_order(
         patience=job.parameters.patience,
         characters=len(dataset.dictionary.characters),
         dataset_sha256=dataset.content_sha256,
+        train_sha256=dataset.split_sha256["train"],
+        val_sha256=dataset.split_sha256["val"],
         dictionary_sha256=dataset.dictionary.sha256,
         recipe_sha256=resolved.recipe_sha256,
     )
@@ -100,9 +102,9 @@ def _run(work: Path, stop: Stop) -> int:
             start_new_session=True,
         )
         os.close(lifeline)
-        stop.watch(child.pid)
+        stop.trainer_started(child.pid)
         code = child.wait()
-        stop.watch(None)
+        stop.trainer_ended()
         kill_group(child.pid)  # workers that outlived it
         return code
     finally:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from contract.dataset import (
@@ -38,6 +38,11 @@ class Split:
     name: str  # train or val
     folder: Path
     file: LabelFile
+    prefix: str = ""  # of places in messages: the folder, when it is not the dataset's own
+
+    def place(self, line: int) -> str:
+        """`file:line` for messages."""
+        return f"{self.prefix}{self.file.path.name}:{line}"
 
 
 @dataclass
@@ -49,7 +54,8 @@ class Report:
     dictionary: Dictionary | None = None
     problems: list[Problem] = field(default_factory=list)
     notes: list[str] = field(default_factory=list)
-    content_sha256: str = ""
+    content_sha256: str = ""  # of everything, in any order
+    split_sha256: dict[str, str] = field(default_factory=dict)  # of each split, in the order of its lines
     longest_label: int = 0  # code points
     most_steps: int = 0  # CTC time steps that the hardest label needs
     has_space: bool = False
@@ -72,7 +78,9 @@ class Report:
         if self.problems:
             others = len(self.problems) - 1
             more = f" (and {others} more: python -m data_preparation validate lists all)" if others else ""
-            raise UserError(f"{self.folder.resolve()}/{self.problems[0]}{more}")
+            problem = self.problems[0]
+            folder = "" if Path(problem.where).is_absolute() else f"{self.folder.resolve()}/"
+            raise UserError(f"{folder}{problem}{more}")
 
 
 def check_dataset(
@@ -117,11 +125,13 @@ def _read_splits(report: Report, validation: Path | None) -> None:
         except UserError as error:
             report.problems.append(_file_problem(folder / file_name, error))
             continue
-        report.splits.append(Split(name, folder, file))
-        report.problems += file.problems
+        prefix = f"{folder.resolve()}/" if folder != report.folder else ""
+        report.splits.append(Split(name, folder, file, prefix))
+        report.problems += [replace(problem, where=prefix + problem.where) for problem in file.problems]
         report.notes += file.notes
         if not file.samples and not file.problems:
-            report.problems.append(Problem("empty", file_name, "the file lists no sample", "add label lines"))
+            where = prefix + file_name
+            report.problems.append(Problem("empty", where, "the file lists no sample", "add label lines"))
 
 
 def _read_dictionary(report: Report) -> None:
@@ -135,17 +145,18 @@ def _read_dictionary(report: Report) -> None:
 def _check_images(report: Report, decode: Decode, progress: Progress | None) -> None:
     total = len(_labelled(report))
     done = 0
-    entries = []
+    entries: list[tuple[str, str, str, str]] = []
     seen: dict[str, tuple[str, str]] = {}  # image sha256 → split and label where it was met first
     leaked = contradicting = 0
     for split in report.splits:
         root = split.folder.resolve()
+        before = len(entries)
         for sample in split.file.samples:
             try:
                 data = _read_image(root, sample.image)
                 header = _decodable(data, decode)
             except ValueError as error:
-                where = f"{split.file.path.name}:{sample.line}"
+                where = split.place(sample.line)
                 remedy = "replace the image or delete the line"
                 report.problems.append(Problem("image", where, f"the image {sample.image!r} {error}", remedy))
             else:
@@ -158,6 +169,7 @@ def _check_images(report: Report, decode: Decode, progress: Progress | None) -> 
             done += 1
             if progress:
                 progress(done, total)
+        report.split_sha256[split.name] = hashlib.sha256(repr(entries[before:]).encode()).hexdigest()
     report.content_sha256 = content_hash(entries)
     if leaked:
         report.notes.append(f"{leaked} validation images are in the training set too: their scores say nothing")
@@ -206,7 +218,7 @@ def _check_characters(report: Report) -> None:
     for split, sample in _labelled(report):
         for character in sample.label:
             if character not in known:
-                places.setdefault(character, []).append(f"{split.file.path.name}:{sample.line}")
+                places.setdefault(character, []).append(split.place(sample.line))
     for character, where in sorted(places.items(), key=lambda item: -len(item[1])):
         message = f"the character {character!r} (U+{ord(character):04X}) {_occurs(where)} and is not in {DICTIONARY}"
         remedy = f"add it to {DICTIONARY} or correct the labels"
@@ -214,7 +226,7 @@ def _check_characters(report: Report) -> None:
 
 
 def _spaces(report: Report, limits: Limits) -> list[Problem]:
-    where = [f"{split.file.path.name}:{sample.line}" for split, sample in _labelled(report) if " " in sample.label]
+    where = [split.place(sample.line) for split, sample in _labelled(report) if " " in sample.label]
     if limits.use_space or not where:
         return []
     message = f"the space ' ' (U+0020) {_occurs(where)} and the recipe leaves it out"
@@ -260,7 +272,7 @@ def _labelled(report: Report) -> list[tuple[Split, Sample]]:
 
 
 def _at(split: Split, sample: Sample, kind: str, message: str, remedy: str) -> Problem:
-    return Problem(kind, f"{split.file.path.name}:{sample.line}", message, remedy)
+    return Problem(kind, split.place(sample.line), message, remedy)
 
 
 def _file_problem(path: Path, error: UserError) -> Problem:

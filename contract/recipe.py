@@ -57,39 +57,20 @@ OPTIONAL_KEYS: dict[str, type] = {
     "Eval.loader.use_shared_memory": bool,
 }
 
-# PaddleOCR calls eval() or getattr() on these names, so only known ones may reach it.
+# PaddleOCR calls eval() or getattr() on these names, so only the ones that this version trains may reach it.
 NAMES: dict[str, tuple[str, ...]] = {
-    "transform": (
-        "DecodeImage",
-        "CTCLabelEncode",
-        "MultiLabelEncode",
-        "NRTRLabelEncode",
-        "SARLabelEncode",
-        "RecAug",
-        "RecConAug",
-        "SVTRRecAug",
-        "RecResizeImg",
-        "SVTRRecResizeImg",
-        "KeepKeys",
-    ),
-    "dataset": ("SimpleDataSet", "MultiScaleDataSet", "LMDBDataSet"),
-    "optimizer": ("Adam", "AdamW", "Momentum", "RMSProp", "Adadelta"),
-    "learning rate": (
-        "Const",
-        "Linear",
-        "Cosine",
-        "LinearWarmupCosine",
-        "Step",
-        "Piecewise",
-        "CyclicalCosine",
-        "OneCycle",
-        "TwoStepCosine",
-    ),
+    "transform": ("DecodeImage", "CTCLabelEncode", "RecAug", "RecResizeImg", "KeepKeys"),
+    "dataset": ("SimpleDataSet", "LMDBDataSet"),  # a dataset folder takes the place of either
+    "optimizer": ("Adam", "AdamW"),
+    "learning rate": ("Const", "Cosine", "Piecewise"),
     "regularizer": ("L1", "L2", "L1Decay", "L2Decay"),
-    "loss": ("CTCLoss", "MultiLoss", "NRTRLoss", "SARLoss", "CELoss"),
-    "post-processing": ("CTCLabelDecode", "NRTRLabelDecode", "SARLabelDecode"),
+    "loss": ("CTCLoss",),
+    "post-processing": ("CTCLabelDecode",),
     "metric": ("RecMetric",),
 }
+
+# Whole numbers that PaddleOCR divides by or counts with.
+AT_LEAST_ONE = ("Global.epoch_num", "Train.loader.batch_size_per_card", "Eval.loader.batch_size_per_card")
 
 
 @dataclass(frozen=True)
@@ -134,8 +115,7 @@ def load_recipe(path: Path) -> Recipe:
             raise UserError(f"{path}: the section {section} is missing: a complete recognition recipe has it")
     if kind is None:
         raise UserError(f"{path}: Architecture.model_type is missing: a recognition recipe says rec")
-    _check_shape(recipe, path)
-    check_names(recipe, path)
+    check_recipe(recipe, path)
     return recipe
 
 
@@ -154,8 +134,17 @@ def find_recipe(name: str, training_folder: Path | None = None) -> Path:
     raise UserError(f"there is no recipe {name!r}{did_you_mean(name.removeprefix('configs/'), known)}")
 
 
-def check_names(recipe: Recipe, where: Path | str) -> None:
-    """Refuse every name that PaddleOCR would evaluate and that is not on the list. Raises UserError."""
+def check_recipe(recipe: Recipe, where: Path | str) -> None:
+    """Refuse a recipe that lacks what this tool walks through, or names what must not be evaluated.
+
+    Asked again after overrides. Raises UserError.
+    """
+    _check_shape(recipe, where)
+    _check_numbers(recipe, where)
+    _check_names(recipe, where)
+
+
+def _check_names(recipe: Recipe, where: Path | str) -> None:
     optimizer = recipe["Optimizer"]
     named = [
         ("optimizer", "Optimizer.name", optimizer.get("name")),
@@ -219,7 +208,7 @@ def limits_of(recipe: Recipe) -> Limits:
     """What the recipe can learn: longest label and CTC time steps at its training size."""
     names = {next(iter(operator)) for operator in recipe["Train"]["dataset"]["transforms"]}
     reserved = 2 if "MultiLabelEncode" in names else 0  # NRTR's start and end marks (PaddleOCR label_ops)
-    longest = int(recipe["Global"].get("max_text_length", 25)) - reserved
+    longest = int(recipe["Global"].get("max_text_length") or 25) - reserved
     _, height, width = _image_shape(recipe)
     backbone = recipe["Architecture"]["Backbone"]
     if backbone["name"] == "SVTRNet":
@@ -273,7 +262,18 @@ def width_that_fits(limits: Limits, most_steps: int, aspect: float) -> int:
     return -(-max(needed, min(round(aspect * limits.height), 2 * needed)) // 32) * 32
 
 
-def _check_shape(recipe: Recipe, path: Path) -> None:
+def _check_numbers(recipe: Recipe, where: Path | str) -> None:
+    for key in AT_LEAST_ONE:
+        value = next((value for found, value in flatten(recipe) if found == key), None)
+        if not isinstance(value, int) or isinstance(value, bool) or value < 1:
+            raise UserError(f"{where}: {key} must be a whole number of at least 1, not {value!r}")
+    interval = recipe["Global"].get("eval_batch_step")
+    last = interval[-1] if isinstance(interval, list) and interval else interval
+    if interval is not None and (not isinstance(last, int) or last < 1):
+        raise UserError(f"{where}: Global.eval_batch_step must be [first step, interval >= 1], not {interval!r}")
+
+
+def _check_shape(recipe: Recipe, path: Path | str) -> None:
     """The parts that the rules above walk through must be there."""
     for mode in ("Train", "Eval"):
         dataset = recipe[mode].get("dataset")
@@ -287,6 +287,8 @@ def _check_shape(recipe: Recipe, path: Path) -> None:
             raise UserError(f"{path}: Architecture.{part}.name is missing: a recognition recipe has it")
     if not isinstance(recipe["Optimizer"].get("lr"), dict):
         raise UserError(f"{path}: Optimizer.lr is missing: write lr with a learning_rate")
+    if not isinstance(recipe["Optimizer"].get("regularizer") or {}, dict):
+        raise UserError(f"{path}: Optimizer.regularizer must be a mapping with name and factor")
     if not resize_keys(recipe):
         raise UserError(f"{path}: no transform resizes the images: add RecResizeImg with an image_shape")
 

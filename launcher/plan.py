@@ -18,7 +18,7 @@ from contract.paths import (
     TRAINING_CHANNEL,
     VALIDATION_CHANNEL,
 )
-from contract.recipe import CONFIGS, check_names, find_recipe, load_recipe, with_override
+from contract.recipe import CONFIGS, check_recipe, find_recipe, load_recipe, with_override
 from launcher.interruption import Interruption
 from launcher.settings import Settings
 
@@ -75,7 +75,7 @@ def plan_run(settings: Settings, command: tuple[str, ...] = CONTAINER_COMMAND) -
     content = load_recipe(recipe)
     for key, raw in parse_hyperparameters(hyperparameters).overrides:
         content = with_override(content, key, raw)
-    check_names(content, recipe)
+    check_recipe(content, recipe)
     folder = settings.output / settings.run
     exists = folder.exists()
     _check_output(settings, folder)

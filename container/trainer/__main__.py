@@ -11,6 +11,8 @@ from pathlib import Path
 
 from container.lifeline import hold_lifeline, kill_group
 from container.order import WorkOrder
+from container.trainer.errors import TrainingFailed
+from container.trainer.stop_flag import StopFlag
 from contract.errors import UserError
 from contract.paths import EXIT_FAILED, EXIT_REFUSED
 
@@ -18,11 +20,13 @@ from contract.paths import EXIT_FAILED, EXIT_REFUSED
 def main() -> int:
     hold_lifeline(lambda: kill_group(os.getpgrp()))
     order = WorkOrder.load(Path(sys.argv[1]))
-    from container.trainer.stop_flag import StopFlag
-
     warnings.filterwarnings("ignore", message="No ccache found")  # paddle says it at every import
-    stop = StopFlag()  # before the slow imports: a stop during them is heard too
-    from container.trainer.train_rec import TrainingFailed, train
+    import paddle
+
+    # It ends the process at SIGTERM. Before this line a stop ends us too; the supervisor knows nothing is lost.
+    paddle.disable_signal_handler()
+    stop = StopFlag()
+    from container.trainer.train_rec import train
 
     try:
         return train(order, stop)

@@ -47,6 +47,10 @@ class Network:
             self.scheduler.step()
         return loss.detach()
 
+    def is_finite(self) -> bool:
+        """Every weight and every running mean is a number."""
+        return all(bool(paddle.isfinite(array).all()) for array in self.model.state_dict().values())
+
     def read(self, images: paddle.Tensor) -> list[Prediction]:
         """What the network reads on images (B, 3, H, W)."""
         self.model.eval()
@@ -68,12 +72,15 @@ def build_network(config: dict[str, Any], schedule: Schedule) -> Network:
     config["Architecture"]["Head"]["out_channels"] = len(decoder.character)
     paddle.seed(schedule.seed)
     with paddle.utils.unique_name.guard():
-        model = build_model(config["Architecture"])
-        loss = build_loss(config["Loss"])
-        # two values before 2026, three in 3.7.0 (a weight decay schedule)
-        optimizer, scheduler, *_ = build_optimizer(
-            config["Optimizer"], epochs=schedule.epochs, step_each_epoch=schedule.steps_per_epoch, model=model
-        )
+        try:
+            model = build_model(config["Architecture"])
+            loss = build_loss(config["Loss"])
+            # two values before 2026, three in 3.7.0 (a weight decay schedule)
+            optimizer, scheduler, *_ = build_optimizer(
+                config["Optimizer"], epochs=schedule.epochs, step_each_epoch=schedule.steps_per_epoch, model=model
+            )
+        except ValueError as error:  # ours say in one sentence what they do not know
+            raise UserError(str(error)) from None
     with_labels = config["Architecture"]["algorithm"] in CALLED_WITH_LABELS
     return Network(model, loss, optimizer, scheduler, decoder, with_labels)
 

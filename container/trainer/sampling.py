@@ -38,12 +38,18 @@ class Schedule:
                 consumed += size
             epoch, consumed = epoch + 1, 0
 
+    def steps_done(self, epoch: int, consumed: int) -> int:
+        """Steps of this schedule from its beginning to a position."""
+        return epoch * self.steps_per_epoch + self.steps_per_epoch - self._steps_in_epoch_from(consumed)
+
     def steps_left(self, epoch: int, consumed: int) -> int:
         """Steps from a position to the end of the run."""
         if epoch >= self.epochs:
             return 0
-        in_this_epoch = -(-(self.samples - consumed) // self.batch_size)
-        return in_this_epoch + (self.epochs - epoch - 1) * self.steps_per_epoch
+        return self._steps_in_epoch_from(consumed) + (self.epochs - epoch - 1) * self.steps_per_epoch
+
+    def _steps_in_epoch_from(self, consumed: int) -> int:
+        return -(-(self.samples - consumed) // self.batch_size)
 
 
 def epoch_order(seed: int, epoch: int, count: int) -> np.ndarray:

@@ -12,10 +12,6 @@ class StopFlag:
 
     def __init__(self) -> None:
         self.heard_at: float | None = None
-        self.listen()
-
-    def listen(self) -> None:
-        """Install the handlers; again after paddle's import, which puts its own over them."""
         signal.signal(signal.SIGTERM, self._hear)
         signal.signal(signal.SIGINT, signal.SIG_IGN)
 

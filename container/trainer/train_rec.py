@@ -18,7 +18,8 @@ import yaml
 from container.checkpoints import BEST, best_checkpoint, publish
 from container.order import WorkOrder
 from container.trainer import exporting
-from container.trainer.network import Network, build_network, load_pretrained
+from container.trainer.errors import Interrupted, TrainingFailed
+from container.trainer.network import build_network, load_pretrained
 from container.trainer.paddleocr_tree import enter_tree
 from container.trainer.reading import RecognitionDataset, in_order, read_batches
 from container.trainer.sampling import Schedule, step_seed
@@ -34,14 +35,6 @@ NON_FINITE_WINDOWS = 3  # log windows in a row whose loss is not a number before
 EXPORT_SECONDS = 40  # after a stop the best model is exported only if that can end well inside SageMaker's 120 s
 
 
-class TrainingFailed(Exception):
-    """Training cannot go on. The text is cause and remedy."""
-
-
-class Interrupted(Exception):
-    """A stop was heard in the middle of something that can be done again."""
-
-
 def train(order: WorkOrder, stop: StopFlag) -> int:
     """Run a work order to its end. Returns 0 (finished) or 75 (interrupted, checkpoint published)."""
     return Training(order, stop).run()
@@ -54,8 +47,6 @@ class Training:
         self.order = order
         self.stop = stop
         self.config = self._load_config()
-        paddle.disable_signal_handler()  # it would end the process at SIGTERM
-        stop.listen()
         self.networks = enter_tree(Path(order.tree))
         paddle.set_device("gpu" if paddle.is_compiled_with_cuda() and paddle.device.cuda.device_count() else "cpu")
         seed = int(self.config["Global"]["seed"])
@@ -66,17 +57,18 @@ class Training:
         self.schedule = Schedule(
             len(self.train_set), int(loader["batch_size_per_card"]), int(self.config["Global"]["epoch_num"]), seed
         )
-        self.network: Network = build_network(self.config, self.schedule)
+        self.network = build_network(self.config, self.schedule)
         self.state = TrainingState()
         self.print_every = int(self.config["Global"].get("print_batch_step") or 10)
         self.eval_every = int(self.config["Global"]["eval_batch_step"][1])
         self.saved_at = time.monotonic()
+        self.bad_windows = 0  # in a row, of this attempt
 
     def run(self) -> int:
         self._start()
         try:
             if self._evaluation_due():
-                self._evaluate()  # it was interrupted before, or never came to it
+                self._evaluate()  # it was interrupted before
             if not self._finished():
                 self._train_steps()
             if self.stop:
@@ -98,8 +90,8 @@ class Training:
         if order.resume:
             self.state, changed = read_checkpoint(Path(order.resume), order, schedule, self.network)
             self.state.resumes.append(self.state.step)
-            if changed:
-                say(f"note: {changed}")
+            for what in changed:
+                say(f"note: {what}")
         elif order.pretrained:
             load_pretrained(self.network, Path(order.pretrained), say)
         self.total_steps = self.state.step + schedule.steps_left(self.state.epoch, self.state.samples)
@@ -155,13 +147,12 @@ class Training:
         self.state.seconds += window.seconds()
         self._record("train", event)
         window.clear()
-        if not math.isfinite(event["loss"]):
-            bad = [math.isfinite(past["loss"]) for past in self.state.history if past["event"] == "train"]
-            if not any(bad[-NON_FINITE_WINDOWS:]) and len(bad) >= NON_FINITE_WINDOWS:
-                raise TrainingFailed(
-                    f"the loss is not a number since step {self.state.step}: lower learning_rate, "
-                    "or set Optimizer.clip_norm_global"
-                )
+        self.bad_windows = 0 if math.isfinite(event["loss"]) else self.bad_windows + 1
+        if self.bad_windows >= NON_FINITE_WINDOWS:
+            raise TrainingFailed(
+                f"the loss is not a number at step {self.state.step}: lower learning_rate or set "
+                "Optimizer.clip_norm_global and start the run again, with --fresh if its last checkpoint is spoilt already"
+            )
 
     def _evaluation_due(self) -> bool:
         step = self.state.step
@@ -210,10 +201,14 @@ class Training:
             self._save()
 
     def _save(self) -> None:
-        if self.state.step:
-            publish(Path(self.order.checkpoints), self.state.step, self._write)
-            emit("checkpoint", step=self.state.step)
         self.saved_at = time.monotonic()
+        if not self.state.step:
+            return
+        if not self.network.is_finite():
+            say(f"note: step {self.state.step} is not saved: its weights are not numbers")
+            return
+        publish(Path(self.order.checkpoints), self.state.step, self._write)
+        emit("checkpoint", step=self.state.step)
 
     def _write(self, folder: Path) -> None:
         write_checkpoint(folder, self.order, self.schedule, self.state, self.network)
@@ -226,14 +221,15 @@ class Training:
             self._export("stopped")
         except Interrupted:
             say("note: no time to export the best model before the grace ends; the checkpoint has it")
-        except (exporting.ExportDiffers, OSError) as error:  # the run goes on from its checkpoint all the same
+        except (TrainingFailed, OSError) as error:  # the run goes on from its checkpoint all the same
             say(f"note: the best model so far was not exported: {error}")
 
     def _export(self, status: str) -> None:
         """Put the artifact together in order.model, by renaming a finished folder."""
-        best = best_checkpoint(Path(self.order.checkpoints))
+        best = best_checkpoint(Path(self.order.checkpoints), say)
         if best is None:
             raise TrainingFailed("the best checkpoint is gone or damaged: start the run again with --fresh")
+        self.state.best = best.state["best"]  # of the weights that are exported, whatever came of better ones
         emit("phase", name="exporting", step=self.state.step)
         load_weights(best.path, self.network)
         staging = Path(self.order.model + ".tmp")

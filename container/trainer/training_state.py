@@ -56,6 +56,8 @@ def write_checkpoint(
         "seed": schedule.seed,
         "schedule": asdict(schedule) | {"steps_per_epoch": schedule.steps_per_epoch, "lr": network.learning_rate},
         "dataset_sha256": order.dataset_sha256,
+        "train_sha256": order.train_sha256,
+        "val_sha256": order.val_sha256,
         "dictionary_sha256": order.dictionary_sha256,
         "characters": order.characters,
         "recipe_sha256": order.recipe_sha256,
@@ -63,19 +65,34 @@ def write_checkpoint(
     (folder / STATE).write_text(json.dumps(content) + "\n", encoding="utf-8")
 
 
-def read_checkpoint(folder: Path, order: WorkOrder, schedule: Schedule, network: Network) -> tuple[TrainingState, str]:
-    """Put weights and optimizer into the network. Returns the state, and what changed since ("" for nothing).
+def read_checkpoint(
+    folder: Path, order: WorkOrder, schedule: Schedule, network: Network
+) -> tuple[TrainingState, list[str]]:
+    """Put weights and optimizer into the network. Returns the state, and what of it no longer holds.
 
-    The position within an epoch means nothing once the data or the seed is another: then the epoch starts anew.
+    A position within an epoch means nothing once data or seed is another: the epoch starts anew. Scores on another
+    validation set are forgotten. The learning rate follows from the position in today's schedule, never from the
+    rate that was saved: Paddle's cosine computes each rate from the last, and would carry an old one on.
     """
     content = json.loads((folder / STATE).read_text(encoding="utf-8"))
     state = TrainingState(**{name: content[name] for name in TrainingState.__dataclass_fields__})
-    network.model.set_state_dict(read_weights(folder / WEIGHTS))
-    network.optimizer.set_state_dict(_tensors(read_weights(folder / OPTIMIZER)))
-    if state.samples and (content["dataset_sha256"], content["seed"]) != (order.dataset_sha256, schedule.seed):
+    changed = []
+    if (content["train_sha256"], content["seed"]) != (order.train_sha256, schedule.seed):
+        changed.append("the training set or the seed changed: the epoch starts anew")
         state.samples = 0
-        return state, "the dataset or the seed changed: the epoch starts anew"
-    return state, ""
+    if content["val_sha256"] != order.val_sha256:
+        changed.append("the validation set changed: earlier scores do not count")
+        state.best, state.evaluated_step, state.evaluations_without_better = None, None, 0
+    if content["schedule"]["batch_size"] != schedule.batch_size or content["schedule"]["epochs"] != schedule.epochs:
+        changed.append(f"now {schedule.epochs} epochs at batch {schedule.batch_size}: the learning rate follows")
+    network.model.set_state_dict(read_weights(folder / WEIGHTS))
+    optimizer = _tensors(read_weights(folder / OPTIMIZER))
+    if not isinstance(network.scheduler, float):
+        for _ in range(schedule.steps_done(state.epoch, state.samples)):
+            network.scheduler.step()
+        optimizer["LR_Scheduler"] = network.scheduler.state_dict()
+    network.optimizer.set_state_dict(optimizer)
+    return state, changed
 
 
 def load_weights(folder: Path, network: Network) -> None:

@@ -72,7 +72,6 @@ class Base:
         (self.folder / "input/config/hyperparameters.json").write_text(json.dumps(strings))
 
     def start(self, *arguments: str, env: dict[str, str] | None = None) -> subprocess.Popen:
-        (self.folder / "output/failure").unlink(missing_ok=True)
         return subprocess.Popen(
             [sys.executable, "-m", "container", *arguments],
             cwd=ROOT,

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import hashlib
+import math
 import shutil
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from tests.container.jobs import Base, at_step, draw_dataset
@@ -93,7 +95,7 @@ def test_checkpoint_of_another_dictionary_or_architecture_is_refused(straight: B
     base = Base(tmp_path / "base2", dataset, **RECIPE, Architecture__Neck__hidden_size=24)
     (base.folder / "checkpoints").symlink_to(straight.folder / "checkpoints")
     assert base.run().code == 1
-    assert "trained with another architecture" in base.failure
+    assert "trained with another architecture than" in base.failure
 
 
 def weights(base: Base) -> tuple[str, str]:
@@ -112,3 +114,51 @@ def weights(base: Base) -> tuple[str, str]:
 def scores(base: Base) -> list[str]:
     lines = (base.folder / "model/metrics.jsonl").read_text().splitlines()
     return [line for line in lines if '"eval"' in line]
+
+
+def test_more_epochs_on_a_finished_run_train_on_with_the_schedule_of_today(dataset: Path, tmp_path: Path):
+    """Paddle's cosine is computed from the last rate: restored as it was, it would stay at zero for ever."""
+    cosine = {"Optimizer__lr": "{name: Cosine, learning_rate: 0.002, warmup_epoch: 0}"}
+    base = Base(tmp_path / "base", dataset, **RECIPE | {"epochs": 1}, **cosine)
+    assert base.run().code == 0
+    base.set(**RECIPE | {"epochs": 2, "batch_size": 4}, **cosine)
+    finished = base.run()
+    assert finished.code == 0, finished.errors
+    assert "now 2 epochs at batch 4: the learning rate follows" in finished.errors
+    rates = [event["lr"] for event in finished.of("train")]
+    expected = [0.001 * (1 + math.cos(math.pi * step / 16)) for step in range(8, 16)]
+    assert rates == pytest.approx(expected, rel=1e-4)
+
+
+def test_another_validation_set_is_scored_anew(dataset: Path, tmp_path: Path):
+    mine = shutil.copytree(dataset, tmp_path / "mine")
+    base = Base(tmp_path / "base", mine, **RECIPE | {"epochs": 1})
+    assert base.run().code == 0
+    lines = (mine / "val.txt").read_text().splitlines(keepends=True)
+    (mine / "val.txt").write_text("".join(lines[:3]))
+    finished = base.run()
+    assert finished.code == 0, finished.errors
+    assert "the validation set changed: earlier scores do not count" in finished.errors
+    assert len(finished.of("eval")) == 1
+    assert base.report()["dataset"]["val"] == 3
+
+
+def test_a_checkpoint_of_another_run_is_refused(straight: Base, dataset: Path, tmp_path: Path):
+    base = Base(tmp_path / "base", dataset, **RECIPE, run_id="another")
+    (base.folder / "checkpoints").symlink_to(straight.folder / "checkpoints")
+    assert base.run().code == 1
+    assert "a checkpoint of run 'run', not of 'another'" in base.failure
+
+
+def test_weights_that_are_not_numbers_are_never_saved(dataset: Path, tmp_path: Path):
+    wild = RECIPE | {"learning_rate": 1e30, "save_minutes": 0, "eval_steps": 1000}
+    base = Base(tmp_path / "base", dataset, **wild)
+    assert base.run().code == 2
+    assert "the loss is not a number at step" in base.failure
+    assert all(np.isfinite(array).all() for path in base.checkpoints() for array in arrays(path))
+
+
+def arrays(checkpoint: Path) -> list[np.ndarray]:
+    from container.trainer.weights import read_weights
+
+    return list(read_weights(checkpoint / "model.pdparams").values())

@@ -30,6 +30,7 @@ def test_from_any_position_the_rest_is_the_same():
         epoch, done = divmod(consumed, 50)
         assert list(schedule.batches(epoch, done)) == everything[step:]
         assert schedule.steps_left(epoch, done) == len(everything) - step
+        assert schedule.steps_done(epoch, done) == step
         consumed += len(keys)
 
 
