@@ -39,10 +39,17 @@ def collect_model(outcome: Outcome, model: Path) -> None:
 
 
 def write_failure(path: Path, reason: str) -> None:
-    """output/failure, whose first 1,024 characters SageMaker shows. An earlier reason is kept."""
+    """output/failure, whose first 1,024 characters SageMaker shows."""
     path.parent.mkdir(parents=True, exist_ok=True)
-    if not path.exists():
-        path.write_text(reason[:FAILURE_LIMIT], encoding="utf-8")
+    path.write_text(reason[:FAILURE_LIMIT], encoding="utf-8")
+
+
+def clear_failure(path: Path) -> None:
+    """Forget why an earlier start under the same folder failed."""
+    try:
+        path.unlink(missing_ok=True)
+    except NotADirectoryError:  # there is no output folder, and no failure in it
+        pass
 
 
 def _verify(model: Path) -> None:

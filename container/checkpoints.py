@@ -24,7 +24,6 @@ STATE = "state.json"
 MANIFEST = "MANIFEST.json"
 BEST = "best"
 FORMAT = 1
-STATE_KEYS = {"run", "dictionary_sha256", "characters", "recipe_sha256", "train_sha256", "val_sha256"}
 KEEP = 2  # SageMaker mirrors deletions to S3, so the newest two always stay
 
 _FOLDER = re.compile(r"step-(\d{9})$")
@@ -130,8 +129,6 @@ def damage(path: Path) -> str | None:
         state = json.loads((path / STATE).read_bytes())
         if state["format"] != FORMAT or state["step"] != step_of(path):
             return f"{STATE} is of format {state['format']}, step {state['step']}"
-        if not state.keys() >= STATE_KEYS:
-            return f"{STATE} lacks {min(STATE_KEYS - state.keys())}"
     except FileNotFoundError as error:
         return f"{Path(error.filename).name} is missing"
     except OSError as error:

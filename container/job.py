@@ -28,6 +28,9 @@ def read_job(paths: JobPaths) -> Job:
     """Read the JSON files of a job. Raises UserError for an unknown hyperparameter or a missing channel."""
     parameters = parse_hyperparameters(_read_json(paths.hyperparameters))
     resources = _read_json(paths.resource_config)
+    for folder in (paths.checkpoints, paths.model):
+        if folder.exists() and not folder.is_dir():
+            raise UserError(f"{folder} is a file: remove it, the job writes a folder there")
     training = paths.channel(TRAINING_CHANNEL)
     if not training.is_dir():
         raise UserError(f"there is no dataset: {training} does not exist; give the job a channel named training")

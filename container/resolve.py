@@ -115,17 +115,17 @@ def _eval_steps(job: Job, config: Recipe, steps_per_epoch: int) -> tuple[list[in
 def _check_resume(job: Job, resume: Checkpoint, resolved: ResolvedRecipe, dataset: Report) -> None:
     assert dataset.dictionary is not None  # a dataset that passed its check has one
     start_over = "start a new run, or this one with --fresh"
-    if resume.state["run"] != job.parameters.run_id:
+    if resume.state.get("run") != job.parameters.run_id:
         raise UserError(
-            f"{resume.path}: a checkpoint of run {resume.state['run']!r}, not of {job.parameters.run_id!r}: "
+            f"{resume.path}: a checkpoint of run {resume.state.get('run')!r}, not of {job.parameters.run_id!r}: "
             "give each run a checkpoint folder of its own"
         )
-    if resume.state["dictionary_sha256"] != dataset.dictionary.sha256:
-        had, has = resume.state["characters"], len(dataset.dictionary.characters)
+    if resume.state.get("dictionary_sha256") != dataset.dictionary.sha256:
+        had, has = resume.state.get("characters"), len(dataset.dictionary.characters)
         raise UserError(
             f"{resume.path}: trained with another dictionary ({had} characters, dict.txt has {has}): {start_over}"
         )
-    if resume.state["recipe_sha256"] != resolved.recipe_sha256:
+    if resume.state.get("recipe_sha256") != resolved.recipe_sha256:
         raise UserError(
             f"{resume.path}: trained with another architecture than {resolved.name} (with its use_space_char) has now: "
             f"{start_over}"

@@ -12,7 +12,7 @@ import tempfile
 import traceback
 from pathlib import Path
 
-from container.artifact import ArtifactIncomplete, collect_model, write_failure
+from container.artifact import ArtifactIncomplete, clear_failure, collect_model, write_failure
 from container.checkpoints import choose_checkpoint
 from container.inputs import open_dataset, open_recipe
 from container.job import read_job
@@ -30,7 +30,6 @@ def train() -> int:
     """Run the job under SAGEMAKER_BASE_DIR. Returns the exit code of the container."""
     paths = JobPaths.from_environment(os.environ)
     hold_lifeline(lambda: os._exit(EXIT_FAILED))
-    paths.failure.unlink(missing_ok=True)  # of an earlier start under the same folder
     stop = listen_for_stop()
     try:
         return _train(paths, stop)
@@ -49,6 +48,7 @@ def train() -> int:
 
 
 def _train(paths: JobPaths, stop: Stop) -> int:
+    clear_failure(paths.failure)
     job = read_job(paths)
     recipe = open_recipe(job)
     dataset = open_dataset(job, recipe, say)
@@ -65,7 +65,10 @@ def report_failure(paths: JobPaths, reason: str, exit_code: int) -> int:
     """Say why where people and SageMaker look for it: on stderr, as an event line, in output/failure."""
     say(f"error: {reason}")
     print(format_event("failed", reason=reason), flush=True)
-    write_failure(paths.failure, reason)
+    try:
+        write_failure(paths.failure, reason)
+    except OSError as error:
+        say(f"note: {paths.failure} cannot be written ({error.strerror})")
     return exit_code
 
 

@@ -69,8 +69,18 @@ NAMES: dict[str, tuple[str, ...]] = {
     "metric": ("RecMetric",),
 }
 
-# Whole numbers that PaddleOCR divides by or counts with.
-AT_LEAST_ONE = ("Global.epoch_num", "Train.loader.batch_size_per_card", "Eval.loader.batch_size_per_card")
+# Whole numbers that are counted with or divided by, and the least that each may be.
+AT_LEAST = {
+    "Global.epoch_num": 1,
+    "Global.print_batch_step": 1,
+    "Global.max_text_length": 1,
+    "Global.seed": 0,
+    "Train.loader.batch_size_per_card": 1,
+    "Train.loader.num_workers": 0,
+    "Eval.loader.batch_size_per_card": 1,
+    "Eval.loader.num_workers": 0,
+}
+NEEDED = ("Global.epoch_num", "Train.loader.batch_size_per_card", "Eval.loader.batch_size_per_card")
 
 
 @dataclass(frozen=True)
@@ -263,14 +273,17 @@ def width_that_fits(limits: Limits, most_steps: int, aspect: float) -> int:
 
 
 def _check_numbers(recipe: Recipe, where: Path | str) -> None:
-    for key in AT_LEAST_ONE:
-        value = next((value for found, value in flatten(recipe) if found == key), None)
-        if not isinstance(value, int) or isinstance(value, bool) or value < 1:
-            raise UserError(f"{where}: {key} must be a whole number of at least 1, not {value!r}")
+    values = dict(flatten(recipe))
+    for key, least in AT_LEAST.items():
+        value = values.get(key)
+        if value is None and key not in NEEDED:
+            continue
+        if not isinstance(value, int) or isinstance(value, bool) or value < least:
+            raise UserError(f"{where}: {key} must be a whole number of at least {least}, not {value!r}")
     interval = recipe["Global"].get("eval_batch_step")
-    last = interval[-1] if isinstance(interval, list) and interval else interval
-    if interval is not None and (not isinstance(last, int) or last < 1):
-        raise UserError(f"{where}: Global.eval_batch_step must be [first step, interval >= 1], not {interval!r}")
+    steps = interval if isinstance(interval, list) else [0, interval or 1]
+    if len(steps) != 2 or not all(isinstance(step, int) for step in steps) or steps[1] < 1:
+        raise UserError(f"{where}: Global.eval_batch_step must be [first step, interval], not {interval!r}")
 
 
 def _check_shape(recipe: Recipe, path: Path | str) -> None:
@@ -289,8 +302,7 @@ def _check_shape(recipe: Recipe, path: Path | str) -> None:
         raise UserError(f"{path}: Optimizer.lr is missing: write lr with a learning_rate")
     if not isinstance(recipe["Optimizer"].get("regularizer") or {}, dict):
         raise UserError(f"{path}: Optimizer.regularizer must be a mapping with name and factor")
-    if not resize_keys(recipe):
-        raise UserError(f"{path}: no transform resizes the images: add RecResizeImg with an image_shape")
+    _image_shape(recipe)
 
 
 def _image_shape(recipe: Recipe) -> tuple[int, int, int]:
@@ -298,9 +310,10 @@ def _image_shape(recipe: Recipe) -> tuple[int, int, int]:
         ((name, options),) = operator.items()
         if name.endswith("ResizeImg"):
             shape = (options or {}).get("image_shape")
-            if isinstance(shape, list) and len(shape) == 3 and all(isinstance(n, int) and n > 0 for n in shape):
-                return tuple(shape)  # type: ignore[return-value]
-            raise UserError(f"{name}.image_shape must be [channels, height, width], not {shape!r}")
+            sizes = shape if isinstance(shape, list) else []
+            if len(sizes) == 3 and sizes[0] == 3 and all(isinstance(size, int) and size > 0 for size in sizes):
+                return 3, sizes[1], sizes[2]
+            raise UserError(f"{name}.image_shape must be [3, height, width], not {shape!r}")
     raise UserError("no training transform resizes the images: add RecResizeImg with an image_shape")
 
 

@@ -151,7 +151,7 @@ class Training:
         if self.bad_windows >= NON_FINITE_WINDOWS:
             raise TrainingFailed(
                 f"the loss is not a number at step {self.state.step}: lower learning_rate or set "
-                "Optimizer.clip_norm_global and start the run again, with --fresh if its last checkpoint is spoilt already"
+                "Optimizer.clip_norm_global and start the run again, with --fresh if its checkpoint is spoilt"
             )
 
     def _evaluation_due(self) -> bool:
