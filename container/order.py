@@ -7,6 +7,12 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
+# Exit code of a trainer that refuses its order. Not 1, which is Python's own for anything uncaught. (EX_CONFIG)
+REFUSED_BY_TRAINER = 78
+
+# The trainer writes why it failed over these blanks: a full disk has no room for a new file.
+FAILURE_ROOM = 4096  # bytes
+
 
 @dataclass(frozen=True)
 class WorkOrder:
@@ -37,6 +43,16 @@ class WorkOrder:
 
     def save(self, path: Path) -> None:
         path.write_text(json.dumps(asdict(self), indent=1), encoding="utf-8")
+        Path(self.failure).write_bytes(b" " * FAILURE_ROOM)
+
+    def say_failure(self, reason: str) -> None:
+        """Leave one sentence for the supervisor."""
+        with Path(self.failure).open("r+b") as file:
+            file.write(reason.encode()[:FAILURE_ROOM])
+
+    def read_failure(self) -> str:
+        """The sentence that the trainer left, or "" when it left none."""
+        return Path(self.failure).read_bytes().decode("utf-8", errors="ignore").strip()
 
     @classmethod
     def load(cls, path: Path) -> WorkOrder:

@@ -14,6 +14,7 @@ from pathlib import Path
 
 from container.artifact import ArtifactIncomplete, clear_failure, collect_model, write_failure
 from container.checkpoints import choose_checkpoint
+from container.explain import explain
 from container.inputs import open_dataset, open_recipe
 from container.job import read_job
 from container.lifeline import hold_lifeline
@@ -44,7 +45,7 @@ def train() -> int:
     except Exception as error:
         stop.preparations_ended()
         traceback.print_exc()
-        return report_failure(paths, f"{type(error).__name__}: {error}", EXIT_FAILED)
+        return report_failure(paths, explain(error), EXIT_FAILED)
 
 
 def _train(paths: JobPaths, stop: Stop) -> int:

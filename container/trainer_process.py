@@ -12,13 +12,14 @@ from pathlib import Path
 from container.checkpoints import Checkpoint
 from container.job import Job
 from container.lifeline import kill_group
-from container.order import WorkOrder
+from container.order import REFUSED_BY_TRAINER, WorkOrder
 from container.resolve import ResolvedRecipe
 from container.stop import Stop
 from contract.check import Report
 from contract.dataset import DICTIONARY
 from contract.errors import UserError
-from contract.paths import EXIT_FINISHED, EXIT_INTERRUPTED, EXIT_REFUSED, LIFELINE_VARIABLE
+from contract.events import format_event
+from contract.paths import EXIT_FINISHED, EXIT_INTERRUPTED, LIFELINE_VARIABLE
 
 
 class TrainerFailed(Exception):
@@ -45,11 +46,11 @@ def run_trainer(
     """Run the trainer in the folder `work`. Raises UserError when it refuses, TrainerFailed when it fails."""
     order = _write_order(work, job, resolved, dataset, resume, tree)
     code = _run(work, stop)
-    if code == -signal.SIGTERM and stop.requested:
-        return Outcome(EXIT_INTERRUPTED, None)  # it was still importing: nothing had been trained
-    failure = Path(order.failure)
-    reason = failure.read_text(encoding="utf-8") if failure.exists() else _explain(code)
-    if code == EXIT_REFUSED:
+    if code == -signal.SIGTERM and stop.requested:  # it was still importing: nothing had been trained
+        print(format_event("interrupted", step=resume.step if resume else 0), flush=True)
+        return Outcome(EXIT_INTERRUPTED, None)
+    reason = order.read_failure() or _explain(code)
+    if code == REFUSED_BY_TRAINER:
         raise UserError(reason)
     if code not in (EXIT_FINISHED, EXIT_INTERRUPTED):
         raise TrainerFailed(reason)

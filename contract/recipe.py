@@ -293,6 +293,9 @@ def _check_shape(recipe: Recipe, path: Path | str) -> None:
         transforms = dataset.get("transforms") if isinstance(dataset, dict) else None
         if not isinstance(transforms, list) or not all(isinstance(op, dict) and len(op) == 1 for op in transforms):
             raise UserError(f"{path}: {mode}.dataset.transforms must be a list of single operators")
+        kept = next((op["KeepKeys"] for op in transforms if "KeepKeys" in op), None) or {}
+        if kept.get("keep_keys") != ["image", "label", "length"]:
+            raise UserError(f"{path}: {mode}.dataset.transforms must end in KeepKeys [image, label, length]")
         if not isinstance(recipe[mode].get("loader"), dict):
             raise UserError(f"{path}: {mode}.loader is missing: a recognition recipe has it")
     for part in ("Backbone", "Head"):

@@ -2,19 +2,19 @@
 
 from __future__ import annotations
 
-import errno
 import os
 import sys
 import traceback
 import warnings
 from pathlib import Path
 
+from container.explain import explain
 from container.lifeline import hold_lifeline, kill_group
-from container.order import WorkOrder
+from container.order import REFUSED_BY_TRAINER, WorkOrder
 from container.trainer.errors import TrainingFailed
 from container.trainer.stop_flag import StopFlag
 from contract.errors import UserError
-from contract.paths import EXIT_FAILED, EXIT_REFUSED
+from contract.paths import EXIT_FAILED
 
 
 def main() -> int:
@@ -31,24 +31,16 @@ def main() -> int:
     try:
         return train(order, stop)
     except UserError as error:
-        return _fail(order, str(error), EXIT_REFUSED)
+        return _fail(order, str(error), REFUSED_BY_TRAINER)
     except TrainingFailed as error:
         return _fail(order, str(error), EXIT_FAILED)
     except Exception as error:
         traceback.print_exc()
-        return _fail(order, _explain(error), EXIT_FAILED)
-
-
-def _explain(error: Exception) -> str:
-    """Cause and remedy in one line for what people meet; the traceback is in the log."""
-    if isinstance(error, OSError) and error.errno == errno.ENOSPC:
-        return f"no space left on the device for {error.filename or 'a checkpoint'}: free some, or use a bigger volume"
-    text = " ".join(str(error).split())
-    return f"{type(error).__name__}: {text}"
+        return _fail(order, explain(error), EXIT_FAILED)
 
 
 def _fail(order: WorkOrder, reason: str, code: int) -> int:
-    Path(order.failure).write_text(reason, encoding="utf-8")
+    order.say_failure(reason)
     return code
 
 

@@ -81,6 +81,11 @@ def build_network(config: dict[str, Any], schedule: Schedule) -> Network:
             )
         except ValueError as error:  # ours say in one sentence what they do not know
             raise UserError(str(error)) from None
+        except (TypeError, KeyError, AttributeError, AssertionError) as error:
+            raise UserError(
+                f"PaddleOCR cannot build the recipe's network or optimizer ({type(error).__name__}: {error}): "
+                "compare Architecture, Loss and Optimizer with a recipe under configs/rec"
+            ) from None
     with_labels = config["Architecture"]["algorithm"] in CALLED_WITH_LABELS
     return Network(model, loss, optimizer, scheduler, decoder, with_labels)
 
