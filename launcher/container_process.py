@@ -6,7 +6,6 @@ import os
 import queue
 import signal
 import subprocess
-import sys
 import threading
 import time
 from collections.abc import Mapping, Sequence
@@ -32,10 +31,7 @@ class ContainerProcess:
     ) -> None:
         variables = child_environment(os.environ) | dict(environment) | {BASE_DIR_VARIABLE: str(base)}
         lifeline, self._held = os.pipe()
-        inherited: tuple[int, ...] = ()
-        if sys.platform != "win32":  # Windows hands down no descriptors
-            inherited = (lifeline, *locks)
-            variables[LIFELINE_VARIABLE] = str(lifeline)
+        variables[LIFELINE_VARIABLE] = str(lifeline)
         try:
             self._process = subprocess.Popen(
                 list(command),
@@ -45,7 +41,7 @@ class ContainerProcess:
                 stdout=subprocess.PIPE,
                 stderr=subprocess.STDOUT,
                 start_new_session=True,
-                pass_fds=inherited,
+                pass_fds=(lifeline, *locks),
             )
         except BaseException:
             os.close(self._held)
@@ -99,9 +95,6 @@ class ContainerProcess:
 
     def kill(self) -> None:
         """SIGKILL to every process of the container's group."""
-        if sys.platform == "win32":
-            self._process.kill()
-            return
         try:
             os.killpg(self._process.pid, signal.SIGKILL)
         except (ProcessLookupError, PermissionError):  # macOS: EPERM for a group of zombies
@@ -123,5 +116,5 @@ def child_environment(environment: Mapping[str, str]) -> dict[str, str]:
     if variables.get("PADDLEOCR_HOME"):
         variables["PADDLEOCR_HOME"] = str(Path(variables["PADDLEOCR_HOME"]).expanduser().absolute())
     variables["PYTHONUNBUFFERED"] = "1"
-    variables["PYTHONIOENCODING"] = "utf-8"  # the log is UTF-8 whatever the console's code page
+    variables["PYTHONIOENCODING"] = "utf-8"  # the log is UTF-8 whatever the locale
     return variables

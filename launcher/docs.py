@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import os
+import sys
+
 from launcher.__main__ import VERBS
 from launcher.flags import CALL, FLAGS, JOB, PROGRAM, REHEARSAL, RUN, TUNING, Flag
 
@@ -30,14 +33,23 @@ EXIT_CODES = """\
 | code | meaning |
 | --- | --- |
 | 0 | done: a verified model is in `OUTPUT/RUN/model/` and `model.tar.gz` |
-| 1 | bad configuration, or refused before training; nothing is left behind |
+| 1 | bad configuration, or refused before training; nothing new is left behind |
 | 2 | the job failed or was stopped; the same run continues when it is started again |
 | 130 | Ctrl-C: the job has saved a checkpoint if the grace allowed |
 
 `--json` prints one object on stdout: the content of `run.json`, `artifacts` (`model`, `model_tar`, `checkpoints`,
-`log`, `inference`; null for what does not exist) and `exit_code`; when the job did not finish, `run`, `status`
+`log`, `inference`; null for what this start did not make) and `exit_code`; when the job did not finish, `run`, `status`
 (`failed`, `stopped`, `refused`) and `reason` take the place of `run.json`. People's text goes to stderr.
 """
+
+
+def main() -> int:
+    """Print the page. A reader that has enough, such as `| head`, is no error; a full disk is one."""
+    try:
+        print(render(), flush=True)
+    except BrokenPipeError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # Python's exit flushes what is left
+    return 0
 
 
 def render() -> str:
@@ -61,4 +73,4 @@ def _row(flag: Flag) -> str:
 
 
 if __name__ == "__main__":
-    print(render())
+    raise SystemExit(main())

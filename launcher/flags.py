@@ -51,12 +51,13 @@ FLAGS = (
     Flag(
         "instance",
         JOB,
-        "where the job runs: `process` is this machine, without Docker or AWS",
+        "where the job runs: `process` is this machine (Linux or macOS), without Docker or AWS",
         "TYPE",
         names=("--instance", "--instance-type"),
     ),
     Flag("dataset", JOB, "the dataset: train.txt, val.txt, dict.txt and the images", "FOLDER"),
     Flag("validation", JOB, "the channel `validation`: a dataset whose val.txt, or else train.txt, is used", "FOLDER"),
+    Flag("pretrained", JOB, "the channel `pretrained`: a folder with the one .pdparams to start from", "FOLDER"),
     Flag(
         "config",
         JOB,

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import shutil
-import sys
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -65,12 +64,4 @@ def _write(path: Path, content: dict[str, Any]) -> None:
 
 def _link(target: Path, link: Path) -> None:
     link.parent.mkdir(parents=True, exist_ok=True)
-    try:
-        link.symlink_to(target, target_is_directory=True)
-    except OSError:
-        if sys.platform == "win32":
-            import _winapi  # a junction needs no privilege, a symbolic link does
-
-            _winapi.CreateJunction(str(target), str(link))
-        else:
-            raise
+    link.symlink_to(target, target_is_directory=True)

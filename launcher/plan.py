@@ -15,6 +15,7 @@ from contract.paths import (
     BASE_DIR_VARIABLE,
     DEFAULT_BASE_DIR,
     LIFELINE_VARIABLE,
+    PRETRAINED_CHANNEL,
     TRAINING_CHANNEL,
     VALIDATION_CHANNEL,
 )
@@ -65,9 +66,14 @@ class Plan:
         return "continues from its newest checkpoint" if self.continues else "new"
 
 
-def plan_run(settings: Settings, command: tuple[str, ...] = CONTAINER_COMMAND) -> Plan:
-    """Check everything that can be known now and decide the rest. Raises UserError."""
+def plan_run(settings: Settings, command: tuple[str, ...] = CONTAINER_COMMAND, platform: str = sys.platform) -> Plan:
+    """Check everything that can be known now and decide the rest. Raises UserError.
+
+    `platform`: the operating system, as sys.platform names it; a dry run plans on any.
+    """
     _check_instance(settings.instance)
+    if platform == "win32" and not settings.dry_run:
+        raise UserError("--instance process needs Linux or macOS: on Windows use WSL")
     channels = _channels(settings)
     recipe_name, recipe = _find_recipe(settings, channels[TRAINING_CHANNEL])
     hyperparameters = {"config": recipe_name, "run_id": settings.run} | dict(settings.hyperparameters)
@@ -182,7 +188,18 @@ def _channels(settings: Settings) -> dict[str, Path]:
         if not any((settings.validation / name).is_file() for name in (VAL_LABELS, TRAIN_LABELS)):
             raise UserError(f"--validation {settings.validation}: it has neither {VAL_LABELS} nor {TRAIN_LABELS}")
         channels[VALIDATION_CHANNEL] = settings.validation
+    if settings.pretrained:
+        _check_pretrained(settings.pretrained)
+        channels[PRETRAINED_CHANNEL] = settings.pretrained
     return channels
+
+
+def _check_pretrained(folder: Path) -> None:
+    if not folder.is_dir():
+        raise UserError(f"--pretrained {folder}: not a folder: name the one that holds the .pdparams file")
+    count = sum(1 for _ in folder.rglob("*.pdparams"))
+    if count != 1:
+        raise UserError(f"--pretrained {folder}: it holds {count or 'no'} .pdparams files: name a folder with one")
 
 
 def _find_recipe(settings: Settings, dataset: Path) -> tuple[str, Path]:
@@ -206,7 +223,9 @@ def _find_recipe(settings: Settings, dataset: Path) -> tuple[str, Path]:
     found = found.resolve()
     for root in (CONFIGS, dataset.resolve()):
         if found.is_relative_to(root):
-            return found.relative_to(root).as_posix(), found
+            name = found.relative_to(root).as_posix()
+            if find_recipe(name, dataset).resolve() == found:  # a recipe of the dataset may share its name with ours
+                return name, found
     return str(found), found
 
 
@@ -229,7 +248,7 @@ def _check_output(settings: Settings, folder: Path) -> None:
         runs = [each.name for each in settings.output.iterdir() if each.is_dir()] if settings.output.is_dir() else []
         nearest = did_you_mean(settings.run, runs) if runs else ""
         raise UserError(f"there is no run {settings.run!r} in {settings.output}{nearest}")
-    if settings.fresh and settings.checkpoint_folder and _holds_something(settings.checkpoint_folder):
+    if settings.fresh and settings.checkpoint_folder and holds_something(settings.checkpoint_folder):
         raise UserError(
             f"--fresh would continue from the checkpoints in {settings.checkpoint_folder}: "
             "name an empty --checkpoint-uri, or leave --fresh out"
@@ -244,7 +263,8 @@ def _check_writable(path: Path) -> None:
         raise UserError(f"{nearest} cannot be written to: name another --output or --checkpoint-uri")
 
 
-def _holds_something(folder: Path) -> bool:
+def holds_something(folder: Path) -> bool:
+    """It is a folder, and not an empty one."""
     return folder.is_dir() and any(folder.iterdir())
 
 

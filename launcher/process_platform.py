@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import time
 from collections import deque
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import BinaryIO
 
@@ -22,6 +22,8 @@ from launcher.stop import Stop
 
 TICK_S = 0.1  # how late an interruption or Ctrl-C may be noticed
 
+Mark = tuple[int, int, int]  # inode, time of change and size of a file
+
 DONE, REFUSED, FAILED, STOPPED = "done", "refused", "failed", "stopped"
 
 
@@ -31,6 +33,7 @@ class Outcome:
 
     status: str
     reason: str = ""
+    wrote_model: bool = False  # this start has put a model into model/, be it the last or the best so far
     by_user: bool = False  # stopped with Ctrl-C or a signal to the launcher
 
 
@@ -41,17 +44,26 @@ class Attempt:
     exit_code: int
     asked_by: str  # "": nobody asked it to end; otherwise "interruption" or "user"
     killed: bool
+    trained: bool  # it, or an attempt before it in this call, may have trained
 
 
 def run_job(plan: Plan, folder: RunFolder, view: PlainView, stop: Stop) -> Outcome:
     """Run the container, as often as the rehearsed interruptions need, until it has ended for good."""
+    before = _mark_of(plan.model)
+    outcome = _run_to_the_end(plan, folder, view, stop, before)
+    return replace(outcome, wrote_model=not _model_problem(plan.model, before))
+
+
+def _run_to_the_end(plan: Plan, folder: RunFolder, view: PlainView, stop: Stop, before: Mark | None) -> Outcome:
     waiting = deque(plan.interruptions)
+    trained = False
     try:
         with lay_out_job(plan) as paths, plan.log.open("ab") as log:
             journal = Journal(view, log)
             while True:
                 interruption = waiting.popleft() if waiting else None
-                attempt = _run_once(plan, paths, folder, journal, stop, interruption)
+                attempt = _run_once(plan, paths, folder, journal, stop, interruption, trained)
+                trained = True
                 if attempt.asked_by != "interruption" or not _was_interrupted(attempt):
                     break
                 if stop.asked:
@@ -61,7 +73,7 @@ def run_job(plan: Plan, folder: RunFolder, view: PlainView, stop: Stop) -> Outco
                 waiting.appendleft(interruption)
             for missed in waiting:
                 journal.say(f"the job ended before the interruption {missed}")
-            outcome = _judge(attempt, paths, plan)
+            outcome = _judge(attempt, paths, plan, before)
             if outcome.status == DONE:
                 view.set_status("packing the model")
                 pack_model(plan.model, plan.model_tar)
@@ -100,6 +112,7 @@ def _run_once(
     journal: Journal,
     stop: Stop,
     interruption: Interruption | None,
+    trained: bool,
 ) -> Attempt:
     """One execution, from start to the last line; ends it as planned or as the user asks."""
     asked_by, kill_at, killed, step = "", float("inf"), False, 0
@@ -134,7 +147,7 @@ def _run_once(
                 journal.say("killed (SIGKILL): " + ("asked twice" if stop.asked > 1 else "the grace is over"))
         code = container.exit_code
         assert code is not None
-    return Attempt(code, asked_by, killed)
+    return Attempt(code, asked_by, killed, trained or step > 0)
 
 
 def _was_interrupted(attempt: Attempt) -> bool:
@@ -142,23 +155,24 @@ def _was_interrupted(attempt: Attempt) -> bool:
     return attempt.exit_code == EXIT_INTERRUPTED or attempt.exit_code < 0
 
 
-def _judge(attempt: Attempt, paths: JobPaths, plan: Plan) -> Outcome:
-    """What the last attempt means for the run."""
-    code = attempt.exit_code
+def _judge(attempt: Attempt, paths: JobPaths, plan: Plan, before: Mark | None) -> Outcome:
+    """What the last attempt means for the run.
+
+    Refused is only what says why and comes before any training of this call: after that, exit 1 is a failure.
+    """
+    code, reason = attempt.exit_code, _reason(paths)
     if code == EXIT_FINISHED:
-        problem = _model_problem(plan.model)
+        problem = _model_problem(plan.model, before)
         return Outcome(FAILED, problem) if problem else Outcome(DONE)
-    if code == EXIT_REFUSED:
-        return Outcome(
-            REFUSED, _reason(paths) or "the container refused the job without saying why: see the lines above"
-        )
+    if code == EXIT_REFUSED and reason and not attempt.trained:
+        return Outcome(REFUSED, reason)
     if attempt.asked_by == "user" and _was_interrupted(attempt):
         return Outcome(STOPPED, "killed before it had saved" if attempt.killed else "stopped by you", by_user=True)
     if code == EXIT_INTERRUPTED:
         return Outcome(STOPPED, "the container was told to stop and has published a checkpoint")
     ended = f"was ended by signal {-code}" if code < 0 else f"ended with exit code {code}"
     hint = " (out of memory?)" if code == -9 else ""
-    return Outcome(FAILED, _reason(paths) or f"the container {ended}{hint} without saying why: see {plan.log}")
+    return Outcome(FAILED, reason or f"the container {ended}{hint} without saying why: see {plan.log}")
 
 
 def _reason(paths: JobPaths) -> str:
@@ -169,10 +183,21 @@ def _reason(paths: JobPaths) -> str:
         return ""
 
 
-def _model_problem(model: Path) -> str:
-    """The container says it has finished: is a model there?"""
+def _model_problem(model: Path, before: Mark | None) -> str:
+    """What is wrong with the model that this start should have left; empty: it is there."""
     try:
         json.loads((model / "run.json").read_text(encoding="utf-8"))
     except (OSError, ValueError) as error:
         return f"the container ended with exit code 0 but left no readable {model / 'run.json'} ({error})"
+    if _mark_of(model) == before:
+        return f"the container ended with exit code 0 but wrote no model: {model} is of an earlier start"
     return ""
+
+
+def _mark_of(model: Path) -> Mark | None:
+    """What changes whenever a model is written: run.json, which is the last of its files. None: there is none."""
+    try:
+        status = (model / "run.json").stat()
+    except OSError:
+        return None
+    return status.st_ino, status.st_mtime_ns, status.st_size

@@ -28,7 +28,7 @@ class Progress:
 
     def begin_attempt(self) -> None:
         """The container starts (again): its pace is measured anew, and its step is unknown until it says so."""
-        self.status, self.step, self._paced = "starting", 0, None
+        self.status, self.step, self.samples_per_s, self._paced = "starting", 0, None, None
 
     def hear(self, now: float) -> None:
         """The container has printed something that is no event: it is past its start."""
@@ -46,6 +46,8 @@ class Progress:
             self.status = "training"
         elif kind == "resume":
             self.status = "resuming"
+        elif kind == "eval":
+            self.status = "training"
         elif kind == "train":
             self.status = "training"
             self._paced = self._paced or (now, self.step)
@@ -56,8 +58,11 @@ class Progress:
 
     @property
     def eta_s(self) -> float | None:
-        """Seconds of training left, at this attempt's own pace (evaluations included) or the trainer's figure."""
-        if not self.steps or self.step >= self.steps:
+        """Seconds of training left, at this attempt's own pace (evaluations included) or the trainer's figure.
+
+        None when training is not under way: before it, and while exporting, which patience may bring on early.
+        """
+        if self.status not in ("training", "evaluating") or not self.steps or self.step >= self.steps:
             return None
         left = self.steps - self.step
         if self._paced and self._now > self._paced[0] and self.step > self._paced[1]:

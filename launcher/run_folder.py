@@ -3,16 +3,14 @@
 from __future__ import annotations
 
 import os
-import shutil
-import sys
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 
 from contract.errors import UserError
-from launcher.plan import Plan
+from launcher.plan import Plan, holds_something
 
 # A container whose launcher was killed holds the lock until it has ended as well: moments, so it is waited for.
 LOCK_WAIT_S = 5.0
@@ -23,21 +21,39 @@ class RunFolder:
     """The folder of a run while a launcher uses it."""
 
     plan: Plan
-    made: list[Path] = field(default_factory=list)  # folders that were not there before, outermost first
+    made: list[Path] = field(default_factory=list)  # folders that this launcher made, outermost first
     locks: list[int] = field(default_factory=list)  # open descriptors; a container inherits them
+    locked: list[Path] = field(default_factory=list)  # the folders that nobody else uses meanwhile
+    moved: Path | None = None  # --fresh: where the run went that had the name before
 
     def take_back(self) -> bool:
-        """Undo what the start of this run has written. False: the run was there before, and stays as it is."""
-        is_new = self.plan.folder in self.made
-        if is_new:
-            shutil.rmtree(self.plan.folder, ignore_errors=True)
-        for folder in reversed(self.made):
-            if folder.is_dir() and not any(folder.iterdir()):
-                folder.rmdir()
-        aside = self.plan.moves_aside
-        if aside and aside.exists() and not self.plan.folder.exists():
-            aside.rename(self.plan.folder)
-        return is_new
+        """Undo what this start has written: its log and the empty folders it made. Nothing that was trained goes.
+
+        False: something stays, because it was there before or because a checkpoint or a model is in it.
+        """
+        folder = self.plan.folder
+        if folder not in self.locked:
+            if self.moved and not folder.exists():
+                with suppress(OSError):
+                    self.moved.rename(folder)
+            return False
+        if folder in self.made and not holds_something(self.plan.checkpoints) and not holds_something(self.plan.model):
+            self.plan.log.unlink(missing_ok=True)
+        is_back = False
+        for each in reversed(self.made):
+            if each == self.plan.checkpoints and self._shares_checkpoints():
+                continue
+            with suppress(OSError):  # it holds something: it stays
+                if each == folder and self.moved:
+                    self.moved.rename(folder)  # in one step, over the empty folder
+                else:
+                    each.rmdir()
+                is_back = is_back or each == folder
+        return is_back
+
+    def _shares_checkpoints(self) -> bool:
+        """--checkpoint-uri is in use by another launcher."""
+        return self.plan.checkpoints.parent != self.plan.folder and self.plan.checkpoints not in self.locked
 
 
 @contextmanager
@@ -47,14 +63,16 @@ def open_run_folder(plan: Plan, say: Callable[[str], None]) -> Iterator[RunFolde
     try:
         try:
             if plan.moves_aside:
-                folder.locks.append(_lock(plan.folder, plan.run))
+                _claim(plan.folder, folder)
                 plan.folder.rename(plan.moves_aside)
+                folder.moved = plan.moves_aside
+                folder.locked.remove(plan.folder)
                 say(f"--fresh: what run {plan.run} had so far is now in {plan.moves_aside}")
-            _make(plan.folder, folder.made)
-            folder.locks.append(_lock(plan.folder, plan.run))
-            _make(plan.checkpoints, folder.made)
-            if plan.checkpoints.parent != plan.folder:
-                folder.locks.append(_lock(plan.checkpoints, plan.run))
+            _claim(plan.folder, folder)
+            if plan.checkpoints.parent == plan.folder:
+                _make(plan.checkpoints, folder.made)
+            else:
+                _claim(plan.checkpoints, folder)
             _make(plan.model, folder.made)
         except (OSError, UserError) as error:
             folder.take_back()
@@ -67,21 +85,43 @@ def open_run_folder(plan: Plan, say: Callable[[str], None]) -> Iterator[RunFolde
             os.close(descriptor)
 
 
-def _make(path: Path, made: list[Path]) -> None:
-    missing = [each for each in (path, *path.parents) if not each.exists()]
-    for each in reversed(missing):
-        each.mkdir(exist_ok=True)
-        made.append(each)
-
-
-def _lock(folder: Path, run: str) -> int:
-    """An open descriptor of the folder that holds its lock. Windows locks no folders: nothing is held there."""
-    if sys.platform == "win32":
-        return os.open(os.devnull, os.O_RDONLY)
-    import fcntl
-
-    descriptor = os.open(folder, os.O_RDONLY)
+def _claim(path: Path, folder: RunFolder) -> None:
+    """Make a folder, unless it is there, and lock it. Raises UserError when another launcher keeps it."""
     give_up = time.monotonic() + LOCK_WAIT_S
+    while True:
+        _make(path, folder.made)
+        with suppress(FileNotFoundError):  # its maker has just taken it back
+            descriptor = _lock(path, folder.plan.run, give_up)
+            if _is_open_as(path, descriptor):
+                folder.locks.append(descriptor)
+                folder.locked.append(path)
+                return
+            os.close(descriptor)
+        if time.monotonic() > give_up:
+            raise _in_use(path, folder.plan.run)
+        if path in folder.made:  # what has this name now is not the folder that was made here
+            folder.made.remove(path)
+
+
+def _make(path: Path, made: list[Path]) -> None:
+    """Make a folder and those above it, and note those that only this call has made."""
+    try:
+        path.mkdir()
+    except FileNotFoundError:
+        _make(path.parent, made)
+        _make(path, made)
+    except FileExistsError:
+        if not path.is_dir():
+            raise
+    else:
+        made.append(path)
+
+
+def _lock(path: Path, run: str, give_up: float) -> int:
+    """An open descriptor of the folder that holds its lock."""
+    import fcntl  # Windows has none: plan_run refuses to run a job there
+
+    descriptor = os.open(path, os.O_RDONLY)
     while True:
         try:
             fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
@@ -89,7 +129,16 @@ def _lock(folder: Path, run: str) -> int:
         except BlockingIOError:
             if time.monotonic() > give_up:
                 os.close(descriptor)
-                raise UserError(
-                    f"{folder} is in use: another launcher runs {run}; wait for it or stop it, or name another --run"
-                ) from None
+                raise _in_use(path, run) from None
             time.sleep(0.1)
+
+
+def _in_use(path: Path, run: str) -> UserError:
+    return UserError(f"{path} is in use: another launcher runs {run}; wait for it or stop it, or name another --run")
+
+
+def _is_open_as(path: Path, descriptor: int) -> bool:
+    """The locked folder still has its name: it may have been taken back or moved while its lock was waited for."""
+    with suppress(FileNotFoundError):
+        return os.path.samestat(os.fstat(descriptor), path.stat())
+    return False

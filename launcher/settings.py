@@ -38,6 +38,7 @@ class Settings:
     instance: str
     dataset: Path | None
     validation: Path | None
+    pretrained: Path | None
     config: str
     config_folder: Path  # where a relative path to the user's own recipe starts
     hyperparameters: tuple[tuple[str, str], ...]  # those of contract's table except config and run_id
@@ -188,6 +189,7 @@ def _typed(given: dict[str, Given], argv: tuple[str, ...]) -> Settings:
         instance=text("instance"),
         dataset=_folder(given.get("dataset"), "--dataset"),
         validation=_folder(given.get("validation"), "--validation"),
+        pretrained=_folder(given.get("pretrained"), "--pretrained"),
         config=config,
         config_folder=given["config"].folder,
         hyperparameters=tuple(

@@ -7,6 +7,7 @@ import contextlib
 import csv
 import io
 import json
+import os
 import shlex
 from collections.abc import Iterable
 from pathlib import Path
@@ -66,13 +67,16 @@ def middle_step(dataset: Path) -> int:
 
 
 def train(dataset: Path, output: Path, middle: int) -> tuple[int, dict[str, Any]]:
-    """The command a user would type. Its live view goes to stderr; its JSON comes back."""
+    """The command a user would type. Its live view goes to stderr; its JSON comes back.
+
+    The user's launcher.yml and OCR_* settings say nothing here: the rehearsal is the same everywhere.
+    """
     arguments = ["--instance", "process", "--dataset", str(dataset), "--config", RECIPE, "--output", str(output)]
-    arguments += ["--interrupt-after", f"{middle}steps"]
+    arguments += ["--interrupt-after", f"{middle}steps", "--config-file", os.devnull]
     say(f"$ {shlex.join([*PROGRAM.split(), *arguments])}")
     answer = io.StringIO()
     with contextlib.redirect_stdout(answer):
-        code = submit.main([*arguments, "--json"])
+        code = submit.main([*arguments, "--json"], environment={})
     return code, json.loads(answer.getvalue()) if code == 0 else {}
 
 

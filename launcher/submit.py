@@ -5,17 +5,27 @@ from __future__ import annotations
 import json
 import sys
 import traceback
+from collections.abc import Mapping
 
 from contract.errors import UserError
 from launcher.people import say
 from launcher.settings import Settings, load_settings, show_config
 
 
-def main(argv: list[str] | None = None, command: tuple[str, ...] | None = None) -> int:
-    """One call; `command` takes the container's place in tests. Returns the exit code."""
+def main(
+    argv: list[str] | None = None,
+    command: tuple[str, ...] | None = None,
+    environment: Mapping[str, str] | None = None,
+    platform: str = sys.platform,
+) -> int:
+    """One call. Returns the exit code.
+
+    `command` takes the container's place, `platform` the operating system's name; `environment` holds the settings
+    that are variables (default: those of this process).
+    """
     arguments = sys.argv[1:] if argv is None else argv
     try:
-        return submit(load_settings(arguments), command)
+        return submit(load_settings(arguments, environment), command, platform)
     except UserError as error:
         if "--debug" in arguments:
             traceback.print_exc()
@@ -27,7 +37,7 @@ def main(argv: list[str] | None = None, command: tuple[str, ...] | None = None) 
         return 1
 
 
-def submit(settings: Settings, command: tuple[str, ...] | None = None) -> int:
+def submit(settings: Settings, command: tuple[str, ...] | None = None, platform: str = sys.platform) -> int:
     """Plan, show, run, finish."""
     if settings.show_config:
         print(show_config(settings))
@@ -40,7 +50,7 @@ def submit(settings: Settings, command: tuple[str, ...] | None = None) -> int:
     from launcher.stop import listen_for_stop
     from launcher.summary import describe_result, exit_code, result_as_json
 
-    plan = plan_run(settings, command or CONTAINER_COMMAND)
+    plan = plan_run(settings, command or CONTAINER_COMMAND, platform)
     say(describe_plan(plan))
     if settings.dry_run:
         request = build_request(plan)

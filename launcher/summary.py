@@ -9,7 +9,7 @@ from typing import Any
 
 from launcher.flags import BY_KEY, PROGRAM
 from launcher.plan import Plan
-from launcher.process_platform import DONE, REFUSED, STOPPED, Outcome
+from launcher.process_platform import DONE, REFUSED, Outcome
 from launcher.progress import clock
 
 EXIT_DONE, EXIT_CONFIGURATION, EXIT_FAILED, EXIT_CTRL_C = 0, 1, 2, 130
@@ -23,19 +23,22 @@ def exit_code(outcome: Outcome) -> int:
 
 
 def result_as_json(plan: Plan, outcome: Outcome) -> dict[str, Any]:
-    """The content of run.json, or how the run failed; with the artifacts that exist (null: there is none)."""
+    """The content of run.json, or how the run failed; with the artifacts of this start (null: it made none).
+
+    Checkpoints and log are the run's own: they count whichever start began them.
+    """
     if outcome.status == DONE:
         result = read_run(plan.model)
     else:
         result = {"run": plan.run, "status": outcome.status, "reason": outcome.reason}
     places = {
-        "model": plan.model,
-        "model_tar": plan.model_tar,
-        "checkpoints": plan.checkpoints,
-        "log": plan.log,
-        "inference": plan.model / "inference",
+        "model": (plan.model, outcome.wrote_model),
+        "model_tar": (plan.model_tar, outcome.status == DONE),
+        "checkpoints": (plan.checkpoints, True),
+        "log": (plan.log, True),
+        "inference": (plan.model / "inference", outcome.wrote_model),
     }
-    artifacts = {name: str(path) if _is_there(path) else None for name, path in places.items()}
+    artifacts = {name: str(path) if ours and _is_there(path) else None for name, (path, ours) in places.items()}
     return result | {"artifacts": artifacts, "exit_code": exit_code(outcome)}
 
 
@@ -56,12 +59,12 @@ def describe_result(plan: Plan, outcome: Outcome, argv: tuple[str, ...]) -> str:
             ("again", f"{again}   (a finished run is only exported)"),
         ]
         return "\n".join([f"run {plan.run} is done", *(f"  {name:12} {text}" for name, text in rows)])
-    if outcome.status == REFUSED:
-        return f"error: {outcome.reason}"
-    rows = [("log", str(plan.log)), ("continue", again)]
-    if outcome.status == STOPPED and (plan.model / "run.json").exists():
-        rows.insert(0, ("model", f"{plan.model} (the best so far)"))
+    rows = _models(plan, outcome)
+    if outcome.status != REFUSED:
+        rows += [("log", str(plan.log)), ("continue", again)]
     kept = "".join(f"\n  {name:12} {text}" for name, text in rows)
+    if outcome.status == REFUSED:
+        return f"error: {outcome.reason}{kept}"
     if outcome.by_user:
         return f"run {plan.run}: {outcome.reason}{kept}"
     return f"error: run {plan.run} {outcome.status}: {outcome.reason}{kept}"
@@ -88,6 +91,19 @@ def continue_command(argv: tuple[str, ...], run: str) -> str:
 def read_run(model: Path) -> dict[str, Any]:
     """model/run.json."""
     return json.loads((model / "run.json").read_text(encoding="utf-8"))
+
+
+def _models(plan: Plan, outcome: Outcome) -> list[tuple[str, str]]:
+    """The models of a run whose job did not finish: that of this start, and what an earlier one has left."""
+    rows = []
+    if outcome.wrote_model:
+        is_last = read_run(plan.model).get("status") == "finished"
+        rows.append(("model", str(plan.model) if is_last else f"{plan.model} (the best so far)"))
+    older = [] if outcome.wrote_model or not (plan.model / "run.json").exists() else [plan.model]
+    older += [plan.model_tar] if plan.model_tar.exists() else []
+    if older:
+        rows.append(("older", f"{' and '.join(map(str, older))}: of an earlier start, not of this one"))
+    return rows
 
 
 def _figures(run: dict[str, Any]) -> list[tuple[str, str]]:

@@ -25,9 +25,13 @@ def main() -> int:
     parser.add_argument("--steps", type=int, default=20)
     parser.add_argument("--pause", type=float, default=0.01, help="seconds per step")
     parser.add_argument("--refuse", default="", help="write output/failure, exit 1")
+    parser.add_argument("--refuse-again", default="", help="the same, but not at the first start of a call")
+    parser.add_argument("--exit", type=int, default=None, help="exit at once with this code, without a word")
+    parser.add_argument("--export-on-stop", action="store_true", help="write the best model so far when stopped")
     parser.add_argument("--fail", type=int, default=0, help="exit with this code half-way")
     parser.add_argument("--deaf", action="store_true", help="ignore SIGTERM")
     parser.add_argument("--no-model", action="store_true", help="exit 0 without a model")
+    parser.add_argument("--torn-model", action="store_true", help="exit 0 with half a run.json")
     parser.add_argument("--leave-a-child", action="store_true", help="a process that holds stdout and outlives us")
     parser.add_argument("--say", default="", help="print this line")
     options = parser.parse_args()
@@ -41,9 +45,14 @@ def main() -> int:
     print(f"scripted container {os.getpid()} {json.dumps(parameters, ensure_ascii=False)}", file=sys.stderr)
     if options.say:
         print(options.say)
-    if options.refuse:
-        paths.failure.write_text(options.refuse + "\nmore\n")
-        print(f"error: {options.refuse}", file=sys.stderr)
+    if options.exit is not None:
+        return options.exit
+    started = paths.base / "started"  # the private folder is the same for all attempts of a call
+    refuse = options.refuse or (options.refuse_again if started.exists() else "")
+    started.touch()
+    if refuse:
+        paths.failure.write_text(refuse + "\nmore\n")
+        print(f"error: {refuse}", file=sys.stderr)
         return EXIT_REFUSED
     if options.leave_a_child and os.fork() == 0:
         os.setsid()
@@ -82,13 +91,19 @@ def main() -> int:
             return options.fail
         if stopped.is_set():
             publish(paths.checkpoints, step)
+            if options.export_on_stop:
+                write_model(paths.model, parameters["run_id"], step, resumed, "stopped")
             print(format_event("interrupted", step=step), flush=True)
             return EXIT_INTERRUPTED
         if step % STEPS_PER_EPOCH == 0:
             publish(paths.checkpoints, step)
+            print(format_event("phase", name="evaluating", step=step), flush=True)
             print(format_event("eval", step=step, acc=0.9, cer=0.05, norm_edit_dis=0.95), flush=True)
+    print(format_event("phase", name="exporting", step=step), flush=True)
     if not options.no_model:
         write_model(paths.model, parameters["run_id"], step, resumed)
+    if options.torn_model:
+        (paths.model / "run.json").write_text('{"run": "r", "sta')
     print(format_event("done", step=step, acc=0.9), flush=True)
     return 0
 
@@ -102,7 +117,7 @@ def newest_step(checkpoints: Path) -> int:
     return max((int(path.name.removeprefix("step-")) for path in checkpoints.glob("step-*")), default=0)
 
 
-def write_model(model: Path, run: str, step: int, resumed: int) -> None:
+def write_model(model: Path, run: str, step: int, resumed: int, status: str = "finished") -> None:
     (model / "inference").mkdir(exist_ok=True)
     (model / "inference/inference.json").write_text("{}")
     (model / "dict.txt").write_text("0\n1\n")
@@ -110,7 +125,7 @@ def write_model(model: Path, run: str, step: int, resumed: int) -> None:
         json.dumps(
             {
                 "run": run,
-                "status": "finished",
+                "status": status,
                 "best": {"acc": 0.9, "cer": 0.05, "norm_edit_dis": 0.95, "epoch": 2, "step": step},
                 "resumed_from": resumed or None,
                 "steps": step,

@@ -60,6 +60,26 @@ def test_the_documentation_has_every_flag_and_ignores_the_terminal(monkeypatch: 
             assert f"`{name}`" in narrow
 
 
+@pytest.mark.skipif(sys.platform == "win32", reason="needs a shell")
+def test_the_documentation_ends_quietly_when_its_reader_goes(tmp_path: Path) -> None:
+    read, write = os.pipe()
+    os.close(read)
+    result = subprocess.run(
+        [sys.executable, "-m", "launcher.docs"], cwd=ROOT, stdout=write, stderr=subprocess.PIPE, text=True, check=False
+    )
+    os.close(write)
+    assert (result.returncode, result.stderr) == (0, "")
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="Linux only")
+def test_the_documentation_does_not_end_quietly_on_a_full_disk() -> None:
+    with open("/dev/full", "w") as full:
+        result = subprocess.run(
+            [sys.executable, "-m", "launcher.docs"], cwd=ROOT, stdout=full, stderr=subprocess.PIPE, check=False
+        )
+    assert result.returncode != 0
+
+
 def test_only_verbs_that_exist_are_offered(capsys: pytest.CaptureFixture[str]) -> None:
     assert launcher([]) == 0
     assert [line.split()[0] for line in capsys.readouterr().out.splitlines() if line.startswith("  ")] == ["submit"]

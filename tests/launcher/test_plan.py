@@ -5,15 +5,17 @@ from __future__ import annotations
 import json
 import os
 import shutil
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
 
-from contract.recipe import CONFIGS
+from contract.recipe import CONFIGS, find_recipe
 from launcher import submit
-from launcher.plan import build_request, plan_run
+from launcher.plan import build_request, describe_plan, plan_run
 from launcher.settings import load_settings
-from tests.launcher.running import RECIPE, call, make_dataset
+from tests.launcher.running import RECIPE, ROOT, call, make_dataset
 
 
 def plan(tmp_path: Path, *flags: str):
@@ -77,6 +79,70 @@ def test_a_recipe_of_the_dataset_travels_by_name_and_an_own_one_by_path(tmp_path
     assert plan(tmp_path, "--config", RECIPE).recipe == CONFIGS / RECIPE
 
 
+def test_a_recipe_of_the_dataset_that_has_the_name_of_a_shipped_one_travels_by_path(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    dataset = make_dataset(tmp_path / "dataset")
+    for name in (RECIPE, f"configs/{RECIPE}"):
+        own = dataset / name
+        own.parent.mkdir(parents=True)
+        own.write_text((CONFIGS / RECIPE).read_text().replace("demo_digits", "mine"))
+        monkeypatch.chdir(tmp_path)
+        for given in (f"./dataset/{name}", str(own)):
+            planned = plan(tmp_path, "--config", given)
+            assert planned.recipe == own
+            assert planned.hyperparameters["config"] == str(own)
+            assert find_recipe(planned.hyperparameters["config"], dataset) == own  # what the container does
+    assert plan(tmp_path, "--config", RECIPE).recipe == CONFIGS / RECIPE
+
+
+def test_a_job_needs_linux_or_macos_a_dry_run_does_not(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    for platform in ("linux", "darwin"):
+        assert plan_run(load_settings(call(tmp_path), {}, tmp_path), platform=platform).run == "r"
+    before = snapshot(tmp_path)
+    assert submit.main([*call(tmp_path), "--json"], platform="win32") == 1
+    captured = capsys.readouterr()
+    assert captured.err == "error: --instance process needs Linux or macOS: on Windows use WSL\n"
+    assert json.loads(captured.out)["status"] == "refused"
+    assert submit.main([*call(tmp_path), "--dry-run"], platform="win32") == 0
+    assert json.loads(capsys.readouterr().out)["TrainingJobName"] == "r"
+    assert snapshot(tmp_path) == before
+
+
+def test_a_dry_run_and_a_refusal_import_nothing_that_windows_lacks(tmp_path: Path) -> None:
+    code = (
+        "import json, sys\n"
+        "for name in ('fcntl', 'pty', 'termios', 'resource', 'pwd'): sys.modules[name] = None\n"
+        "from launcher.submit import main\n"
+        "arguments = json.loads(sys.argv[1])\n"
+        "assert main([*arguments, '--dry-run'], platform='win32') == 0\n"
+        "assert main([*arguments, '--json'], platform='win32') == 1\n"
+    )
+    command = [sys.executable, "-c", code, json.dumps(call(tmp_path))]
+    done = subprocess.run(command, cwd=ROOT, text=True, capture_output=True, check=False)
+    assert done.returncode == 0, done.stderr
+
+
+def test_the_channels_that_may_be_given(tmp_path: Path) -> None:
+    weights = tmp_path / "weights"
+    (weights / "deep").mkdir(parents=True)
+    (weights / "deep/best.pdparams").write_text("")
+    make_dataset(tmp_path / "other")
+    settings = load_settings(
+        call(tmp_path, "--pretrained", "weights"), {"OCR_VALIDATION": str(tmp_path / "other")}, tmp_path
+    )
+    planned = plan_run(settings)
+    assert planned.channels == {
+        "training": tmp_path / "dataset",
+        "validation": tmp_path / "other",
+        "pretrained": weights,
+    }
+    channels = build_request(planned)["InputDataConfig"]
+    assert channels[2]["ChannelName"] == "pretrained"
+    assert channels[2]["DataSource"]["FileDataSource"]["FileUri"] == weights.as_uri()
+    assert f"pretrained   {weights}" in describe_plan(planned)
+
+
 @pytest.mark.parametrize("instance", ["ml.g4dn.xlarge", "local", "local_gpu"])
 def test_other_platforms_are_refused_in_one_sentence(
     tmp_path: Path, instance: str, capsys: pytest.CaptureFixture[str]
@@ -97,6 +163,10 @@ def test_other_platforms_are_refused_in_one_sentence(
         (["-o", "Optimizer.name=Adamm"], "unknown optimizer 'Adamm'"),
         (["--env", "SAGEMAKER_BASE_DIR=/x"], "leave it out"),
         (["--validation", "nowhere"], "neither val.txt nor train.txt"),
+        (["--pretrained", "nowhere"], "not a folder"),
+        (["--pretrained", "file"], "not a folder"),
+        (["--pretrained", "dataset"], "it holds no .pdparams files"),
+        (["--pretrained", "two"], "it holds 2 .pdparams files: name a folder with one"),
         (["--output", "file"], "is a file"),
         (["--output", "file/below"], "is a file"),
         (["--checkpoint-uri", "file"], "is a file"),
@@ -108,6 +178,9 @@ def test_refused_before_anything_is_written(
 ) -> None:
     monkeypatch.chdir(tmp_path)
     (tmp_path / "file").write_text("")
+    (tmp_path / "two").mkdir()
+    for name in ("a", "b"):
+        (tmp_path / f"two/{name}.pdparams").write_text("")
     arguments = call(tmp_path, *flags)
     before = snapshot(tmp_path)
     assert submit.main([*arguments, "--json"]) == 1

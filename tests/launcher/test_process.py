@@ -116,6 +116,56 @@ def test_a_refused_job_keeps_a_run_that_was_there(tmp_path: Path, capfd: pytest.
     assert [path.name for path in (tmp_path / "out").iterdir()] == ["r"]
 
 
+@pytest.mark.parametrize(
+    ("flags", "container", "kept"),
+    [
+        (["--interrupt-after", "5steps"], "", ["step-000000005"]),
+        (["--interrupt-after", "5steps", "--checkpoint-uri", "saved"], "", ["step-000000005"]),
+        (["--interrupt-after", "3steps", "--grace", "0s"], "--deaf", []),  # killed before it had saved anything
+    ],
+)
+def test_exit_1_after_training_is_a_failure_and_deletes_nothing(
+    tmp_path: Path,
+    flags: list[str],
+    container: str,
+    kept: list[str],
+    capfd: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    container += " --steps 500 --pause 0.02 --refuse-again train.txt:3-has-no-label"
+    assert run(tmp_path, "--json", *flags, container=container) == 2
+    checkpoints = tmp_path / ("saved" if "saved" in flags else "out/r/checkpoints")
+    found = sorted(path.name for path in checkpoints.iterdir())
+    assert len(found) == len(kept)
+    assert (tmp_path / "out/r/model").is_dir()
+    assert "event=train" in log_of(tmp_path)
+    captured = capfd.readouterr()
+    answer = json.loads(captured.out)
+    assert (answer["status"], answer["exit_code"], answer["reason"]) == ("failed", 2, "train.txt:3-has-no-label")
+    assert answer["artifacts"]["checkpoints"] == (str(checkpoints) if kept else None)
+    assert answer["artifacts"]["model"] is None
+    assert "--run r" in captured.err.splitlines()[-1]
+    assert run(tmp_path, *flags[-2:], container="--steps 20") == 0  # and it goes on from there
+
+
+def test_exit_1_without_a_reason_is_a_failure(tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
+    assert run(tmp_path, "--json", container="--exit 1") == 2
+    answer = json.loads(capfd.readouterr().out)
+    assert answer["status"] == "failed"
+    assert "ended with exit code 1 without saying why" in answer["reason"]
+    assert (tmp_path / "out/r/job.log").exists()
+
+
+def test_a_refused_start_keeps_checkpoints_that_it_did_not_make(
+    tmp_path: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "saved/step-000000010").mkdir(parents=True)
+    assert run(tmp_path, "--checkpoint-uri", str(tmp_path / "saved"), container="--refuse no") == 1
+    assert (tmp_path / "saved/step-000000010").is_dir()
+    assert (tmp_path / "out/r/job.log").exists()
+
+
 def test_fresh_moves_the_old_run_aside(tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
     assert run(tmp_path) == 0
     for number in (1, 2):
@@ -136,9 +186,41 @@ def test_a_failed_job_says_why_and_how_to_go_on(tmp_path: Path, capfd: pytest.Ca
     assert "--run r" in captured.err.splitlines()[-1]
 
 
-def test_exit_0_without_a_model_is_a_failure(tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
-    assert run(tmp_path, container="--no-model") == 2
+@pytest.mark.parametrize("container", ["--no-model", "--torn-model"])
+def test_exit_0_without_a_model_is_a_failure(tmp_path: Path, container: str, capfd: pytest.CaptureFixture[str]) -> None:
+    assert run(tmp_path, "--json", container=container) == 2
+    assert json.loads(capfd.readouterr().out)["artifacts"]["model"] is None
     assert not (tmp_path / "out/r/model.tar.gz").exists()
+
+
+def test_a_model_of_an_earlier_start_is_none_of_this_one(tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
+    older = f"{tmp_path}/out/r/model and {tmp_path}/out/r/model.tar.gz: of an earlier start"
+    assert run(tmp_path) == 0
+    for container, code in (("--steps 80 --fail 3", 2), ("--no-model", 2), ("--refuse no", 1)):
+        capfd.readouterr()
+        assert run(tmp_path, "--json", container=container) == code
+        captured = capfd.readouterr()
+        artifacts = json.loads(captured.out)["artifacts"]
+        assert (artifacts["model"], artifacts["model_tar"], artifacts["inference"]) == (None, None, None)
+        assert artifacts["checkpoints"] == str(tmp_path / "out/r/checkpoints")
+        assert older in captured.err
+    assert run(tmp_path, "--json") == 0
+    captured = capfd.readouterr()
+    assert json.loads(captured.out)["artifacts"]["model_tar"] == str(tmp_path / "out/r/model.tar.gz")
+    assert "earlier start" not in captured.err
+
+
+def test_the_best_so_far_is_one_that_this_start_has_written(tmp_path: Path) -> None:
+    for container, is_new in ((SLOW, False), (f"{SLOW} --export-on-stop", True), (SLOW, False)):
+        log = tmp_path / "out/r/job.log"
+        log.unlink(missing_ok=True)
+        launcher = start(tmp_path, "--json", container=container)
+        container_pid(tmp_path)
+        launcher.send_signal(signal.SIGINT)
+        out, err = launcher.communicate(timeout=30)
+        assert json.loads(out)["artifacts"]["model"] == (str(tmp_path / "out/r/model") if is_new else None)
+        assert ("(the best so far)" in err) == is_new
+    assert f"older        {tmp_path}/out/r/model: of an earlier start" in err
 
 
 def test_a_container_stopped_from_outside_ends_with_2(tmp_path: Path) -> None:
@@ -249,9 +331,11 @@ def test_a_full_disk_is_a_failure_and_leaves_no_archive(
 
     monkeypatch.setattr("tarfile.TarFile.add", full)
     assert run(tmp_path) == 2
-    assert "No space left on device" in capfd.readouterr().err
+    captured = capfd.readouterr()
+    assert "No space left on device" in captured.err
     assert not list((tmp_path / "out/r").glob("*.tar.gz*"))
     assert not list((tmp_path / "out/r").glob(".*"))
+    assert f"model        {tmp_path}/out/r/model" in captured.err
 
 
 def test_a_closed_pipe_on_stderr_does_not_end_the_job(tmp_path: Path) -> None:

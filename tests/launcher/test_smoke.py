@@ -9,6 +9,8 @@ import pytest
 
 from contract.recipe import find_recipe, load_recipe
 from launcher import smoke
+from launcher.settings import Settings
+from tests.launcher.running import make_dataset
 
 
 def test_the_interruption_is_in_the_middle_and_inside_an_epoch(tmp_path: Path) -> None:
@@ -40,7 +42,7 @@ def test_the_table_and_the_verdict(
     }
     monkeypatch.setattr(smoke, "make_dataset", lambda _: 0)
     monkeypatch.setattr(smoke, "middle_step", lambda _: 44)
-    monkeypatch.setattr(smoke.submit, "main", lambda _: print(json.dumps(result)) or 0)
+    monkeypatch.setattr(smoke.submit, "main", lambda _, **__: print(json.dumps(result)) or 0)
     assert smoke.main(["--output", str(tmp_path)]) == code
     out = capsys.readouterr().out
     assert out.count("images/") == 10
@@ -48,3 +50,18 @@ def test_the_table_and_the_verdict(
     assert "stopped with a checkpoint at step 46" in out
     assert "from step 46" in out
     assert "cannot run them yet" in out
+
+
+def test_the_users_settings_say_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    seen: list[Settings] = []
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "launcher.yml").write_text("epochs: 1\nrun: mine\ninterrupt_after: 1s\noverride: {Global.seed: 1}\n")
+    monkeypatch.setenv("OCR_BATCH_SIZE", "3")
+    monkeypatch.setenv("OCR_CHECKPOINT_URI", "saved")
+    monkeypatch.setattr(smoke.submit, "submit", lambda settings, *_: seen.append(settings) or 2)
+    assert smoke.train(make_dataset(tmp_path / "data"), Path("runs"), 7) == (2, {})
+    (settings,) = seen
+    assert (settings.hyperparameters, settings.overrides, settings.checkpoint_folder) == ((), (), None)
+    assert settings.run.startswith("demo-digits-")
+    assert [str(each) for each in settings.interruptions] == ["at step 7"]
+    assert settings.output == tmp_path / "runs"

@@ -8,8 +8,10 @@ import sys
 from pathlib import Path
 
 import pytest
+from rich.console import Console
+from rich.progress import Progress as Bar
 
-from launcher.follow import PlainView, event_of
+from launcher.follow import PlainView, TerminalView, event_of
 from launcher.progress import Progress, clock, describe_event
 from launcher.summary import continue_command
 from tests.launcher.running import ROOT, SCRIPTED, call, container_pid, log_of
@@ -35,6 +37,24 @@ def test_the_eta_is_this_attempts_own_pace() -> None:
     assert (progress.eta_s, progress.status) == (None, "exporting")
 
 
+def test_the_eta_counts_evaluations_and_is_not_said_when_no_training_is_left() -> None:
+    progress = Progress()
+    progress.update({"event": "job", "steps": 100, "epochs": 10, "batch_size": 10}, now=0)
+    progress.update({"event": "phase", "name": "evaluating", "step": 20}, now=1)  # one that a stop had cut short
+    assert progress.eta_s is None  # the pace is not known yet, and an evaluation says nothing about it
+    progress.update({"event": "eval", "step": 20, "acc": 0.1}, now=30)
+    progress.update(train(30), now=40)
+    progress.update(train(40), now=50)
+    progress.update({"event": "phase", "name": "evaluating", "step": 40}, now=50)
+    assert progress.eta_s == pytest.approx(60)
+    progress.update({"event": "eval", "step": 40, "acc": 0.5}, now=70)
+    assert progress.eta_s == pytest.approx(60 * 3)
+    progress.update({"event": "phase", "name": "exporting", "step": 40}, now=71)  # patience: the end comes early
+    assert progress.eta_s is None
+    progress.begin_attempt()
+    assert progress.eta_s is None  # the step is not known yet
+
+
 def test_the_status_follows_the_events() -> None:
     progress = Progress()
     seen = [progress.status]
@@ -44,11 +64,17 @@ def test_the_status_follows_the_events() -> None:
         {"event": "job", "steps": 9},
         {"event": "resume", "step": 3, "epoch": 1},
         train(4),
+        {"event": "phase", "name": "evaluating", "step": 4},
+        {"event": "eval", "step": 4, "acc": 0.5},
+        {"event": "phase", "name": "exporting", "step": 4},
         {"event": "interrupted", "step": 4},
     ):
         progress.update(event, 0)
         seen.append(progress.status)
-    assert seen == ["starting", "checking data", "training", "resuming", "training", "interrupted"]
+    assert seen == [
+        *("starting", "checking data", "training", "resuming"),
+        *("training", "evaluating", "training", "exporting", "interrupted"),
+    ]
 
 
 def test_plain_lines_are_few_and_readable(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -86,6 +112,24 @@ def test_the_command_that_continues() -> None:
     assert continue_command(argv, "x") == (
         "python -m launcher.submit --instance process --epochs 3 -o 'A.b=c d' --run x"
     )
+
+
+def test_the_bar_says_what_happens_now() -> None:
+    stream = io.StringIO()
+    bar = Bar(console=Console(file=stream, force_terminal=True))
+    view = TerminalView(stream, bar)
+    shown = []
+    for line in (
+        "[ocr] event=job steps=60",
+        "[ocr] event=train step=30 epoch=1",
+        "[ocr] event=phase name=evaluating step=30",
+        "[ocr] event=eval step=30 acc=0.5 cer=0.2 norm_edit_dis=0.8",
+        "[ocr] event=phase name=exporting step=60",
+    ):
+        view.line(line)
+        shown.append((bar.tasks[0].description, bar.tasks[0].completed))
+    assert shown == [("training", 0), ("training", 30), ("evaluating", 30), ("training", 30), ("exporting", 60)]
+    assert "phase" not in stream.getvalue()
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="needs a pseudo-terminal")
