@@ -169,7 +169,7 @@ def _judge(attempt: Attempt, paths: JobPaths, plan: Plan, before: Mark | None) -
     if attempt.asked_by == "user" and _was_interrupted(attempt):
         return Outcome(STOPPED, "killed before it had saved" if attempt.killed else "stopped by you", by_user=True)
     if code == EXIT_INTERRUPTED:
-        return Outcome(STOPPED, "the container was told to stop and has published a checkpoint")
+        return Outcome(STOPPED, "the container was told to stop; its checkpoints are kept")
     ended = f"was ended by signal {-code}" if code < 0 else f"ended with exit code {code}"
     hint = " (out of memory?)" if code == -9 else ""
     return Outcome(FAILED, reason or f"the container {ended}{hint} without saying why: see {plan.log}")
