@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from benchmarks import kill9
+from benchmarks import kill_ours
 from tests.container.jobs import Base
 
 pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="finds the processes of a run in /proc")
@@ -17,7 +17,7 @@ KILLS = 8
 
 @pytest.mark.slow
 def test_eight_kills_lose_less_than_a_save_interval_and_change_nothing(tmp_path: Path):
-    ours = kill9.kill_ours(tmp_path, KILLS, seed=8)
+    ours = kill_ours.kill_ours(tmp_path, KILLS, seed=8)
     assert len(ours.kills) == KILLS
     assert sum(kill.in_save for kill in ours.kills) >= KILLS // 2 - 1
     assert ours.failures == []
@@ -27,8 +27,8 @@ def test_eight_kills_lose_less_than_a_save_interval_and_change_nothing(tmp_path:
 
 
 def test_the_trainer_dies_with_its_supervisor(tmp_path: Path):
-    base = Base(tmp_path / "ml", kill9.draw_small_dataset(tmp_path / "digits"), **kill9.RECIPE)
-    assert kill9.kill_only_the_supervisor(base) < 2
+    base = Base(tmp_path / "ml", kill_ours.draw_small_dataset(tmp_path / "digits"), **kill_ours.RECIPE)
+    assert kill_ours.kill_only_the_supervisor(base) < 2
 
 
 def test_the_step_of_an_optimizer_is_read_from_its_content():
@@ -43,5 +43,5 @@ def test_the_step_of_an_optimizer_is_read_from_its_content():
         } | {"LR_Scheduler": {"last_epoch": steps[0]}}
 
     for step in (1, 12, 119, 120, 700):
-        assert kill9.steps_in_optimizer(content(step, step)) == {step}
-    assert kill9.steps_in_optimizer(content(12, 13)) == {12, 13}
+        assert kill_ours.steps_in_optimizer(content(step, step)) == {step}
+    assert kill_ours.steps_in_optimizer(content(12, 13)) == {12, 13}
