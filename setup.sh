@@ -78,5 +78,4 @@ printf '%s' "$key" > venv/.ready
 setup: done. Next:
   make smoke                 a tiny training on this machine, interrupted and resumed, with nothing to pay
   . venv/bin/activate        then: python -m launcher.submit --help
-  bash setup.sh --launch     before the first real SageMaker job
 NEXT

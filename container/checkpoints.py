@@ -44,11 +44,10 @@ class Checkpoint:
 def publish(folder: Path, step: int, write: Callable[[Path], None], *, keep: int = KEEP) -> Path:
     """Publish `folder/step-<step>`: `write(staging)` puts the files there, this makes them a checkpoint.
 
-    Older checkpoints beyond `keep` are removed afterwards. Raises OSError (disk full, say) with nothing published.
+    One of the same step makes room: it is damaged, or its scores no longer hold. Older checkpoints beyond `keep` are
+    removed afterwards. Raises OSError (disk full, say) with nothing published.
     """
     final = folder / f"step-{step:09d}"
-    if final.exists() and damage(final) is None:
-        return final
     folder.mkdir(parents=True, exist_ok=True)
     staging = folder / f".tmp-{step:09d}-{os.getpid()}"
     shutil.rmtree(staging, ignore_errors=True)
@@ -56,7 +55,7 @@ def publish(folder: Path, step: int, write: Callable[[Path], None], *, keep: int
     try:
         write(staging)
         _seal(staging)
-        if final.exists():  # a damaged one of the same step makes room
+        if final.exists():
             _remove(final)
         staging.rename(final)
     except BaseException:
@@ -96,6 +95,8 @@ def choose_checkpoint(folder: Path, say: Callable[[str], None]) -> Checkpoint | 
         if reason is None:
             return Checkpoint(path, json.loads((path / STATE).read_text(encoding="utf-8")))
         say(f"checkpoint {path.name} is damaged ({reason}): not used")
+    if found:
+        say("no sound checkpoint is left: the run starts from the beginning")
     return None
 
 

@@ -37,7 +37,7 @@ class WorkOrder:
     characters: int
     dataset_sha256: str
     train_sha256: str  # of the split, in the order of its lines: a position within an epoch depends on it
-    val_sha256: str  # scores of another validation set cannot be compared
+    val_sha256: str  # of the validation set and its input: scores on another one cannot be compared
     dictionary_sha256: str
     recipe_sha256: str
 

@@ -34,6 +34,12 @@ class ResolvedRecipe:
     changes: tuple[Change, ...]
     recipe_sha256: str
 
+    @property
+    def evaluation_sha256(self) -> str:
+        """Scores compare only where crops are prepared and read alike."""
+        parts = [self.config["Eval"]["dataset"]["transforms"], self.config["PostProcess"]]
+        return hashlib.sha256(json.dumps(parts, sort_keys=True, default=str).encode()).hexdigest()
+
     def text(self) -> str:
         """config.yml: the changes as comments, then the config as YAML that stock PaddleOCR reads too."""
         lines = [f"# {self.name}, as trained. Changed:"]
@@ -99,7 +105,8 @@ def _workers(job: Job, config: Recipe, mode: str, samples: int) -> tuple[int, st
     if mode == "Eval" and samples <= SMALL_SET:
         return 0, f"{samples} samples are read faster than workers start"
     spare = max(0, (os.cpu_count() or 1) - 1)
-    return min(int(config[mode]["loader"].get("num_workers") or 0), spare), f"{spare} cores beside the trainer's"
+    beside = f"{spare} core{'' if spare == 1 else 's'} beside the trainer's"
+    return min(int(config[mode]["loader"].get("num_workers") or 0), spare), beside
 
 
 def _eval_steps(job: Job, config: Recipe, steps_per_epoch: int) -> tuple[list[int], str]:
@@ -115,19 +122,20 @@ def _eval_steps(job: Job, config: Recipe, steps_per_epoch: int) -> tuple[list[in
 def _check_resume(job: Job, resume: Checkpoint, resolved: ResolvedRecipe, dataset: Report) -> None:
     assert dataset.dictionary is not None  # a dataset that passed its check has one
     start_over = "start a new run, or this one with --fresh"
+    where = resume.path.resolve()  # the user's own folder, not the job's look-alike of /opt/ml
     if resume.state.get("run") != job.parameters.run_id:
         raise UserError(
-            f"{resume.path}: a checkpoint of run {resume.state.get('run')!r}, not of {job.parameters.run_id!r}: "
+            f"{where}: a checkpoint of run {resume.state.get('run')!r}, not of {job.parameters.run_id!r}: "
             "give each run a checkpoint folder of its own"
         )
     if resume.state.get("dictionary_sha256") != dataset.dictionary.sha256:
         had, has = resume.state.get("characters"), len(dataset.dictionary.characters)
         raise UserError(
-            f"{resume.path}: trained with another dictionary ({had} characters, dict.txt has {has}): {start_over}"
+            f"{where}: trained with another dictionary ({had} characters, dict.txt has {has}): {start_over}"
         )
     if resume.state.get("recipe_sha256") != resolved.recipe_sha256:
         raise UserError(
-            f"{resume.path}: trained with another architecture than {resolved.name} (with its use_space_char) has now: "
+            f"{where}: trained with another architecture than {resolved.name} (with its use_space_char) has now: "
             f"{start_over}"
         )
 

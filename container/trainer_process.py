@@ -85,7 +85,7 @@ def _write_order(
         characters=len(dataset.dictionary.characters),
         dataset_sha256=dataset.content_sha256,
         train_sha256=dataset.split_sha256["train"],
-        val_sha256=dataset.split_sha256["val"],
+        val_sha256=dataset.split_sha256["val"] + resolved.evaluation_sha256,
         dictionary_sha256=dataset.dictionary.sha256,
         recipe_sha256=resolved.recipe_sha256,
     )

@@ -109,9 +109,10 @@ def read_labels(path: Path) -> LabelFile:
     text, notes = read_text(path)
     samples: list[Sample] = []
     problems: list[Problem] = []
-    lines = text.split("\n")
-    if lines[-1] == "":
+    lines = text.removesuffix("\n").split("\n") if text else []
+    while len(lines) > 1 and not lines[-1].strip():
         lines.pop()
+        notes = (*notes, f"{path.name} ends in a blank line: accepted, ignored")
     for number, line in enumerate(lines, start=1):
         parsed = _parse_line(line, f"{path.name}:{number}")
         if isinstance(parsed, Problem):

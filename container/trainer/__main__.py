@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import signal
 import sys
 import traceback
 import warnings
@@ -21,11 +22,13 @@ def main() -> int:
     hold_lifeline(lambda: kill_group(os.getpgrp()))
     order = WorkOrder.load(Path(sys.argv[1]))
     warnings.filterwarnings("ignore", message="No ccache found")  # paddle says it at every import
+    # Paddle's own handler would end the process with a C++ trace: a stop waits until ours is there.
+    signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGTERM})
     import paddle
 
-    # It ends the process at SIGTERM. Before this line a stop ends us too; the supervisor knows nothing is lost.
     paddle.disable_signal_handler()
     stop = StopFlag()
+    signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGTERM})
     from container.trainer.train_rec import train
 
     try:

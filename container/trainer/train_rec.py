@@ -63,6 +63,8 @@ class Training:
         self.eval_every = int(self.config["Global"]["eval_batch_step"][1])
         self.saved_at = time.monotonic()
         self.bad_windows = 0  # in a row, of this attempt
+        self.window = Window()
+        self.unsaved = False  # the state differs from what was published or read last
 
     def run(self) -> int:
         self._start()
@@ -108,34 +110,38 @@ class Training:
             device=paddle.device.get_device(),
         )
         if order.resume:
-            emit("resume", step=self.state.step, epoch=self.state.epoch + 1, samples=self.state.samples)
+            epoch = min(self.state.epoch + 1, schedule.epochs)
+            emit("resume", step=self.state.step, epoch=epoch, samples=self.state.samples)
 
     def _train_steps(self) -> None:
-        state, window = self.state, Window()
+        state, window = self.state, self.window
+        window.clear()
         for batch in self._batches():
             window.read()
             if self.stop:
-                return
+                break
             paddle.seed(step_seed(self.schedule.seed, state.step))
             window.rate = self.network.learning_rate
             window.add(self.network.train_step(batch), len(batch[0]))
             state.advance(len(batch[0]), self.schedule)
+            self.unsaved = True
             if state.step % self.print_every == 0 or state.step in (1, self.total_steps):
-                self._log(window)
+                self._log()
             if self._evaluation_due():
                 self._evaluate()
                 if self._finished():
-                    return
+                    break
             self._save_if_due()
             if self.stop:
-                return
+                break
             window.resume()
 
     def _batches(self) -> Any:
         keys = self.schedule.batches(self.state.epoch, self.state.samples)
         return read_batches(self.train_set, keys, self.total_steps - self.state.step, self.workers)
 
-    def _log(self, window: Window) -> None:
+    def _log(self) -> None:
+        window = self.window
         event = {
             "step": self.state.step,
             "epoch": self.state.shown_epoch,
@@ -154,6 +160,11 @@ class Training:
                 "Optimizer.clip_norm_global and start the run again, with --fresh if its checkpoint is spoilt"
             )
 
+    def _complete_curve(self) -> None:
+        """Before anything is saved: what the history does not have yet would be lost with this process."""
+        if self.window.losses:
+            self._log()
+
     def _evaluation_due(self) -> bool:
         step = self.state.step
         return step > 0 and step % self.eval_every == 0 and self.state.evaluated_step != step
@@ -167,6 +178,7 @@ class Training:
     def _evaluate(self) -> None:
         """Score the network on every validation sample; publish it when it is the best so far."""
         state = self.state
+        self._complete_curve()
         emit("phase", name="evaluating", step=state.step)
         result = score([sample.label for sample in self.val_set.samples], [p.text for p in self._read_all()])
         scores = {"acc": result.acc, "cer": result.cer, "norm_edit_dis": result.norm_edit_dis}
@@ -174,6 +186,7 @@ class Training:
         better = best is None or result.rank > (best["acc"], -best["cer"])
         state.evaluated_step = state.step
         state.evaluations_without_better = 0 if better else state.evaluations_without_better + 1
+        self.unsaved = True
         if better:
             state.best = scores | {"epoch": state.shown_epoch, "step": state.step}
         self._record("eval", {"step": state.step, "epoch": state.shown_epoch, **scores})
@@ -202,12 +215,14 @@ class Training:
 
     def _save(self) -> None:
         self.saved_at = time.monotonic()
-        if not self.state.step:
+        if not self.unsaved:
             return
+        self._complete_curve()
         if not self.network.is_finite():
             say(f"note: step {self.state.step} is not saved: its weights are not numbers")
             return
         publish(Path(self.order.checkpoints), self.state.step, self._write)
+        self.unsaved = False
         emit("checkpoint", step=self.state.step)
 
     def _write(self, folder: Path) -> None:

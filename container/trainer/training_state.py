@@ -81,7 +81,7 @@ def read_checkpoint(
         changed.append("the training set or the seed changed: the epoch starts anew")
         state.samples = 0
     if content["val_sha256"] != order.val_sha256:
-        changed.append("the validation set changed: earlier scores do not count")
+        changed.append("the validation set or its input changed: earlier scores do not count")
         state.best, state.evaluated_step, state.evaluations_without_better = None, None, 0
     if content["schedule"]["batch_size"] != schedule.batch_size or content["schedule"]["epochs"] != schedule.epochs:
         changed.append(f"now {schedule.epochs} epochs at batch {schedule.batch_size}: the learning rate follows")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import json
 import math
 import shutil
 from pathlib import Path
@@ -138,7 +139,7 @@ def test_another_validation_set_is_scored_anew(dataset: Path, tmp_path: Path):
     (mine / "val.txt").write_text("".join(lines[:3]))
     finished = base.run()
     assert finished.code == 0, finished.errors
-    assert "the validation set changed: earlier scores do not count" in finished.errors
+    assert "the validation set or its input changed: earlier scores do not count" in finished.errors
     assert len(finished.of("eval")) == 1
     assert base.report()["dataset"]["val"] == 3
 
@@ -162,3 +163,32 @@ def arrays(checkpoint: Path) -> list[np.ndarray]:
     from container.trainer.weights import read_weights
 
     return list(read_weights(checkpoint / "model.pdparams").values())
+
+
+def test_another_evaluation_input_is_scored_anew_and_kept(dataset: Path, tmp_path: Path):
+    base = Base(tmp_path / "base", dataset, **RECIPE | {"epochs": 1})
+    assert base.run().code == 0
+    first = base.report()["best"]
+    narrow = {"Eval__dataset__transforms__2__RecResizeImg__image_shape": "[3,32,64]"}
+    base.set(**RECIPE | {"epochs": 1}, **narrow)
+    finished = base.run()
+    assert finished.code == 0, finished.errors
+    assert len(finished.of("eval")) == 1
+    (scored,) = finished.of("eval")
+    assert base.report()["best"] == {**first, **{name: pytest.approx(scored[name]) for name in ("acc", "cer")}} | {
+        "norm_edit_dis": pytest.approx(scored["norm_edit_dis"])
+    }
+    finished = base.run()
+    assert finished.of("eval") == [], "the new score was saved with the step"
+    assert finished.of("checkpoint") == [], "nothing changed, so nothing is published again"
+
+
+def test_the_curve_has_every_step_though_a_stop_comes_between_two_lines(dataset: Path, tmp_path: Path):
+    slow = RECIPE | {"Global__print_batch_step": 6, "epochs": 2}
+    base = Base(tmp_path / "base", dataset, **slow)
+    stopped = base.run(stop_when=lambda event: event["event"] == "phase")  # the evaluation of step 5
+    assert stopped.code == 75
+    assert base.run().code == 0
+    lines = [json.loads(line) for line in (base.folder / "model/metrics.jsonl").read_text().splitlines()]
+    steps = [line["step"] for line in lines if line["event"] == "train"]
+    assert steps == sorted({1, 5, 6, 8, stopped.of("interrupted")[0]["step"]}), "lines of saves and evaluations too"

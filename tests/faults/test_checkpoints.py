@@ -140,7 +140,8 @@ def test_no_checkpoint_is_chosen_when_all_are_damaged_or_none_exists(tmp_path: P
     assert choose_checkpoint(tmp_path / "never made", said.append) is None
     truncate(save(tmp_path, 1) / WEIGHTS)
     assert choose_checkpoint(tmp_path, said.append) is None
-    assert len(said) == 1
+    assert len(said) == 2
+    assert said[1] == "no sound checkpoint is left: the run starts from the beginning"
 
 
 def test_other_names_are_no_checkpoints(tmp_path: Path):
@@ -209,11 +210,13 @@ def test_leftovers_are_removed_by_the_next_start(tmp_path: Path):
     assert names(tmp_path / "best") == []
 
 
-def test_publishing_a_step_again_changes_nothing(tmp_path: Path):
+def test_publishing_a_step_again_replaces_it_as_a_whole(tmp_path: Path):
     first = save(tmp_path, 7)
-    before = {path.name: path.stat().st_mtime_ns for path in first.iterdir()}
+    before = {path.name: path.stat().st_ino for path in first.iterdir()}
     assert save(tmp_path, 7) == first
-    assert {path.name: path.stat().st_mtime_ns for path in first.iterdir()} == before
+    assert damage(first) is None
+    assert not {path.stat().st_ino for path in first.iterdir()} & set(before.values()), "no file is rewritten"
+    assert [path.name for path in tmp_path.iterdir()] == [first.name]
 
 
 def test_publishing_a_damaged_step_again_repairs_it(tmp_path: Path):
