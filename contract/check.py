@@ -172,9 +172,9 @@ def _check_images(report: Report, decode: Decode, progress: Progress | None) -> 
         report.split_sha256[split.name] = hashlib.sha256(repr(entries[before:]).encode()).hexdigest()
     report.content_sha256 = content_hash(entries)
     if leaked:
-        report.notes.append(f"{leaked} validation images are in the training set too: their scores say nothing")
+        report.notes.append(f"validation images that are in the training set too: {leaked}; their scores say nothing")
     if contradicting:
-        report.notes.append(f"{contradicting} images have another label than the same image elsewhere")
+        report.notes.append(f"images with another label than the same image elsewhere: {contradicting}")
 
 
 def _read_image(root: Path, image: str) -> bytes:
@@ -235,7 +235,7 @@ def _spaces(report: Report, limits: Limits) -> list[Problem]:
 
 def _occurs(where: list[str]) -> str:
     lines = list(dict.fromkeys(where))
-    return f"occurs {len(where)} times ({', '.join(lines[:EXAMPLES])}{', …' if len(lines) > EXAMPLES else ''})"
+    return f"occurs {len(where)} time{'s' if len(where) > 1 else ''} ({', '.join(lines[:EXAMPLES])}{', …' if len(lines) > EXAMPLES else ''})"
 
 
 def _lengths(report: Report, limits: Limits) -> list[Problem]:
@@ -247,7 +247,7 @@ def _lengths(report: Report, limits: Limits) -> list[Problem]:
         split, sample = max(long, key=lambda pair: len(pair[1].label))
         message = (
             f"the label has {len(sample.label)} code points, the recipe takes {limits.longest_label}"
-            f" ({len(long)} labels are too long)"
+            f" (labels that are too long: {len(long)})"
         )
         remedy = f"add -o Global.max_text_length={len(sample.label) + limits.reserved} or shorten them"
         problems.append(_at(split, sample, "too long", message, remedy))
@@ -256,7 +256,7 @@ def _lengths(report: Report, limits: Limits) -> list[Problem]:
         needed = ctc_steps(sample.label)
         message = (
             f"CTC needs {needed} time steps for the label, the recipe has {limits.time_steps}"
-            f" ({len(tight)} labels do not fit)"
+            f" (labels that do not fit: {len(tight)})"
         )
         if limits.pixels_per_step:
             width = width_that_fits(limits, needed, report.typical_aspect)

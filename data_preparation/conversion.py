@@ -16,6 +16,7 @@ from data_preparation.new_folder import new_folder
 from data_preparation.progress import Advance
 from data_preparation.sources.entries import Entry, Source
 from data_preparation.split import Split, split_by_folders, split_by_hash
+from data_preparation.wording import counted, verb
 
 REJECTED = "rejected.csv"
 
@@ -52,7 +53,11 @@ def plan_conversion(
     entries = tuple(entries)
     names = [entry.name for entry in entries]
     if len(names) < 2:
-        raise UserError(f"{len(names)} sound samples are too few: one to train and one to validate are the least")
+        count = len(names)
+        raise UserError(
+            f"{counted(count, 'sound sample')} {verb(count, 'is', 'are')} too few:"
+            " one to train and one to validate are the least"
+        )
     given = frozenset(entry.name for entry in entries if entry.given_split == "val")
     if any(entry.given_split for entry in entries):
         split = Split(given, "the label files are the split", {"by": "label files"})

@@ -6,19 +6,19 @@ from collections.abc import Iterable
 
 from contract.dataset import Problem
 from data_preparation.cli import say
+from data_preparation.wording import counted
 
-EXAMPLES = 5  # shown of each kind when the rest can be read elsewhere
+EXAMPLES = 5  # shown of each kind
 
 
-def show_problems(problems: Iterable[Problem], rest: str | None = None) -> None:
-    """Print every problem, or with `rest` the first few of each kind: it says where the rest can be read."""
+def show_problems(problems: Iterable[Problem], rest: str) -> None:
+    """Print the number of problems of each kind and the first few; `rest` says where all can be read."""
     kinds: dict[str, list[Problem]] = {}
     for problem in problems:
         kinds.setdefault(problem.kind, []).append(problem)
     for kind, members in kinds.items():
-        say(f"{kind}: {len(members)} {'problem' if len(members) == 1 else 'problems'}")
-        shown = members[:EXAMPLES] if rest else members
-        for problem in shown:
+        say(f"{kind}: {counted(len(members), 'problem')}")
+        for problem in members[:EXAMPLES]:
             say(f"  {problem}")
-        if len(members) > len(shown):
-            say(f"  … and {len(members) - len(shown)} more: {rest}")
+        if len(members) > EXAMPLES:
+            say(f"  … and {len(members) - EXAMPLES:,} more: {rest}")

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from contract.errors import UserError
+from data_preparation.wording import counted, verb
 
 TRAIN_FOLDER = "train"
 VAL_FOLDERS = ("val", "valid", "validation", "test")
@@ -35,8 +36,9 @@ def split_by_folders(names: Collection[str]) -> Split | None:
     beside = sorted(name for name in names if not name.startswith(sides))
     if beside:
         raise UserError(
-            f"the folders {TRAIN_FOLDER} and {val_folder} are a split, but {len(beside)} samples lie outside"
-            f" them (first: {beside[0]}): move these into one of the two or convert them apart"
+            f"the folders {TRAIN_FOLDER} and {val_folder} are a split, but {counted(len(beside), 'sample')}"
+            f" {verb(len(beside), 'lies', 'lie')} outside them (first: {beside[0]}):"
+            " move what lies outside into one of the two or convert it apart"
         )
     return Split(
         val=frozenset(name for name in names if name.startswith(sides[1])),

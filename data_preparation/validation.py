@@ -17,6 +17,7 @@ from contract.recipe import (
     with_override,
 )
 from data_preparation.images import decodes
+from data_preparation.label_oddities import odd_labels
 from data_preparation.progress import Advance
 
 
@@ -50,6 +51,9 @@ def validate(dataset: Path, recipe: Recipe | None, advance: Advance) -> Verdict:
     """Check everything in one pass; with a recipe, also whether overrides would make the labels fit."""
     limits = limits_of(recipe) if recipe else None
     report = check_dataset(dataset, limits, decodes, progress=advance)
+    report.notes += odd_labels(
+        (split.place(sample.line), sample.label) for split in report.splits for sample in split.file.samples
+    )
     if recipe is None or not report.longest_label:
         return Verdict(report, limits)
     needed = overrides_that_fit(

@@ -7,6 +7,7 @@ import sys
 
 from contract.errors import UserError
 from contract.hyperparameters import did_you_mean
+from launcher.people import answer, say
 
 VERBS = {"submit": "train a model; starting the same run again resumes it"}
 
@@ -15,14 +16,12 @@ def main(argv: list[str] | None = None) -> int:
     """Hand over to the verb. Without one, list the verbs."""
     arguments = sys.argv[1:] if argv is None else argv
     if not arguments or arguments[0] in ("-h", "--help"):
-        print("usage: python -m launcher VERB [options]; `python -m launcher VERB --help` lists the options\n")
-        for verb, meaning in VERBS.items():
-            print(f"  {verb:10} {meaning}")
-        return 0
+        usage = "usage: python -m launcher VERB [options]; `python -m launcher VERB --help` lists the options\n"
+        return answer("\n".join([usage, *(f"  {verb:10} {meaning}" for verb, meaning in VERBS.items())]), 0)
     verb, *rest = arguments
     if verb not in VERBS:
         error = UserError(f"this version has no verb {verb!r}{did_you_mean(verb, VERBS)}")
-        print(f"error: {error}", file=sys.stderr)
+        say(f"error: {error}")
         return 1
     return importlib.import_module(f"launcher.{verb}").main(rest)
 

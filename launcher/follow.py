@@ -17,8 +17,9 @@ if TYPE_CHECKING:
     from rich.progress import Progress as Bar
 
 TRAIN_LINE_EVERY_S = 10.0
-TAIL = 20  # lines of the container that a terminal shows when the job did not go well
+TAIL = 20  # lines of the container that a terminal shows, if it has not yet, when the job did not go well
 _IMPORTANT = ("error:", "warning:")
+_SILENT = ("phase", "failed")  # the bar says the one, the summary the other
 
 
 class PlainView:
@@ -60,7 +61,7 @@ class PlainView:
         self._print(text)
 
     def _show_event(self, event: Event, now: float) -> None:
-        if event.get("event") == "phase":
+        if event.get("event") in _SILENT:
             return
         if event.get("event") == "train":
             if now < self._next_train_line:
@@ -95,13 +96,14 @@ class TerminalView(PlainView):
                 self._print(text)
 
     def _show_other(self, text: str) -> None:
-        self._tail.append(text)
         if text.startswith(_IMPORTANT):
             self._print(text)
+        else:
+            self._tail.append(text)
         self._draw()
 
     def _show_event(self, event: Event, now: float) -> None:
-        if event.get("event") not in ("train", "checkpoint", "phase"):
+        if event.get("event") not in ("train", "checkpoint", *_SILENT):
             self._print(describe_event(event, self.progress))
         self._draw()
 

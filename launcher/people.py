@@ -1,4 +1,7 @@
-"""stderr, where people read. It may go away (a closed terminal, `| head`) without ending the job."""
+"""stderr, where people read, and stdout, where programs do.
+
+Either may be closed or go away (a closed terminal, `| head`) without ending the job.
+"""
 
 from __future__ import annotations
 
@@ -35,10 +38,36 @@ class PeopleStream:
 
 
 def people() -> TextIO:
-    """stderr as a PeopleStream."""
-    return PeopleStream(sys.stderr)  # type: ignore[return-value]
+    """stderr as a PeopleStream. It goes nowhere when it was closed before the start (`2>&-`)."""
+    return PeopleStream(sys.stderr or open(os.devnull, "w"))  # type: ignore[return-value]
 
 
 def say(text: str) -> None:
     """A line for people, at once."""
     print(text, file=people(), flush=True)
+
+
+def answer(text: str, code: int) -> int:
+    """Print data on stdout and return the exit code: `code`, also when the reader has gone (`| head`).
+
+    Where the data cannot be written, as on a full disk, success becomes 2.
+    """
+    try:
+        print(text, flush=True)
+    except OSError as error:
+        # Python's exit flushes what is still buffered and would fail again: let it go nowhere.
+        with contextlib.suppress(OSError), open(os.devnull, "wb") as nowhere:
+            os.dup2(nowhere.fileno(), sys.stdout.fileno())
+        if not isinstance(error, BrokenPipeError):
+            say(f"error: stdout cannot be written ({error.strerror}): make room or name another file")
+            return code or 2
+    return code
+
+
+def fill_closed_streams() -> None:
+    """Open what was closed of stdin, stdout and stderr (`2>&-`), or a file of the job would get its number."""
+    for number in range(3):
+        try:
+            os.fstat(number)
+        except OSError:
+            os.set_inheritable(os.open(os.devnull, os.O_RDWR), True)  # it gets the lowest number that is free

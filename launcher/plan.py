@@ -63,7 +63,7 @@ class Plan:
         """What happens to the run's name, in words."""
         if self.moves_aside:
             return f"starts over; what it has so far moves to {self.moves_aside}"
-        return "continues from its newest checkpoint" if self.continues else "new"
+        return "continues from its newest sound checkpoint, if there is one" if self.continues else "new"
 
 
 def plan_run(settings: Settings, command: tuple[str, ...] = CONTAINER_COMMAND, platform: str = sys.platform) -> Plan:
@@ -85,6 +85,7 @@ def plan_run(settings: Settings, command: tuple[str, ...] = CONTAINER_COMMAND, p
     folder = settings.output / settings.run
     exists = folder.exists()
     _check_output(settings, folder)
+    _check_apart(settings, folder, channels)
     return Plan(
         run=settings.run,
         instance=settings.instance,
@@ -253,6 +254,31 @@ def _check_output(settings: Settings, folder: Path) -> None:
             f"--fresh would continue from the checkpoints in {settings.checkpoint_folder}: "
             "name an empty --checkpoint-uri, or leave --fresh out"
         )
+
+
+def _check_apart(settings: Settings, folder: Path, channels: dict[str, Path]) -> None:
+    """What a job writes and deletes never meets what it reads, nor its checkpoints its model. Raises UserError."""
+    for name, channel in channels.items():
+        if _is_inside(folder, channel):
+            raise UserError(f"the run's folder {folder} is inside the {name} folder {channel}: name another --output")
+    checkpoints = settings.checkpoint_folder
+    if checkpoints is None or _real(checkpoints) == _real(folder) / "checkpoints":
+        return
+    for name, other in {"run's": folder, **channels}.items():
+        if _is_inside(checkpoints, other) or _is_inside(other, checkpoints):
+            raise UserError(
+                f"--checkpoint-uri {checkpoints} would mix checkpoints with the {name} folder {other}: "
+                "name a folder of its own"
+            )
+
+
+def _is_inside(path: Path, folder: Path) -> bool:
+    """`path` is `folder` or below it, whatever links lead there."""
+    return _real(path).is_relative_to(_real(folder))
+
+
+def _real(path: Path) -> Path:
+    return Path(os.path.realpath(path))
 
 
 def _check_writable(path: Path) -> None:

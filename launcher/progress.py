@@ -103,8 +103,6 @@ def describe_event(event: Event, progress: Progress) -> str:
         return f"checkpoint at step {event.get('step')}"
     if kind == "interrupted":
         return f"stopped at step {event.get('step')}, checkpoint published" if event.get("step") else "stopped"
-    if kind == "failed":
-        return f"failed: {event.get('reason')}"
     return join(str(kind), *(f"{key} {value}" for key, value in event.items() if key != "event"))
 
 

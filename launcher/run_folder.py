@@ -15,6 +15,9 @@ from launcher.plan import Plan, holds_something
 # A container whose launcher was killed holds the lock until it has ended as well: moments, so it is waited for.
 LOCK_WAIT_S = 5.0
 
+# How often a folder is made whose parent goes meanwhile; in /proc no folder can be made, and it says the same.
+MAKE_TRIES = 100
+
 
 @dataclass
 class RunFolder:
@@ -78,7 +81,9 @@ def open_run_folder(plan: Plan, say: Callable[[str], None]) -> Iterator[RunFolde
             folder.take_back()
             if isinstance(error, UserError):
                 raise
-            raise UserError(f"{error.filename} cannot be written ({error.strerror}): name another --output") from None
+            raise UserError(
+                f"{error.filename} cannot be written ({error.strerror}): name another --output or --checkpoint-uri"
+            ) from None
         yield folder
     finally:
         for descriptor in folder.locks:
@@ -104,17 +109,21 @@ def _claim(path: Path, folder: RunFolder) -> None:
 
 
 def _make(path: Path, made: list[Path]) -> None:
-    """Make a folder and those above it, and note those that only this call has made."""
-    try:
-        path.mkdir()
-    except FileNotFoundError:
-        _make(path.parent, made)
-        _make(path, made)
-    except FileExistsError:
-        if not path.is_dir():
-            raise
-    else:
-        made.append(path)
+    """Make a folder and those above it, and note those that only this call has made. Raises OSError."""
+    for tries_left in reversed(range(MAKE_TRIES)):
+        try:
+            path.mkdir()
+        except FileNotFoundError:
+            if not tries_left:
+                raise
+            _make(path.parent, made)
+        except FileExistsError:
+            if not path.is_dir():
+                raise
+            return
+        else:
+            made.append(path)
+            return
 
 
 def _lock(path: Path, run: str, give_up: float) -> int:

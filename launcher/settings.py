@@ -10,13 +10,22 @@ import time
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from contract.errors import UserError
 from contract.hyperparameters import BY_NAME, did_you_mean, parse_value
+from contract.paths import LIFELINE_VARIABLE
 from launcher.flags import BY_KEY, CONFIG_FILE, FLAGS, TUNING, Flag, parse_flags
 from launcher.interruption import Interruption, parse_duration, parse_interruption
 
+if TYPE_CHECKING:
+    import yaml
+
 Raw = str | tuple[str, ...]
+
+# Variables that begin like settings and are none: where container/tree.py keeps its tree, and the container's pipe.
+VARIABLE_PREFIX = "OCR_"
+OTHER_VARIABLES = ("OCR_CACHE", LIFELINE_VARIABLE)
 
 # A run's name is a folder name everywhere, and no longer than a SageMaker job name.
 _RUN = re.compile(r"[A-Za-z0-9](-*[A-Za-z0-9_.]){0,62}")
@@ -100,7 +109,11 @@ def new_run_id(config: str) -> str:
 
 
 def _from_environment(environment: Mapping[str, str], here: Path) -> dict[str, Given]:
-    """An empty variable counts as not set."""
+    """An empty variable counts as not set. Raises UserError for an OCR_ name that means nothing."""
+    known = [flag.variable for flag in FLAGS if flag.variable]
+    for name, value in environment.items():
+        if value and name.startswith(VARIABLE_PREFIX) and name not in (*known, *OTHER_VARIABLES):
+            raise UserError(f"unknown environment variable {name}{did_you_mean(name, known)}")
     return {
         flag.key: Given(environment[flag.variable], f"environment {flag.variable}", here)
         for flag in FLAGS
@@ -116,8 +129,10 @@ def _from_file(named: Given | None, here: Path) -> dict[str, Given]:
     import yaml  # most calls, and --help, get by without it
 
     try:
+        text = path.read_text(encoding="utf-8-sig")
         # BaseLoader leaves every scalar as it is written: a run named 2024 stays text, 1e-4 stays 1e-4.
-        content = yaml.load(path.read_text(encoding="utf-8-sig"), Loader=yaml.BaseLoader)
+        content = yaml.load(text, Loader=yaml.BaseLoader)
+        _check_written_once(yaml.compose(text, Loader=yaml.BaseLoader), path)
     except yaml.MarkedYAMLError as error:
         line = error.problem_mark.line + 1 if error.problem_mark else 1
         raise UserError(f"{path}:{line}: not valid YAML ({error.problem}): correct this line") from None
@@ -136,6 +151,30 @@ def _from_file(named: Given | None, here: Path) -> dict[str, Given]:
         if value != "":
             found[key] = Given(_plain(BY_KEY[key], value, path), path.name, path.absolute().parent)
     return found
+
+
+def _check_written_once(document: yaml.Node | None, path: Path) -> None:
+    """No key of launcher.yml, or of a mapping in it, is there twice: YAML would drop the first. Raises UserError."""
+    top = _keys(document)
+    _check_keys([(node.value.replace("-", "_"), node) for node, _ in top], path)
+    for _, value in top:
+        _check_keys([(node.value, node) for node, _ in _keys(value)], path)
+
+
+def _keys(node: yaml.Node | None) -> list[tuple[yaml.Node, yaml.Node]]:
+    """The keys and values of a mapping; of anything else none."""
+    import yaml
+
+    return [pair for pair in node.value if isinstance(pair[0].value, str)] if isinstance(node, yaml.MappingNode) else []
+
+
+def _check_keys(keys: list[tuple[str, yaml.Node]], path: Path) -> None:
+    lines: dict[str, int] = {}
+    for key, node in keys:
+        line = node.start_mark.line + 1
+        if key in lines:
+            raise UserError(f"{path}:{line}: {key} is already set in line {lines[key]}: keep one of them")
+        lines[key] = line
 
 
 def _plain(flag: Flag, value: object, path: Path) -> Raw:
@@ -252,6 +291,8 @@ def _override(raw: str) -> tuple[str, str]:
     key, value = _pair(raw, "-o")
     if key in BY_NAME:
         raise UserError(f"-o sets keys of the recipe, and {key} is a flag: use {BY_NAME[key].flag} {value}")
+    if "." not in key:
+        raise UserError(f"-o needs a dotted key of the recipe, such as Global.seed=1, not {key!r}")
     return key, value
 
 

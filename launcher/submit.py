@@ -8,7 +8,7 @@ import traceback
 from collections.abc import Mapping
 
 from contract.errors import UserError
-from launcher.people import say
+from launcher.people import answer, fill_closed_streams, people, say
 from launcher.settings import Settings, load_settings, show_config
 
 
@@ -24,24 +24,24 @@ def main(
     that are variables (default: those of this process).
     """
     arguments = sys.argv[1:] if argv is None else argv
+    fill_closed_streams()
     try:
         return submit(load_settings(arguments, environment), command, platform)
     except UserError as error:
         if "--debug" in arguments:
-            traceback.print_exc()
+            traceback.print_exc(file=people())
         say(f"error: {error}")
         if "--json" in arguments:
             from launcher.summary import error_as_json
 
-            print(json.dumps(error_as_json(str(error))))
+            return answer(json.dumps(error_as_json(str(error))), 1)
         return 1
 
 
 def submit(settings: Settings, command: tuple[str, ...] | None = None, platform: str = sys.platform) -> int:
     """Plan, show, run, finish."""
     if settings.show_config:
-        print(show_config(settings))
-        return 0
+        return answer(show_config(settings), 0)
     # Imported here: --help, --show-config and a wrong flag need none of this (YAML, subprocess, rich on a terminal).
     from launcher.follow import follow
     from launcher.plan import CONTAINER_COMMAND, build_request, describe_plan, plan_as_json, plan_run
@@ -54,8 +54,8 @@ def submit(settings: Settings, command: tuple[str, ...] | None = None, platform:
     say(describe_plan(plan))
     if settings.dry_run:
         request = build_request(plan)
-        print(json.dumps({"request": request, "plan": plan_as_json(plan)} if settings.json else request, indent=2))
-        return 0
+        shown = {"request": request, "plan": plan_as_json(plan)} if settings.json else request
+        return answer(json.dumps(shown, indent=2), 0)
     with listen_for_stop() as stop, open_run_folder(plan, say) as folder:
         with follow() as view:
             outcome = run_job(plan, folder, view, stop)
@@ -64,7 +64,7 @@ def submit(settings: Settings, command: tuple[str, ...] | None = None, platform:
             say("nothing is left of this start")
         say(describe_result(plan, outcome, settings.argv))
         if settings.json:
-            print(json.dumps(result_as_json(plan, outcome)))
+            return answer(json.dumps(result_as_json(plan, outcome)), exit_code(outcome))
     return exit_code(outcome)
 
 

@@ -54,22 +54,25 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(args: argparse.Namespace) -> int:
     """Read, check everything, then write. Nothing is written when a sample is bad, unless --skip-bad."""
     from data_preparation.conversion import REJECTED, check_entries, plan_conversion, write_conversion
+    from data_preparation.label_oddities import odd_labels
     from data_preparation.new_folder import check_new
     from data_preparation.problems_text import show_problems
     from data_preparation.progress import progress
+    from data_preparation.wording import counted, verb
 
     check_new(args.output_dir)
     source = read_source(args.input_images, args.input_labels or args.input_images, args.format)
     say(f"format: {source.format} ({source.reason})")
-    for note in source.notes:
+    for note in [*source.notes, *odd_labels((entry.where, entry.label) for entry in source.entries)]:
         say(f"note: {note}")
     with progress("checking") as advance:
         entries, problems = check_entries(source, advance)
     if problems:
-        show_problems(problems, f"{REJECTED} lists all" if args.skip_bad else None)
+        show_problems(problems, f"{REJECTED} lists all" if args.skip_bad else f"--skip-bad lists all in {REJECTED}")
     if problems and not args.skip_bad:
         raise UserError(
-            f"{len(problems)} of {source.lines} samples are bad, so nothing was written:"
+            f"{len(problems)} of {counted(source.lines, 'sample')} {verb(len(problems), 'is', 'are')} bad,"
+            " so nothing was written:"
             " correct them or leave them out with --skip-bad"
         )
     plan = plan_conversion(source, entries, problems, args.seed, args.val_fraction)
@@ -79,7 +82,7 @@ def run(args: argparse.Namespace) -> int:
     left_out = f", {len(problems)} left out ({REJECTED})" if problems else ""
     say(
         f"wrote {args.output_dir}: {manifest['train']:,} train and {manifest['val']:,} val samples,"
-        f" {manifest['characters']} characters{left_out}"
+        f" {counted(manifest['characters'], 'character')}{left_out}"
     )
     say(f"next: python -m data_preparation validate {args.output_dir} --config rec/rec_mv3_none_bilstm_ctc.yml")
     return 0

@@ -52,6 +52,7 @@ def run(args: argparse.Namespace) -> int:
     from data_preparation.demo.samples import draw_sample
     from data_preparation.new_folder import check_new, new_folder
     from data_preparation.progress import progress
+    from data_preparation.wording import counted
 
     check_new(args.output_dir)
     faces = {kind.name: faces_for(kind) for kind in args.kinds}
@@ -67,7 +68,7 @@ def run(args: argparse.Namespace) -> int:
         manifest = writer.finish({"source": "demo", "kinds": kinds, "seed": args.seed})
     say(
         f"wrote {args.output_dir}: {manifest['train']:,} train and {manifest['val']:,} val samples,"
-        f" {manifest['characters']} characters"
+        f" {counted(manifest['characters'], 'character')}"
     )
     return 0
 

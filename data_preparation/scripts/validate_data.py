@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 from contract.errors import UserError
 from data_preparation import cli
 from data_preparation.cli import say
+from data_preparation.wording import counted
 
 if TYPE_CHECKING:
     from data_preparation.validation import Verdict
@@ -92,8 +93,7 @@ def _explain(verdict: Verdict, args: argparse.Namespace) -> None:
         say(f"  $(python -m data_preparation validate {args.dataset} --config {args.config})")
         for override in verdict.overrides if args.json else ():
             say(f"-o {override}")
-    count = len(report.problems)
-    say(f"error: {report.folder} is not fit to train as it is: {count} {'problem' if count == 1 else 'problems'}")
+    say(f"error: {report.folder} is not fit to train as it is: {counted(len(report.problems), 'problem')}")
 
 
 def _summarise(verdict: Verdict) -> None:
@@ -101,12 +101,13 @@ def _summarise(verdict: Verdict) -> None:
     characters = len(report.dictionary.characters) if report.dictionary else 0
     say(
         f"{len(report.samples('train')):,} train and {len(report.samples('val')):,} val samples,"
-        f" {characters} characters{' and the space' if report.has_space else ''}"
+        f" {counted(characters, 'character')}{' and the space' if report.has_space else ''}"
     )
     takes = f" (the recipe takes {limits.longest_label})" if limits else ""
     steps = f" (the recipe has {limits.time_steps})" if limits else ""
     say(
-        f"longest label: {report.longest_label} code points{takes}; hardest label: {report.most_steps} CTC steps{steps}"
+        f"longest label: {counted(report.longest_label, 'code point')}{takes};"
+        f" hardest label: {counted(report.most_steps, 'CTC step')}{steps}"
     )
     if report.aspects:
         say(f"nine images in ten are at most {report.typical_aspect:.1f} times as wide as high")

@@ -8,6 +8,7 @@ from pathlib import Path, PurePosixPath
 from contract.dataset import Problem, read_text
 from contract.errors import UserError
 from data_preparation.sources.entries import BadSample, Entry, Source, refuse_link, safe_name, unique
+from data_preparation.wording import counted
 
 ENDING = ".gt.txt"
 
@@ -43,8 +44,8 @@ def read_gt_txt(images: Path, labels: Path) -> Source:
             name = safe_name(PurePosixPath(image.relative_to(images).as_posix()))
             entries.append(Entry(where, image, name, label))
     kept, repeated = unique(entries)
-    notes = tuple(f"{count} {ENDING} files:{note}" for note, count in accepted.items())
-    reason = f"{labels} holds {len(files)} name{ENDING} files"
+    notes = tuple(f"{counted(count, f'{ENDING} file')}:{note}" for note, count in accepted.items())
+    reason = f"{labels} holds {counted(len(files), f'name{ENDING} file')}"
     return Source("gt-txt", reason, tuple(kept), tuple(problems + repeated), notes)
 
 

@@ -2,12 +2,29 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from pathlib import Path, PurePosixPath
 
-from contract.dataset import IMAGES, TRAIN_LABELS, VAL_LABELS, Problem, Sample, read_labels
+from contract.dataset import (
+    IMAGES,
+    TRAIN_LABELS,
+    VAL_LABELS,
+    LabelFile,
+    Problem,
+    Sample,
+    path_problem,
+    read_labels,
+    read_text,
+)
 from contract.errors import UserError
 from data_preparation.sources.entries import BadSample, Entry, Source, refuse_link, safe_name, unique
+from data_preparation.sources.wrong_columns import guess_separator
+from data_preparation.wording import counted, verb
+
+SWAPPED = "swapped columns"
+_LINE = "write image path, one tab, label"
+_ANCHOR = re.compile(r"^(?:[A-Za-z]:)?/+")  # what makes a path absolute: `/`, `C:/`, `//server`
 
 
 def read_label_file(images: Path, labels: Path) -> Source:
@@ -29,48 +46,110 @@ def _read(images: Path, files: Sequence[tuple[Path, str | None]], reason: str) -
     notes: list[str] = []
     for path, split in files:
         labels = read_labels(path)
-        if not labels.samples and not labels.problems:
-            raise UserError(f"{path} lists no sample: write one line 'image path, tab, text' for each crop")
-        problems += labels.problems
+        _refuse_no_tabs(labels)
         notes += labels.notes
-        roots = (images.resolve(), path.parent.resolve())
-        for sample in labels.samples:
-            where = f"{path.name}:{sample.line}"
-            try:
-                image, name = _image(roots, sample)
-            except BadSample as bad:
-                problems.append(bad.problem(where))
-            else:
-                entries.append(Entry(where, image, name, sample.label, split))
+        outside, others = _outside(labels)
+        problems += others
+        samples = sorted([*labels.samples, *outside], key=lambda sample: sample.line)
+        found, missing = _locate((images.resolve(), path.parent.resolve()), path.name, split, samples)
+        if not found and 2 * sum(problem.kind == SWAPPED for problem in missing) > len(missing):
+            raise UserError(f"{path} has its columns swapped, the second one names the images: {_LINE} in each line")
+        entries += found
+        problems += missing
+        notes += _moved_note(outside, found, images.resolve())
     entries, repeated = unique(entries)
     return Source("label-file", reason, tuple(entries), tuple(problems + repeated), tuple(notes))
 
 
+def _locate(
+    roots: tuple[Path, Path], file: str, split: str | None, samples: Sequence[Sample]
+) -> tuple[list[Entry], list[Problem]]:
+    """An entry for each sample whose image is found, and a problem for each of the others."""
+    entries = []
+    problems = []
+    for sample in samples:
+        where = f"{file}:{sample.line}"
+        try:
+            image, name = _image(roots, sample)
+        except BadSample as bad:
+            problems.append(bad.problem(where))
+        else:
+            entries.append(Entry(where, image, name, sample.label, split))
+    return entries, problems
+
+
+def _refuse_no_tabs(labels: LabelFile) -> None:
+    """Raise UserError when the file has no line, or none with a tab: one sentence instead of one for each line."""
+    if labels.samples or any(problem.kind != "no tab" for problem in labels.problems):
+        return
+    if not labels.problems:
+        raise UserError(f"{labels.path} lists no sample: write one line 'image path, tab, text' for each crop")
+    guess = guess_separator(read_text(labels.path)[0].split("\n"))
+    looks = f", the file looks {guess}" if guess else ""
+    raise UserError(f"{labels.path} has no tab in any line{looks}: {_LINE} in each line")
+
+
+def _outside(labels: LabelFile) -> tuple[list[Sample], list[Problem]]:
+    """The lines that were refused for where their path leads, as samples to look for; and the other problems."""
+    lines = read_text(labels.path)[0].split("\n") if labels.problems else []
+    samples: list[Sample] = []
+    others: list[Problem] = []
+    for problem in labels.problems:
+        number = int(problem.where.rpartition(":")[2])
+        image, _, label = lines[number - 1].partition("\t")
+        if problem.kind == "path" and "://" not in image and "\0" not in image:
+            samples.append(Sample(image, label, number))
+        else:
+            others.append(problem)
+    return samples, others
+
+
+def _moved_note(outside: Sequence[Sample], found: Sequence[Entry], root: Path) -> list[str]:
+    """A note when paths that lead outside were found below the image folder all the same."""
+    places = {int(entry.where.rpartition(":")[2]): entry.where for entry in found}
+    moved = [sample for sample in outside if sample.line in places]
+    if not moved:
+        return []
+    what = f"{counted(len(moved), 'image path')} {verb(len(moved), 'leads', 'lead')} elsewhere"
+    first = f"{places[moved[0].line]} {moved[0].image!r}"
+    return [f"{what}: found below {root.name}/ without the leading folders, first at {first}"]
+
+
 def _image(roots: tuple[Path, Path], sample: Sample) -> tuple[Path, str]:
-    """The image file of a label line and its name in the dataset. Raises BadSample when there is none."""
-    path = PurePosixPath(sample.image.replace("\\", "/"))
-    try:
-        image = _find(roots, path)
-    except OSError:  # longer than a file name can be: often the two columns are swapped
-        image = None
+    """The image file of a label line and its name in the dataset. Raises BadSample when there is none.
+
+    A path that is absolute or holds `..` is looked for below the image folder only, never where it points.
+    """
+    reason = path_problem(sample.image)
+    allowed = roots[:1] if reason else roots
+    image = _find(allowed, sample.image)
     if image is None:
-        message = f"the image {sample.image!r} is neither in {roots[0].name}/ nor beside the label file"
-        raise BadSample("image", message, "correct the path or --input-images")
-    refuse_link(image, *roots)
-    root = next(root for root in roots if image.is_relative_to(root))
+        raise _not_found(roots[0], sample, reason)
+    refuse_link(image, *allowed)
+    root = next(root for root in allowed if image.is_relative_to(root))
     return image, safe_name(PurePosixPath(image.relative_to(root).as_posix()))
 
 
-def _find(roots: tuple[Path, Path], path: PurePosixPath) -> Path | None:
-    """Where the image lies.
+def _not_found(root: Path, sample: Sample, reason: str | None) -> BadSample:
+    if _find((root,), sample.label):
+        return BadSample(SWAPPED, f"the columns are swapped, the second one is the image {sample.label!r}", _LINE)
+    if reason:
+        message = f"{sample.image!r} {reason} and no such file is in {root.name}/"
+        return BadSample("path", message, "write it relative to --input-images")
+    message = f"the image {sample.image!r} is neither in {root.name}/ nor beside the label file"
+    return BadSample("image", message, "correct the path or --input-images")
 
-    Label files made elsewhere carry leading folders (`train_data/rec/0001.png`): these are dropped one by one.
+
+def _find(roots: Sequence[Path], image: str) -> Path | None:
+    """Where the image lies: at its path below a root, or below the first root without some of the leading folders.
+
+    Label files made elsewhere carry such folders (`train_data/rec/0001.png`, `C:\\crops\\0001.png`): these are
+    dropped one by one. No path with `..` in it is ever looked up.
     """
-    for root in roots:
-        if (root / path).is_file():
-            return root / path
-    for dropped in range(1, len(path.parts)):
-        shorter = PurePosixPath(*path.parts[dropped:])
-        if (roots[0] / shorter).is_file():
-            return roots[0] / shorter
-    return None
+    path = PurePosixPath(_ANCHOR.sub("", image.replace("\\", "/")))
+    places = [root / path for root in roots]
+    places += [roots[0].joinpath(*path.parts[dropped:]) for dropped in range(1, len(path.parts))]
+    try:
+        return next((place for place in places if ".." not in place.parts and place.is_file()), None)
+    except (OSError, ValueError):  # longer than a file name can be: often the two columns are swapped
+        return None

@@ -56,6 +56,83 @@ def test_image_paths_are_found(tmp_path: Path, prefix: str) -> None:
     assert "images/000.png" in samples(tmp_path / "out", "train") | samples(tmp_path / "out", "val")
 
 
+@pytest.mark.parametrize(
+    "prefix", ["/old/machine/crops/", "C:\\data\\crops\\", "D:/", "\\\\host\\share\\", "../clean/crops/", "a/../../"]
+)
+def test_paths_from_elsewhere_are_found_below_the_crops(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], prefix: str
+) -> None:
+    images, labels = labelled(tmp_path, prefix=prefix)
+    assert convert(images, labels, tmp_path / "out") == 0
+    assert len(samples(tmp_path / "out", "train") | samples(tmp_path / "out", "val")) == 20
+    assert "note: 20 image paths lead elsewhere: found below crops/ without the" in capsys.readouterr().err
+
+
+def test_paths_from_elsewhere_keep_the_folders_that_exist(tmp_path: Path) -> None:
+    crops(tmp_path / "crops", ["1.png", "a/1.png", "b/a/1.png"])
+    labels = tmp_path / "labels.txt"
+    labels.write_text("/old/crops/a/1.png\tx\n../b/a/1.png\ty\n/1.png\tz\n")
+    assert convert(tmp_path / "crops", labels, tmp_path / "out") == 0
+    found = samples(tmp_path / "out", "train") | samples(tmp_path / "out", "val")
+    assert found == {"images/a/1.png": "x", "images/b/a/1.png": "y", "images/1.png": "z"}
+
+
+def test_no_file_outside_the_crops_is_read(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    images, labels = labelled(tmp_path)
+    crops(tmp_path, ["secret.png", "elsewhere/other.png"])
+    paths = [str(tmp_path / "secret.png"), "../secret.png", "../elsewhere/other.png", "crops/../../secret.png"]
+    labels.write_text(labels.read_text() + "".join(f"{path}\ttext\n" for path in paths))
+    assert convert(images, labels, tmp_path / "out") == 1
+    said = capsys.readouterr().err
+    assert "path: 4 problems" in said
+    assert said.count("no such file is in crops/; write it relative to --input-images") == 4
+
+
+@pytest.mark.parametrize(
+    ("line", "words"),
+    [
+        ("{},word", ", the file looks comma-separated: write image path, one tab, label in each line"),
+        ("'word, or two',{}", ", the file looks comma-separated: "),
+        ("{};word, or two", ", the file looks semicolon-separated: "),
+        ("{} two words", ", the file looks space-separated: "),
+        ("{}\\tword", ", the file looks written with a backslash and a t instead of a tab: "),
+        ("two words", " has no tab in any line: write image path, one tab, label in each line"),
+        ("word\t{}", "labels.txt has its columns swapped, the second one names the images: write image path, one tab"),
+        ("word\t/old/crops/{}", "labels.txt has its columns swapped, the second one names the images: "),
+    ],
+)
+def test_other_columns_are_one_sentence(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], line: str, words: str
+) -> None:
+    images, labels = labelled(tmp_path)
+    header = "text\tfilename\n" if "\t" in line else "filename\n"
+    labels.write_text(header + "".join(line.format(f"{number:03}.png") + "\n" for number in range(20)))
+    assert convert(images, labels, tmp_path / "out") == 1
+    said = capsys.readouterr().err
+    assert words in said
+    assert said.count("\n") == 1
+
+
+def test_odd_characters_are_said_and_kept(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    odd = {
+        "000.png": "น\u0e4d\u0e49\u0e32",
+        "001.png": "ค\u0e4d\u0e32",
+        "002.png": "no\u00a0break",
+        "003.png": "fine ำ แ",
+    }
+    crops(tmp_path / "crops", list(odd))
+    labels = tmp_path / "labels.txt"
+    labels.write_text("".join(f"{image}\t{label}\n" for image, label in odd.items()), encoding="utf-8")
+    assert convert(tmp_path / "crops", labels, tmp_path / "out") == 0
+    found = samples(tmp_path / "out", "train") | samples(tmp_path / "out", "val")
+    assert found == {f"images/{image}": label for image, label in odd.items()}
+    said = capsys.readouterr().err
+    assert "note: 2 labels hold SARA AM in two code points (U+0E4D U+0E32)" in said
+    assert "left as written, first at labels.txt:1" in said
+    assert "note: 1 label holds no-break spaces (U+00A0)" in said
+    assert said.count("left as written") == 2
+
+
 def test_bom_and_crlf_are_accepted_and_said(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     images, labels = labelled(tmp_path)
     labels.write_bytes(b"\xef\xbb\xbf" + labels.read_bytes().replace(b"\n", b"\r\n"))
@@ -81,7 +158,7 @@ def test_folders_of_gt_txt(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -
     }
     said = capsys.readouterr().err
     assert "format: gt-txt" in said
-    assert "1 .gt.txt files: starts with a byte order mark" in said
+    assert "1 .gt.txt file: starts with a byte order mark" in said
 
 
 @pytest.mark.parametrize("val", ["val", "valid", "validation", "test"])
@@ -101,7 +178,7 @@ def test_samples_beside_the_split_folders_are_refused(tmp_path: Path, capsys: py
     for name in names:
         (tmp_path / "in" / f"{name}.gt.txt").write_text("text")
     assert convert(tmp_path / "in", None, tmp_path / "out") == 1
-    assert "1 samples lie outside them (first: test/1.png)" in capsys.readouterr().err
+    assert "1 sample lies outside them (first: test/1.png)" in capsys.readouterr().err
 
 
 def test_an_existing_dataset_keeps_its_split(tmp_path: Path) -> None:
@@ -138,14 +215,14 @@ def test_names_are_safe_and_stay_apart(tmp_path: Path) -> None:
 
 BAD_LINES = {
     "no-tab": ("001.png text", "has no tab"),
-    "blank": ("", "the line is blank"),
+    "blank": ("\n020.png\tnot the end", "the line is blank"),
     "blank label": ("001.png\t ", "is blank"),
     "two tabs": ("001.png\ta\tb", "holds a tab"),
     "missing": ("nowhere.png\ttext", "is neither in crops/ nor beside the label file"),
-    "swapped columns": ("word " * 80 + "\t001.png", "is neither in crops/ nor beside the label file"),
+    "swapped columns": ("word " * 80 + "\t001.png", "the columns are swapped, the second one is the image '001.png'"),
     "folder": ("sub\ttext", "is neither in crops/ nor beside the label file"),
     "absolute": ("/etc/hostname\ttext", "is an absolute path"),
-    "drive": ("C:\\crops\\001.png\ttext", "is an absolute path"),
+    "drive": ("C:\\crops\\no.png\ttext", "is an absolute path"),
     "parent": ("../labels.txt\ttext", "leaves the dataset folder"),
     "address": ("http://example.org/1.png\ttext", "is an address"),
     "empty image": ("empty.png\ttext", "is empty"),
@@ -177,6 +254,7 @@ def bad_images(folder: Path) -> None:
 @pytest.fixture
 def with_bad_images(tmp_path: Path) -> tuple[Path, Path]:
     images, labels = labelled(tmp_path / "in")
+    crops(images, ["020.png"])
     bad_images(images)
     return images, labels
 
@@ -189,11 +267,12 @@ def test_a_bad_line_is_one_problem(
     line, words = BAD_LINES[case]
     with labels.open("a", encoding="utf-8") as file:
         file.write(line + "\n")
+    count = 21 + line.count("\n")
     assert convert(images, labels, tmp_path / "out") == 1
     said = capfd.readouterr().err
     (problem,) = [text for text in said.splitlines() if "labels.txt:21: " in text]
     assert words in problem
-    assert "error: 1 of 21 samples are bad, so nothing was written" in said
+    assert f"error: 1 of {count} samples is bad, so nothing was written" in said
     assert "libpng" not in said
     assert sorted(path.name for path in tmp_path.iterdir()) == ["in", "outside.png"]
 
@@ -202,21 +281,27 @@ def test_all_problems_come_at_once_and_can_be_left_out(
     tmp_path: Path, with_bad_images: tuple[Path, Path], capsys: pytest.CaptureFixture[str]
 ) -> None:
     images, labels = with_bad_images
+    lines = [line.partition("\n")[0] for line, _ in BAD_LINES.values()]
+    lines.append("020.png\tthe end")  # because blank lines are accepted there
     with labels.open("a", encoding="utf-8") as file:
-        file.writelines(line + "\n" for line, _ in BAD_LINES.values())
+        file.writelines(line + "\n" for line in lines)
+    bad = range(21, 21 + len(BAD_LINES))
     assert convert(images, labels, tmp_path / "out") == 1
     said = capsys.readouterr().err
-    for number in range(21, 21 + len(BAD_LINES)):
-        assert f"labels.txt:{number}: " in said
+    shown = [number for number in bad if f"labels.txt:{number}: " in said]
+    assert f"image: {len(bad) - len(shown) + 5} problems" in said
+    assert f"  … and {len(bad) - len(shown)} more: --skip-bad lists all in rejected.csv" in said
+    for kind in ("no tab: 2", "blank label: 1", "tab in label: 1", "swapped columns: 1", "path: 4", "listed twice: 1"):
+        assert f"{kind} problem" in said
     assert not (tmp_path / "out").exists()
 
     assert convert(images, labels, tmp_path / "out", "--skip-bad") == 0
     with (tmp_path / "out/rejected.csv").open(encoding="utf-8", newline="") as file:
         rejected = list(csv.DictReader(file))
-    assert {int(row["line"]) for row in rejected} == set(range(21, 21 + len(BAD_LINES)))
+    assert {int(row["line"]) for row in rejected} == set(bad)
     assert all(row["source"] == "labels.txt" and row["reason"] for row in rejected)
     kept = samples(tmp_path / "out", "train") | samples(tmp_path / "out", "val")
-    assert len(kept) + len(rejected) == 20 + len(BAD_LINES)
+    assert len(kept) + len(rejected) == 21 + len(BAD_LINES)
 
 
 def test_bad_gt_txt_files(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -265,7 +350,7 @@ def test_whole_inputs_that_are_refused(tmp_path: Path, capsys: pytest.CaptureFix
         (images, utf16, (), "utf16.txt:1: the file is UTF-16: save it as UTF-8"),
         (images, nothing, (), "holds neither name.gt.txt files nor train.txt and val.txt"),
         (images, empty, (), "lists no sample"),
-        (images, one, (), "1 sound samples are too few"),
+        (images, one, (), "1 sound sample is too few"),
         (images, labels, ("--format", "gt-txt"), "gt-txt wants the folder"),
         (images, labels, ("--val-fraction", "1"), "not a number between 0 and 1"),
     ):

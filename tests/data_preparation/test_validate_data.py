@@ -125,6 +125,34 @@ def test_bom_and_crlf_are_accepted_and_said(sound: Path, capsys: pytest.CaptureF
         assert f"note: {name} has Windows line ends" in said
 
 
+@pytest.mark.parametrize(
+    ("label", "words"),
+    [
+        ("น\u0e4d\u0e32", "SARA AM in two code points"),
+        ("น\u0e4d\u0e49\u0e32", "SARA AM in two code points"),
+        ("\u0e40\u0e40ม", "SARA E twice"),
+        *((f"a{blank}b", "zero-width characters") for blank in "\u200b\u200c\u200d\ufeff\u2060"),
+        ("a\u00a0b", "no-break spaces"),
+    ],
+)
+def test_odd_characters_are_said(tmp_path: Path, capsys: pytest.CaptureFixture[str], label: str, words: str) -> None:
+    folder = dataset(tmp_path / "data", {"1.png": "น้ำ แม่ เก", "2.png": label}, {"v.png": label})
+    assert main([str(folder), "--json"]) == 0
+    out, said = capsys.readouterr()
+    assert f"note: 2 labels hold {words}" in said
+    assert "left as written, first at train.txt:2\n" in said
+    (note,) = json.loads(out)["notes"]
+    assert words in note
+
+
+def test_one_of_a_thing_is_singular(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    folder = dataset(tmp_path / "data", {"1.png": "a"})
+    assert main([str(folder)]) == 0
+    said = capsys.readouterr().err
+    assert "samples, 1 character\n" in said
+    assert "longest label: 1 code point; hardest label: 1 CTC step\n" in said
+
+
 def test_overrides_that_make_long_labels_fit(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     folder = dataset(tmp_path / "data", {"1.png": "ab " * 15 + "a", "2.png": "ab"})
     assert main([str(folder), "--config", RECIPE]) == 1

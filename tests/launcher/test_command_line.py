@@ -61,11 +61,12 @@ def test_the_documentation_has_every_flag_and_ignores_the_terminal(monkeypatch: 
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="needs a shell")
-def test_the_documentation_ends_quietly_when_its_reader_goes(tmp_path: Path) -> None:
+@pytest.mark.parametrize("words", [["launcher.docs"], ["launcher"], ["launcher.submit", "--show-config"]])
+def test_a_page_ends_quietly_when_its_reader_goes(words: list[str]) -> None:
     read, write = os.pipe()
     os.close(read)
     result = subprocess.run(
-        [sys.executable, "-m", "launcher.docs"], cwd=ROOT, stdout=write, stderr=subprocess.PIPE, text=True, check=False
+        [sys.executable, "-m", *words], cwd=ROOT, stdout=write, stderr=subprocess.PIPE, text=True, check=False
     )
     os.close(write)
     assert (result.returncode, result.stderr) == (0, "")

@@ -11,6 +11,7 @@ from pathlib import Path
 
 import pytest
 
+from contract.errors import UserError
 from contract.recipe import CONFIGS, find_recipe
 from launcher import submit
 from launcher.plan import build_request, describe_plan, plan_run
@@ -161,6 +162,8 @@ def test_other_platforms_are_refused_in_one_sentence(
         (["-o", "Global.epochnum=3"], "unknown recipe key 'Global.epochnum': did you mean 'Global.epoch_num'"),
         (["-o", "Global.epoch_num=many"], "Global.epoch_num must be a whole number"),
         (["-o", "Optimizer.name=Adamm"], "unknown optimizer 'Adamm'"),
+        (["--output", "dataset"], "is inside the training folder"),
+        (["--output", "dataset/runs"], "is inside the training folder"),
         (["--env", "SAGEMAKER_BASE_DIR=/x"], "leave it out"),
         (["--validation", "nowhere"], "neither val.txt nor train.txt"),
         (["--pretrained", "nowhere"], "not a folder"),
@@ -192,6 +195,57 @@ def test_refused_before_anything_is_written(
     assert (answer["status"], answer["exit_code"]) == ("refused", 1)
     assert words in answer["reason"]
     assert snapshot(tmp_path) == before
+
+
+@pytest.mark.parametrize(
+    ("place", "meets"),
+    [
+        ("out/r/model", "the run's folder"),
+        ("out/r/model/deep", "the run's folder"),
+        ("out/r", "the run's folder"),
+        ("out/r/saved", "the run's folder"),
+        ("out/r/checkpoints/deep", "the run's folder"),
+        ("out", "the run's folder"),
+        ("dataset", "the training folder"),
+        ("dataset/images", "the training folder"),
+        ("data/val", "the validation folder"),
+        ("data", "the validation folder"),
+        ("weights/saved", "the pretrained folder"),
+    ],
+)
+def test_checkpoints_are_kept_apart_from_what_is_read_and_from_the_model(
+    tmp_path: Path, place: str, meets: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    make_dataset(tmp_path / "data/val")
+    (tmp_path / "weights").mkdir()
+    (tmp_path / "weights/best.pdparams").write_text("")
+    channels = ["--validation", str(tmp_path / "data/val"), "--pretrained", str(tmp_path / "weights")]
+    arguments = call(tmp_path, *channels, "--checkpoint-uri", str(tmp_path / place))
+    before = snapshot(tmp_path)
+    assert submit.main(arguments) == 1
+    error = capsys.readouterr().err
+    assert f"would mix checkpoints with {meets}" in error
+    assert error.count("\n") == 1
+    assert snapshot(tmp_path) == before
+
+
+@pytest.mark.skipif(os.name == "nt", reason="makes links")
+def test_a_link_is_the_folder_that_it_leads_to(tmp_path: Path) -> None:
+    make_dataset(tmp_path / "dataset")
+    (tmp_path / "link").symlink_to(tmp_path / "dataset")
+    for flags in (["--output", "link"], ["--checkpoint-uri", "link/saved"], ["--dataset", "link", "--output", "link"]):
+        with pytest.raises(UserError, match="the training folder"):
+            plan(tmp_path, *flags)
+
+
+@pytest.mark.parametrize("place", ["out/r/checkpoints", "out/other", "out/r2", "dataset2", "saved"])
+def test_checkpoints_may_be_in_their_usual_place_or_anywhere_apart(tmp_path: Path, place: str) -> None:
+    assert plan(tmp_path, "--checkpoint-uri", place).checkpoints == tmp_path / place
+
+
+def test_a_run_that_continues_promises_no_checkpoint(tmp_path: Path) -> None:
+    (tmp_path / "out/r").mkdir(parents=True)
+    assert plan(tmp_path).start == "continues from its newest sound checkpoint, if there is one"
 
 
 @pytest.mark.parametrize("name", ["train.txt", "dict.txt"])

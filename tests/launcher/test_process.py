@@ -6,6 +6,7 @@ import json
 import os
 import re
 import signal
+import subprocess
 import sys
 import tarfile
 import time
@@ -15,7 +16,7 @@ import pytest
 
 from launcher import submit
 from launcher.pack import pack_model
-from tests.launcher.running import call, container_pid, is_alive, log_of, run, start, wait_for
+from tests.launcher.running import ROOT, SCRIPTED, call, container_pid, is_alive, log_of, run, start, wait_for
 
 pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="signals and process groups")
 
@@ -56,7 +57,7 @@ def test_the_same_run_resumes_and_resume_wants_it_to_exist(tmp_path: Path, capfd
     assert run(tmp_path, "--resume", "r", "--json", container="--steps 40") == 0
     captured = capfd.readouterr()
     assert json.loads(captured.out)["resumed_from"] == 10
-    assert "r (continues from its newest checkpoint)" in captured.err
+    assert "r (continues from its newest sound checkpoint, if there is one)" in captured.err
     assert "resuming from step 10" in captured.err
 
 
@@ -344,6 +345,71 @@ def test_a_closed_pipe_on_stderr_does_not_end_the_job(tmp_path: Path) -> None:
     launcher.wait(timeout=30)
     assert launcher.returncode == 0
     assert (tmp_path / "out/r/model.tar.gz").exists()
+
+
+@pytest.mark.parametrize(
+    ("flags", "container", "code"),
+    [
+        (["--json"], "--steps 20", 0),
+        (["--json"], "--fail 9", 2),
+        (["--json"], "--refuse no", 1),
+        (["--json", "--epochs", "x"], "", 1),
+        (["--dry-run"], "", 0),
+        (["--show-config"], "", 0),
+    ],
+)
+def test_a_closed_pipe_on_stdout_leaves_the_exit_code(
+    tmp_path: Path, flags: list[str], container: str, code: int
+) -> None:
+    launcher = start(tmp_path, *flags, container=container)
+    launcher.stdout.close()
+    err = launcher.stderr.read()
+    assert launcher.wait(timeout=30) == code
+    assert "Traceback" not in err
+    assert "BrokenPipe" not in err
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="Linux only")
+def test_an_answer_that_cannot_be_written_is_not_taken_for_success(tmp_path: Path) -> None:
+    done = started_by_a_shell(tmp_path, ">/dev/full", "--json")
+    assert done.returncode == 2
+    assert done.stderr.splitlines()[-1].startswith("error: stdout cannot be written (No space left on device)")
+    assert (tmp_path / "out/r/model.tar.gz").exists()
+
+
+@pytest.mark.parametrize("closed", ["2>&-", "<&- 2>&-"])
+@pytest.mark.parametrize(
+    ("flags", "code", "status"), [(["--json"], 0, "finished"), (["--json", "--debug", "--epochs", "x"], 1, "refused")]
+)
+def test_a_closed_stderr_leaves_the_answer(
+    tmp_path: Path, closed: str, flags: list[str], code: int, status: str
+) -> None:
+    done = started_by_a_shell(tmp_path, closed, *flags)
+    assert (done.returncode, done.stderr) == (code, "")
+    assert json.loads(done.stdout)["status"] == status
+
+
+def test_a_closed_stdout_leaves_the_exit_code(tmp_path: Path) -> None:
+    done = started_by_a_shell(tmp_path, ">&-", "--json")
+    assert done.returncode == 0
+    assert "Traceback" not in done.stderr
+    assert "run r is done" in done.stderr
+
+
+def started_by_a_shell(tmp_path: Path, redirection: str, *flags: str) -> subprocess.CompletedProcess[str]:
+    """submit as a shell starts it, with the scripted container."""
+    code = (
+        f"import sys; from launcher.submit import main; "
+        f"sys.exit(main({call(tmp_path, *flags)!r}, {(sys.executable, str(SCRIPTED))!r}))"
+    )
+    return subprocess.run(
+        ["sh", "-c", f'"$@" {redirection}', "sh", sys.executable, "-c", code],
+        cwd=tmp_path,
+        env=os.environ | {"PYTHONPATH": str(ROOT)},
+        text=True,
+        capture_output=True,
+        check=False,
+    )
 
 
 def test_nothing_of_the_private_folder_stays(

@@ -103,6 +103,17 @@ def test_fresh_that_trained_is_not_taken_back(tmp_path: Path) -> None:
     assert (tmp_path / "out/r.old-1/model").is_dir()
 
 
+@pytest.mark.skipif(not Path("/proc/self").exists(), reason="Linux only")
+@pytest.mark.parametrize("flag", ["--output", "--checkpoint-uri"])
+def test_a_place_where_no_folder_can_be_made_is_one_sentence(tmp_path: Path, flag: str) -> None:
+    with (
+        pytest.raises(UserError, match=r"^/proc/x cannot be written .*: name another --output"),
+        open_run_folder(plan(tmp_path, flag, "/proc/x/deep"), quiet),
+    ):
+        pass
+    assert not (tmp_path / "out").exists()
+
+
 def test_a_crowd_of_launchers_that_make_and_take_back_one_run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Whoever is inside is alone, and the folder stays while it is."""
     monkeypatch.setattr("launcher.run_folder.LOCK_WAIT_S", 30.0)

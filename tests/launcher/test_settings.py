@@ -97,6 +97,7 @@ def test_show_config_has_every_value_and_its_origin(tmp_path: Path) -> None:
         (["-o", "Global.epoch_num"], "KEY=VALUE"),
         (["-o", "=3"], "KEY=VALUE"),
         (["-o", "epochs=3"], "use --epochs 3"),
+        (["-o", "Global=1"], "-o needs a dotted key of the recipe, such as Global.seed=1, not 'Global'"),
         (["--env", "A"], "KEY=VALUE"),
         (["--interrupt-after", "20"], "20s or 120steps"),
         (["--grace", "120"], "--grace: a duration"),
@@ -124,6 +125,10 @@ def test_a_wrong_flag_is_one_sentence(tmp_path: Path, argv: list[str], words: st
         ("- a\n", "one `key: value` per line"),
         ("dataset: [a, b]\n", "dataset must be a single value"),
         ("a: [\n", "not valid YAML"),
+        ("epochs: 3\nrun: a\nepochs: 4\n", "launcher.yml:3: epochs is already set in line 1"),
+        ("checkpoint-uri: a\ncheckpoint_uri: b\n", "launcher.yml:2: checkpoint_uri is already set in line 1"),
+        ("override:\n  A.b: 1\n  A.c: 1\n  A.b: 2\n", "launcher.yml:4: A.b is already set in line 2"),
+        ("env: {A: 1, A: 2}\n", "launcher.yml:1: A is already set in line 1"),
     ],
 )
 def test_a_wrong_file_is_one_sentence(tmp_path: Path, text: str, words: str) -> None:
@@ -132,6 +137,24 @@ def test_a_wrong_file_is_one_sentence(tmp_path: Path, text: str, words: str) -> 
         load(tmp_path)
     assert words in str(caught.value)
     assert "launcher.yml" in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("name", "words"),
+    [
+        ("OCR_EPOCH", "unknown environment variable OCR_EPOCH: did you mean 'OCR_EPOCHS'?"),
+        ("OCR_DATASETS", "unknown environment variable OCR_DATASETS: did you mean 'OCR_DATASET'?"),
+    ],
+)
+def test_a_mistyped_variable_is_one_sentence(tmp_path: Path, name: str, words: str) -> None:
+    with pytest.raises(UserError) as caught:
+        load(tmp_path, **{name: "3"})
+    assert words == str(caught.value)
+    load(tmp_path, **{name: ""})  # an empty variable is not set
+
+
+def test_variables_that_are_no_settings_are_left_alone(tmp_path: Path) -> None:
+    load(tmp_path, OCR_CACHE="/cache", OCR_LIFELINE_FD="3", TESSERACT_OCR_X="1", OCR="1")
 
 
 @pytest.mark.parametrize("run", ["a", "2024", "rec-v1.2_b", "a--b", "x" * 63])

@@ -57,6 +57,7 @@ def test_the_users_settings_say_nothing(tmp_path: Path, monkeypatch: pytest.Monk
     monkeypatch.chdir(tmp_path)
     (tmp_path / "launcher.yml").write_text("epochs: 1\nrun: mine\ninterrupt_after: 1s\noverride: {Global.seed: 1}\n")
     monkeypatch.setenv("OCR_BATCH_SIZE", "3")
+    monkeypatch.setenv("OCR_EPOCH", "3")
     monkeypatch.setenv("OCR_CHECKPOINT_URI", "saved")
     monkeypatch.setattr(smoke.submit, "submit", lambda settings, *_: seen.append(settings) or 2)
     assert smoke.train(make_dataset(tmp_path / "data"), Path("runs"), 7) == (2, {})

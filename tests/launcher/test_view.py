@@ -107,6 +107,19 @@ def test_an_event_that_says_little_is_described_all_the_same() -> None:
     assert (clock(65), clock(7389)) == ("1:05", "2:03:09")
 
 
+def test_a_reason_is_left_to_the_container_and_the_summary() -> None:
+    plain, stream = io.StringIO(), io.StringIO()
+    bar = Bar(console=Console(file=stream, width=120))
+    for view in (PlainView(plain), TerminalView(stream, bar)):
+        view.line("checking")
+        view.line("error: no.txt is missing")
+        view.line('[ocr] event=failed reason="no.txt is missing"')
+        view.close(well=False)
+    assert plain.getvalue() == "checking\nerror: no.txt is missing\n"
+    assert stream.getvalue().count("no.txt is missing") == 1
+    assert "checking" in stream.getvalue()  # the rest of the tail
+
+
 def test_the_command_that_continues() -> None:
     argv = ("--instance", "process", "--run", "x", "--fresh", "--interrupt-after=3s", "--epochs", "3", "-o", "A.b=c d")
     assert continue_command(argv, "x") == (
