@@ -235,7 +235,8 @@ def _spaces(report: Report, limits: Limits) -> list[Problem]:
 
 def _occurs(where: list[str]) -> str:
     lines = list(dict.fromkeys(where))
-    return f"occurs {len(where)} time{'s' if len(where) > 1 else ''} ({', '.join(lines[:EXAMPLES])}{', …' if len(lines) > EXAMPLES else ''})"
+    examples = ", ".join(lines[:EXAMPLES]) + (", …" if len(lines) > EXAMPLES else "")
+    return f"occurs {len(where)} time{'s' if len(where) > 1 else ''} ({examples})"
 
 
 def _lengths(report: Report, limits: Limits) -> list[Problem]:
