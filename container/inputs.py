@@ -55,21 +55,26 @@ def open_recipe(job: Job) -> OpenRecipe:
     """Load the job's recipe and put hyperparameters and overrides into it. Raises UserError."""
     name = job.parameters.config
     original = load_recipe(find_recipe(name, job.training))
-    asked = [(key, raw, "override") for key, raw in job.parameters.overrides]
-    asked += [
-        (*_as_override(parameter, key, getattr(job.parameters, parameter), original), f"hyperparameter {parameter}")
-        for parameter, key in RECIPE_KEYS.items()
-        if getattr(job.parameters, parameter) is not None
-    ]
     config = original
-    changes = []
-    for key, raw, reason in asked:
+    changes: list[Change] = []
+
+    def put(key: str, raw: str, reason: str) -> None:
+        nonlocal config
         config = with_override(config, key, raw)
         changes.append(Change(key, value_at(original, key), value_at(config, key), reason))
-        if key == "Global.max_text_length":
-            config, followers = _lengths_follow(config, int(config["Global"]["max_text_length"]))
-            changes += followers
-    config, followers = _evaluation_follows(config, [key for key, _, _ in asked])
+
+    for key, raw in job.parameters.overrides:
+        put(key, raw, "override")
+    config, followers = _rate_fits_its_schedule(config)
+    changes += followers
+    for parameter, key in RECIPE_KEYS.items():
+        value = getattr(job.parameters, parameter)
+        if value is not None:
+            put(*_as_override(parameter, key, value, config), f"hyperparameter {parameter}")
+    asked = [change.key for change in changes]
+    config, followers = _lengths_follow(config, asked)
+    changes += followers
+    config, followers = _evaluation_follows(config, asked)
     changes += followers
     check_recipe(config, name)
     return OpenRecipe(name, config, tuple(changes))
@@ -113,10 +118,25 @@ def _as_override(parameter: str, key: str, value: object, recipe: Recipe) -> tup
     return key, str(value)
 
 
-def _lengths_follow(config: Recipe, longest: int) -> tuple[Recipe, list[Change]]:
+def _rate_fits_its_schedule(config: Recipe) -> tuple[Recipe, list[Change]]:
+    """`-o Optimizer.lr.name=Cosine` on a recipe with steps: the highest step is the rate to start from."""
+    rate = dict(config["Optimizer"]["lr"])
+    if rate.get("name") == "Piecewise" or "values" not in rate:
+        return config, []
+    before = dict(rate)
+    steps = rate.pop("values")
+    rate.pop("decay_epochs", None)
+    rate.setdefault("learning_rate", max(steps))
+    changed = config | {"Optimizer": config["Optimizer"] | {"lr": rate}}
+    return changed, [Change("Optimizer.lr", before, rate, f"{rate.get('name', 'Const')} has no steps")]
+
+
+def _lengths_follow(config: Recipe, asked: list[str]) -> tuple[Recipe, list[Change]]:
     """Copies of max_text_length elsewhere (YAML anchors, long resolved) follow the one in Global."""
+    if "Global.max_text_length" not in asked:
+        return config, []
     keys = [key for key, _ in flatten(config) if key.endswith(".max_text_length") and not key.startswith("Global")]
-    return _set_all(config, keys, str(longest), "follows Global.max_text_length")
+    return _set_all(config, keys, str(config["Global"]["max_text_length"]), "follows Global.max_text_length")
 
 
 def _evaluation_follows(config: Recipe, asked: list[str]) -> tuple[Recipe, list[Change]]:

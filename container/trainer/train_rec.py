@@ -183,7 +183,7 @@ class Training:
         result = score([sample.label for sample in self.val_set.samples], [p.text for p in self._read_all()])
         scores = {"acc": result.acc, "cer": result.cer, "norm_edit_dis": result.norm_edit_dis}
         best = state.best
-        better = best is None or result.rank > (best["acc"], -best["cer"])
+        better = (best is None or result.rank > (best["acc"], -best["cer"])) and self.network.is_finite()
         state.evaluated_step = state.step
         state.evaluations_without_better = 0 if better else state.evaluations_without_better + 1
         self.unsaved = True
@@ -220,6 +220,7 @@ class Training:
         self._complete_curve()
         if not self.network.is_finite():
             say(f"note: step {self.state.step} is not saved: its weights are not numbers")
+            self.unsaved = False
             return
         publish(Path(self.order.checkpoints), self.state.step, self._write)
         self.unsaved = False
@@ -242,8 +243,8 @@ class Training:
     def _export(self, status: str) -> None:
         """Put the artifact together in order.model, by renaming a finished folder."""
         best = best_checkpoint(Path(self.order.checkpoints), say)
-        if best is None:
-            raise TrainingFailed("the best checkpoint is gone or damaged: start the run again with --fresh")
+        if best is None or self.state.best is None:
+            raise TrainingFailed("there is no sound best checkpoint: start the run again with --fresh")
         self.state.best = best.state["best"]  # of the weights that are exported, whatever came of better ones
         emit("phase", name="exporting", step=self.state.step)
         load_weights(best.path, self.network)

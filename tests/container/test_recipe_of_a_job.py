@@ -1,0 +1,57 @@
+"""Hyperparameters and overrides in the recipe, and what has to follow them."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+
+from container.inputs import OpenRecipe, open_recipe, value_at
+from container.job import read_job
+from contract.paths import JobPaths
+
+TRAIN_SHAPE = "Train.dataset.transforms.2.RecResizeImg.image_shape"
+EVAL_SHAPE = "Eval.dataset.transforms.2.RecResizeImg.image_shape"
+
+
+def opened(folder: Path, **strings: str) -> OpenRecipe:
+    (folder / "input/config").mkdir(parents=True)
+    (folder / "input/data/training").mkdir(parents=True)
+    parameters = {"config": "rec/demo_digits.yml"} | strings
+    (folder / "input/config/hyperparameters.json").write_text(json.dumps(parameters))
+    return open_recipe(read_job(JobPaths(folder)))
+
+
+def test_learning_rate_scales_the_steps_of_piecewise(tmp_path: Path):
+    recipe = opened(tmp_path, learning_rate="0.03")
+    assert value_at(recipe.config, "Optimizer.lr.values") == pytest.approx([0.03, 0.006, 0.001])
+
+
+def test_another_schedule_starts_from_the_highest_step(tmp_path: Path):
+    recipe = opened(tmp_path, **{"Optimizer.lr.name": "Cosine"})
+    assert recipe.config["Optimizer"]["lr"] == {"name": "Cosine", "learning_rate": 0.003, "warmup_epoch": 0}
+
+
+def test_learning_rate_wins_over_the_override_of_the_schedule(tmp_path: Path):
+    recipe = opened(tmp_path, learning_rate="1e-4", **{"Optimizer.lr": "{name: Cosine, learning_rate: 0.5}"})
+    assert recipe.config["Optimizer"]["lr"] == {"name": "Cosine", "learning_rate": 1e-4}
+
+
+def test_evaluation_follows_the_training_input(tmp_path: Path):
+    recipe = opened(tmp_path, **{TRAIN_SHAPE: "[3,32,320]"})
+    assert value_at(recipe.config, EVAL_SHAPE) == [3, 32, 320]
+    assert [change.reason for change in recipe.changes] == ["override", "follows the training input"]
+
+
+def test_evaluation_keeps_what_was_asked_for(tmp_path: Path):
+    recipe = opened(tmp_path, **{TRAIN_SHAPE: "[3,32,320]", EVAL_SHAPE: "[3,32,640]"})
+    assert value_at(recipe.config, EVAL_SHAPE) == [3, 32, 640]
+
+
+def test_every_change_is_a_row_with_its_reason(tmp_path: Path):
+    recipe = opened(tmp_path, epochs="3", batch_size="8")
+    assert [(change.key, change.before, change.after, change.reason) for change in recipe.changes] == [
+        ("Global.epoch_num", 8, 3, "hyperparameter epochs"),
+        ("Train.loader.batch_size_per_card", 16, 8, "hyperparameter batch_size"),
+    ]
