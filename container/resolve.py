@@ -13,12 +13,13 @@ from typing import Any
 import yaml
 
 from container.checkpoints import Checkpoint
-from container.inputs import Change, OpenRecipe, value_at
+from container.inputs import OpenRecipe
 from container.job import Job
 from contract.check import Report
 from contract.dataset import DICTIONARY
 from contract.errors import UserError
 from contract.hyperparameters import DEFAULT_SEED
+from contract.parameters import Change, value_at
 from contract.recipe import Recipe
 
 SMALL_SET = 1000  # validation samples

@@ -18,7 +18,6 @@ LIFELINE_VARIABLE = "OCR_LIFELINE_FD"
 TRAINING_CHANNEL = "training"
 VALIDATION_CHANNEL = "validation"
 PRETRAINED_CHANNEL = "pretrained"
-CHANNELS = (TRAINING_CHANNEL, VALIDATION_CHANNEL, PRETRAINED_CHANNEL)
 
 # SageMaker shows this many characters of output/failure as FailureReason.
 FAILURE_LIMIT = 1024

@@ -7,6 +7,8 @@ from pathlib import Path
 
 from contract.check import Report, check_dataset, check_limits
 from contract.errors import UserError
+from contract.hyperparameters import Hyperparameters
+from contract.parameters import apply_parameters
 from contract.recipe import (
     Limits,
     Recipe,
@@ -38,12 +40,13 @@ class Verdict:
 def open_recipe(name: str, dataset: Path, overrides: list[str]) -> Recipe:
     """A recipe by path, by its place under configs/, or in the dataset, with `K=V` overrides applied."""
     path = Path(name) if Path(name).is_file() else find_recipe(name, dataset.resolve())
-    recipe = load_recipe(path)
+    given = []
     for override in overrides:
         key, equals, value = override.partition("=")
         if not equals:
             raise UserError(f"-o {override} has no '=': write -o Key.of.the.recipe=value")
-        recipe = with_override(recipe, key, value)
+        given.append((key, value))
+    recipe, _ = apply_parameters(load_recipe(path), Hyperparameters(name, overrides=tuple(given)), name)
     return recipe
 
 

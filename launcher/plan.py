@@ -11,6 +11,7 @@ from typing import Any
 from contract.dataset import DICTIONARY, TRAIN_LABELS, VAL_LABELS
 from contract.errors import UserError
 from contract.hyperparameters import did_you_mean, parse_hyperparameters
+from contract.parameters import apply_parameters
 from contract.paths import (
     BASE_DIR_VARIABLE,
     DEFAULT_BASE_DIR,
@@ -19,7 +20,7 @@ from contract.paths import (
     TRAINING_CHANNEL,
     VALIDATION_CHANNEL,
 )
-from contract.recipe import CONFIGS, check_recipe, find_recipe, load_recipe, with_override
+from contract.recipe import CONFIGS, find_recipe, load_recipe
 from launcher.interruption import Interruption
 from launcher.settings import Settings
 
@@ -78,10 +79,7 @@ def plan_run(settings: Settings, command: tuple[str, ...] = CONTAINER_COMMAND, p
     recipe_name, recipe = _find_recipe(settings, channels[TRAINING_CHANNEL])
     hyperparameters = {"config": recipe_name, "run_id": settings.run} | dict(settings.hyperparameters)
     hyperparameters |= dict(settings.overrides)
-    content = load_recipe(recipe)
-    for key, raw in parse_hyperparameters(hyperparameters).overrides:
-        content = with_override(content, key, raw)
-    check_recipe(content, recipe)
+    apply_parameters(load_recipe(recipe), parse_hyperparameters(hyperparameters), recipe)  # refuses what will not do
     folder = settings.output / settings.run
     exists = folder.exists()
     _check_output(settings, folder)

@@ -7,8 +7,9 @@ from pathlib import Path
 
 import pytest
 
-from container.inputs import OpenRecipe, open_recipe, value_at
+from container.inputs import OpenRecipe, open_recipe
 from container.job import read_job
+from contract.parameters import value_at
 from contract.paths import JobPaths
 
 TRAIN_SHAPE = "Train.dataset.transforms.2.RecResizeImg.image_shape"
