@@ -44,7 +44,7 @@ LOCK = $(COMPILE) -c requirements/constraints.txt --generate-hashes --annotation
 lock: dev ## rewrite requirements/ from pyproject.toml (UPGRADE=--upgrade for newer versions)
 	$(COMPILE) --all-extras --no-annotate $(UPGRADE) -o requirements/constraints.txt > /dev/null
 	$(LOCK) --extra data --extra train -o requirements/train.lock > /dev/null
-	$(LOCK) --extra data --extra train --extra dev -o requirements/dev.lock > /dev/null
+	$(LOCK) --extra data --extra train --extra launch --extra dev -o requirements/dev.lock > /dev/null
 	$(LOCK) --extra data --extra launch -o requirements/launch.lock > /dev/null
 	@! grep -nE 'https?://|file:' requirements/* || { echo "lock: an address got into requirements/" >&2; exit 1; }
 

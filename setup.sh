@@ -23,8 +23,8 @@ for option in "$@"; do
   esac
 done
 locks=(requirements/train.lock)
-[[ $wanted == *" dev "* ]] && locks=(requirements/dev.lock)  # holds everything in train.lock
 [[ $wanted == *" launch "* ]] && locks+=(requirements/launch.lock)
+[[ $wanted == *" dev "* ]] && locks=(requirements/dev.lock)  # holds everything in the other two
 key="$PWD ${locks[*]} $(cat pyproject.toml "${locks[@]}" | cksum)"
 
 # --- nothing to do?
