@@ -21,8 +21,8 @@ echo setup: unknown option %~1 (known: --launch, --dev). 1>&2
 exit /b 1
 :wanted
 set "LOCKS=requirements\train.lock"
-if defined DEV set "LOCKS=requirements\dev.lock"
 if defined LAUNCH set "LOCKS=%LOCKS% requirements\launch.lock"
+if defined DEV set "LOCKS=requirements\dev.lock"
 set "KEY=import hashlib, os, pathlib, sys; print(os.getcwd(), hashlib.sha256(b''.join(pathlib.Path(p).read_bytes() for p in sys.argv[1:])).hexdigest())"
 
 rem --- nothing to do?
