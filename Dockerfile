@@ -8,13 +8,13 @@ ARG TREE=git
 # --- what runs: Python, and the OpenMP library that paddle's kernels link to
 FROM ${BASE_IMAGE} AS python
 ARG DEBIAN_MIRROR
-RUN --mount=type=bind,source=docker/apt_install.sh,target=/apt_install.sh --mount=type=secret,id=ca.crt \
+RUN --mount=type=bind,source=image/apt_install.sh,target=/apt_install.sh --mount=type=secret,id=ca.crt \
     /apt_install.sh python3 libgomp1
 
 # --- what builds; of this only /layers/… reaches the image
 FROM python AS builder
 ARG DEBIAN_MIRROR
-RUN --mount=type=bind,source=docker/apt_install.sh,target=/apt_install.sh --mount=type=secret,id=ca.crt \
+RUN --mount=type=bind,source=image/apt_install.sh,target=/apt_install.sh --mount=type=secret,id=ca.crt \
     /apt_install.sh python3-venv git ca-certificates
 
 # --- the packages of the lock: every file checked against its hash, wheels only, so nothing is compiled or executed
@@ -26,7 +26,7 @@ RUN --mount=type=secret,id=ca.crt --mount=type=secret,id=pip.conf,target=/etc/pi
     python3 -m venv /opt/venv \
     && /opt/venv/bin/pip --disable-pip-version-check --no-cache-dir install --no-compile \
        --require-hashes --only-binary :all: -r /lock
-RUN --mount=type=bind,source=docker/make_layers.py,target=/make_layers.py \
+RUN --mount=type=bind,source=image/make_layers.py,target=/make_layers.py \
     python3 /make_layers.py packages /opt/venv
 
 # --- the PaddleOCR tree: the official repository at a release, or the pinned source distribution
@@ -34,17 +34,17 @@ FROM builder AS tree-git
 ARG TREE_URL=https://github.com/PaddlePaddle/PaddleOCR.git
 ARG TREE_REVISION=v3.7.0
 ARG TREE_COMMIT
-RUN --mount=type=bind,source=docker,target=/docker --mount=type=secret,id=ca.crt \
-    /docker/fetch_tree.sh git /opt/paddleocr && python3 /docker/make_layers.py tree /opt/paddleocr
+RUN --mount=type=bind,source=image,target=/image --mount=type=secret,id=ca.crt \
+    /image/fetch_tree.sh git /opt/paddleocr && python3 /image/make_layers.py tree /opt/paddleocr
 
 FROM builder AS tree-pypi
-RUN --mount=type=bind,source=docker,target=/docker \
+RUN --mount=type=bind,source=image,target=/image \
     --mount=type=bind,source=container/__main__.py,target=/tmp/code/container/__main__.py \
     --mount=type=bind,source=container/tree.py,target=/tmp/code/container/tree.py \
     --mount=type=bind,source=container/checkpoints.py,target=/tmp/code/container/checkpoints.py \
     --mount=type=bind,source=contract/errors.py,target=/tmp/code/contract/errors.py \
     --mount=type=secret,id=ca.crt --mount=type=secret,id=pip.conf,target=/etc/pip.conf \
-    /docker/fetch_tree.sh pypi /opt/paddleocr && python3 /docker/make_layers.py tree /opt/paddleocr
+    /image/fetch_tree.sh pypi /opt/paddleocr && python3 /image/make_layers.py tree /opt/paddleocr
 
 FROM tree-${TREE} AS tree
 
@@ -53,14 +53,14 @@ FROM builder AS program
 COPY contract /opt/program/contract
 COPY configs /opt/program/configs
 COPY container /opt/program/container
-RUN --mount=type=bind,source=docker/make_layers.py,target=/make_layers.py \
+RUN --mount=type=bind,source=image/make_layers.py,target=/make_layers.py \
     python3 /make_layers.py program /opt/program
 
 # --- libcuda for hosts with an older driver
 FROM builder AS compat
 ARG CUDA=cu126
 ARG CUDA_REPOSITORY=https://developer.download.nvidia.com/compute/cuda/repos
-RUN --mount=type=bind,source=docker/cuda_compat.sh,target=/cuda_compat.sh --mount=type=secret,id=ca.crt \
+RUN --mount=type=bind,source=image/cuda_compat.sh,target=/cuda_compat.sh --mount=type=secret,id=ca.crt \
     /cuda_compat.sh ${CUDA} /layers/compat
 
 FROM python AS base-cpu

@@ -57,7 +57,7 @@ def _train(paths: JobPaths, stop: Stop) -> int:
     resolved = resolve_recipe(job, recipe, dataset, resume, say)
     tree = locate_tree(say)
     with tempfile.TemporaryDirectory(prefix="ocr-job-") as work:
-        outcome = run_trainer(job, resolved, dataset, resume, tree, stop, Path(work))
+        outcome = run_trainer(job, resolved, dataset, resume, tree, stop, Path(work), say)
         collect_model(outcome, paths.model)
     return outcome.exit_code
 

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import signal
 import subprocess
 import sys
+from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
 from container.checkpoints import Checkpoint
+from container.cuda_compat import compat_variables
 from container.job import Job
 from container.lifeline import kill_group
 from container.order import REFUSED_BY_TRAINER, WorkOrder
@@ -42,10 +45,11 @@ def run_trainer(
     tree: Path,
     stop: Stop,
     work: Path,
+    say: Callable[[str], None],
 ) -> Outcome:
     """Run the trainer in the folder `work`. Raises UserError when it refuses, TrainerFailed when it fails."""
     order = _write_order(work, job, resolved, dataset, resume, tree)
-    code = _run(work, stop)
+    code = _run(work, stop, compat_variables(os.environ, say))
     if code == -signal.SIGTERM and stop.requested:  # it was still importing: nothing had been trained
         print(format_event("interrupted", step=resume.step if resume else 0), flush=True)
         return Outcome(EXIT_INTERRUPTED, None)
@@ -93,12 +97,12 @@ def _write_order(
     return order
 
 
-def _run(work: Path, stop: Stop) -> int:
+def _run(work: Path, stop: Stop, extra: Mapping[str, str]) -> int:
     lifeline, held = os.pipe()
     try:
         child = subprocess.Popen(
             [sys.executable, "-m", "container.trainer", str(work / "order.json")],
-            env=os.environ | {LIFELINE_VARIABLE: str(lifeline), "PYTHONUNBUFFERED": "1"},
+            env=os.environ | {LIFELINE_VARIABLE: str(lifeline), "PYTHONUNBUFFERED": "1"} | dict(extra),
             pass_fds=(lifeline,),
             start_new_session=True,
         )
@@ -107,9 +111,20 @@ def _run(work: Path, stop: Stop) -> int:
         code = child.wait()
         stop.trainer_ended()
         kill_group(child.pid)  # workers that outlived it
+        if os.getpid() == 1:
+            _end_all_others()
         return code
     finally:
         os.close(held)
+
+
+def _end_all_others() -> None:
+    """As PID 1: end what left the trainer's group, and take in the dead, which would stay zombies."""
+    with contextlib.suppress(ProcessLookupError):  # there is no other process
+        os.kill(-1, signal.SIGKILL)
+    with contextlib.suppress(ChildProcessError):  # none is left
+        while True:
+            os.waitpid(-1, 0)
 
 
 def _explain(code: int) -> str:
