@@ -19,12 +19,16 @@ RUN --mount=type=bind,source=image/apt_install.sh,target=/apt_install.sh --mount
 
 # --- the packages of the lock: every file checked against its hash, wheels only, so nothing is compiled or executed
 FROM builder AS packages
+ARG DEVICE
+ARG CUDA=cu126
+ARG PADDLE_INDEX=https://www.paddlepaddle.org.cn/packages/stable
 ARG LOCK=train.lock
 COPY requirements/${LOCK} /lock
 RUN --mount=type=secret,id=ca.crt --mount=type=secret,id=pip.conf,target=/etc/pip.conf \
     if [ -s /run/secrets/ca.crt ]; then export PIP_CERT=/run/secrets/ca.crt; fi; \
+    if [ "$DEVICE" = gpu ]; then export PIP_EXTRA_INDEX_URL="$PADDLE_INDEX/$CUDA/"; fi; \
     python3 -m venv /opt/venv \
-    && /opt/venv/bin/pip --disable-pip-version-check --no-cache-dir install --no-compile \
+    && /opt/venv/bin/pip --disable-pip-version-check --no-cache-dir --timeout 60 install --no-compile \
        --require-hashes --only-binary :all: -r /lock
 RUN --mount=type=bind,source=image/make_layers.py,target=/make_layers.py \
     python3 /make_layers.py packages /opt/venv

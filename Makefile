@@ -4,8 +4,10 @@ SHELL := /bin/bash
 RUN := venv/bin/python -m
 PYTEST ?= -q --durations=15
 UPGRADE ?=
+CUDA ?= cu126
+PADDLE_INDEX ?= https://www.paddlepaddle.org.cn/packages/stable
 
-.PHONY: help setup dev smoke test check fix lock docs clean
+.PHONY: help setup dev smoke test check fix lock lock-gpu docs clean
 
 help:
 	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "  make %-7s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -47,6 +49,15 @@ lock: dev ## rewrite requirements/ from pyproject.toml (UPGRADE=--upgrade for ne
 	$(LOCK) --extra data --extra train --extra launch --extra dev -o requirements/dev.lock > /dev/null
 	$(LOCK) --extra data --extra launch -o requirements/launch.lock > /dev/null
 	@! grep -nE 'https?://|file:' requirements/* || { echo "lock: an address got into requirements/" >&2; exit 1; }
+
+# The image's Python and platform, not universal: Paddle's index has wheels for some systems only. uv weighs the wheels
+# that the index gives no hash of, so this downloads some GB.
+lock-gpu: dev ## make requirements/gpu-CUDA.lock, where Paddle's own index is reachable (CUDA=cu118 for V100)
+	$(RUN) uv pip compile pyproject.toml requirements/gpu.in --extra train --no-emit-package paddlepaddle \
+		-c requirements/constraints.txt --python-version 3.11 --python-platform x86_64-unknown-linux-gnu \
+		--index $(PADDLE_INDEX)/$(CUDA)/ --no-emit-index-url --generate-hashes --no-annotate \
+		--custom-compile-command 'make lock-gpu CUDA=$(CUDA)' -q -o requirements/gpu-$(CUDA).lock.new > /dev/null
+	mv requirements/gpu-$(CUDA).lock.new requirements/gpu-$(CUDA).lock
 
 docs: venv/.ready ## regenerate docs/cli.md from the commands' own help
 	@mkdir -p docs

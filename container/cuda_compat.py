@@ -1,0 +1,54 @@
+"""NVIDIA's forward-compatibility libraries, used only where the host's driver is older than they are.
+
+The GPU image brings a libcuda of its CUDA line. On an older driver the trainer must load that one instead of the
+host's; on the same or a newer driver it must not (CUDA_ERROR_SYSTEM_DRIVER_MISMATCH). The container runtime no longer
+decides this since NVIDIA Container Toolkit 1.17.4, so it is decided here, for the trainer's environment alone.
+Source: NVIDIA, "CUDA Compatibility", forward compatibility; data-center GPUs only.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Mapping
+from pathlib import Path
+
+DRIVER = Path("/proc/driver/nvidia/version")  # of the host's kernel module; absent without an NVIDIA driver
+LIBRARIES = Path("/usr/local/cuda/compat")  # where image/cuda_compat.sh puts them; absent in the CPU image
+
+Version = tuple[int, ...]
+
+
+def compat_variables(
+    environment: Mapping[str, str], say: Callable[[str], None], driver: Path = DRIVER, libraries: Path = LIBRARIES
+) -> dict[str, str]:
+    """What to add to the trainer's environment; empty when the host's own driver will do."""
+    host, ours = _driver_version(driver), _library_version(libraries)
+    if host is None or ours is None or host >= ours:
+        return {}
+    say(f"the host's NVIDIA driver {_text(host)} is older than this image's {_text(ours)}: using {libraries}")
+    path = environment.get("LD_LIBRARY_PATH")
+    return {"LD_LIBRARY_PATH": f"{libraries}:{path}" if path else str(libraries)}
+
+
+def _driver_version(file: Path) -> Version | None:
+    """`NVRM version: NVIDIA UNIX x86_64 Kernel Module  535.183.01  Sun May 12 19:39:15 UTC 2024` → (535, 183, 1)."""
+    try:
+        text = file.read_text(encoding="utf-8", errors="replace")
+    except OSError:
+        return None
+    found = re.search(r"Kernel Module.*?\s(\d+(?:\.\d+)+)\s", text)
+    return _numbers(found[1]) if found else None
+
+
+def _library_version(folder: Path) -> Version | None:
+    """libcuda.so.1 is a link to libcuda.so.560.35.05."""
+    found = re.fullmatch(r"libcuda\.so\.(\d+(?:\.\d+)+)", (folder / "libcuda.so.1").resolve().name)
+    return _numbers(found[1]) if found else None
+
+
+def _numbers(text: str) -> Version:
+    return tuple(int(part) for part in text.split("."))
+
+
+def _text(version: Version) -> str:
+    return ".".join(map(str, version))

@@ -1,0 +1,38 @@
+"""A real engine and the real CPU image; without an engine these tests skip, in CI they fail (REQUIRE_DOCKER=1)."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import docker
+import pytest
+
+from tests.docker.a_docker_engine import NoEngine, docker_engine, have_base_image
+
+ROOT = Path(__file__).resolve().parents[2]
+
+
+@pytest.fixture(scope="session")
+def engine() -> Iterator[docker.DockerClient]:
+    """A client of an engine that has the base image."""
+    try:
+        with docker_engine() as client:
+            have_base_image(client)
+            yield client
+    except NoEngine as error:
+        if os.environ.get("REQUIRE_DOCKER"):
+            pytest.fail(str(error))
+        pytest.skip(str(error))
+
+
+@pytest.fixture(scope="session")
+def cpu_image(engine: docker.DockerClient) -> str:
+    """The CPU image of these sources, built by the command that users type; its name."""
+    command = [sys.executable, "-m", "launcher", "build"]
+    done = subprocess.run(command, cwd=ROOT, stdout=subprocess.PIPE, text=True, check=False)
+    assert done.returncode == 0, "python -m launcher build failed: its own words are above"
+    return done.stdout.strip()
