@@ -26,10 +26,10 @@ ARG LOCK=train.lock
 COPY requirements/${LOCK} /lock
 RUN --mount=type=secret,id=ca.crt --mount=type=secret,id=pip.conf,target=/etc/pip.conf \
     if [ -s /run/secrets/ca.crt ]; then export PIP_CERT=/run/secrets/ca.crt; fi; \
-    if [ "$DEVICE" = gpu ]; then export PIP_EXTRA_INDEX_URL="$PADDLE_INDEX/$CUDA/"; fi; \
+    if [ "$DEVICE" = gpu ]; then index="--extra-index-url $PADDLE_INDEX/$CUDA/"; fi; \
     python3 -m venv /opt/venv \
     && /opt/venv/bin/pip --disable-pip-version-check --no-cache-dir --timeout 60 install --no-compile \
-       --require-hashes --only-binary :all: -r /lock
+       --require-hashes --only-binary :all: $index -r /lock
 RUN --mount=type=bind,source=image/make_layers.py,target=/make_layers.py \
     python3 /make_layers.py packages /opt/venv
 

@@ -12,8 +12,17 @@ import docker
 import pytest
 
 from tests.docker.a_docker_engine import NoEngine, docker_engine, have_base_image
+from tests.docker.an_index_with_a_password import index_with_a_password
 
 ROOT = Path(__file__).resolve().parents[2]
+
+# What the environment of a build may hold and the image must not. test_image.py looks for each of them.
+SECRETS = {
+    "PIP_PASSWORD": "planted-index-password-6e1f0c",
+    "AWS_SECRET_ACCESS_KEY": "planted-aws-secret-key-93ab27",
+    "AWS_SESSION_TOKEN": "planted-aws-session-token-55d0e8",
+    "DOCKER_AUTH_CONFIG": "planted-docker-auth-0c77aa",
+}
 
 
 @pytest.fixture(scope="session")
@@ -31,8 +40,10 @@ def engine() -> Iterator[docker.DockerClient]:
 
 @pytest.fixture(scope="session")
 def cpu_image(engine: docker.DockerClient) -> str:
-    """The CPU image of these sources, built by the command that users type; its name."""
+    """The CPU image of these sources, built by the command that users type, among secrets; its name."""
     command = [sys.executable, "-m", "launcher", "build"]
-    done = subprocess.run(command, cwd=ROOT, stdout=subprocess.PIPE, text=True, check=False)
+    with index_with_a_password(SECRETS["PIP_PASSWORD"]) as address:
+        environment = os.environ | SECRETS | {"PIP_INDEX_URL": address}
+        done = subprocess.run(command, cwd=ROOT, env=environment, stdout=subprocess.PIPE, text=True, check=False)
     assert done.returncode == 0, "python -m launcher build failed: its own words are above"
     return done.stdout.strip()
