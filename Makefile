@@ -4,13 +4,14 @@ SHELL := /bin/bash
 RUN := venv/bin/python -m
 PYTEST ?= -q --durations=15
 UPGRADE ?=
+ARGS ?=
 CUDA ?= cu126
 PADDLE_INDEX ?= https://www.paddlepaddle.org.cn/packages/stable
 
-.PHONY: help setup dev smoke test check fix lock lock-gpu docs clean
+.PHONY: help setup dev launch smoke image push test check fix lock lock-gpu docs clean
 
 help:
-	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "  make %-7s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-8s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 # setup.sh writes the stamp; it is instant when the locks did not change.
 venv/.ready: setup.sh pyproject.toml requirements/train.lock requirements/dev.lock requirements/launch.lock
@@ -19,11 +20,21 @@ venv/.ready: setup.sh pyproject.toml requirements/train.lock requirements/dev.lo
 dev:
 	@bash setup.sh --dev --quiet
 
+launch:
+	@bash setup.sh --launch --quiet
+
 setup: ## make or refresh venv/ (bash setup.sh --launch adds what SageMaker jobs need)
 	@bash setup.sh
 
 smoke: venv/.ready ## rehearse on this machine: a tiny dataset trained, interrupted, resumed, exported
 	@$(RUN) launcher.smoke
+
+image: launch ## build the CPU image for jobs on this machine (ARGS='--device gpu': see --help)
+	@$(RUN) launcher build $(ARGS)
+
+push: launch ## build the GPU image (CUDA=cu126 or cu118) and push it to ECR (ARGS='--region eu-west-1': see --help)
+	@[[ -f requirements/gpu-$(CUDA).lock ]] || $(MAKE) --no-print-directory lock-gpu CUDA=$(CUDA)
+	@$(RUN) launcher push --cuda $(CUDA) $(ARGS)
 
 test: check ## everything in check, then the tests (PYTEST='-q -k name' to choose)
 	$(RUN) pytest $(PYTEST)

@@ -15,6 +15,9 @@ DEFAULT_BASE_DIR = "/opt/ml"
 # Number of the read end of a pipe that closes when the starter of the process is gone (container/lifeline.py).
 LIFELINE_VARIABLE = "OCR_LIFELINE_FD"
 
+# Folder of the checkpoints where the platform cannot put it in its usual place (SageMaker's local mode: a channel).
+CHECKPOINTS_VARIABLE = "OCR_CHECKPOINTS"
+
 TRAINING_CHANNEL = "training"
 VALIDATION_CHANNEL = "validation"
 PRETRAINED_CHANNEL = "pretrained"
@@ -46,10 +49,13 @@ class JobPaths:
     """The folders of one job."""
 
     base: Path
+    checkpoints_elsewhere: Path | None = None
 
     @classmethod
     def from_environment(cls, environment: Mapping[str, str]) -> JobPaths:
-        return cls(Path(environment.get(BASE_DIR_VARIABLE, DEFAULT_BASE_DIR)))
+        elsewhere = environment.get(CHECKPOINTS_VARIABLE)
+        base = Path(environment.get(BASE_DIR_VARIABLE, DEFAULT_BASE_DIR))
+        return cls(base, Path(elsewhere) if elsewhere else None)
 
     @property
     def hyperparameters(self) -> Path:
@@ -68,7 +74,7 @@ class JobPaths:
 
     @property
     def checkpoints(self) -> Path:
-        return self.base / "checkpoints"
+        return self.checkpoints_elsewhere or self.base / "checkpoints"
 
     @property
     def model(self) -> Path:

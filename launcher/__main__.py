@@ -7,9 +7,8 @@ import sys
 
 from contract.errors import UserError
 from contract.hyperparameters import did_you_mean
+from launcher.flags import VERBS
 from launcher.people import answer, say
-
-VERBS = {"submit": "train a model; starting the same run again resumes it"}
 
 
 def main(argv: list[str] | None = None) -> int:
@@ -17,7 +16,7 @@ def main(argv: list[str] | None = None) -> int:
     arguments = sys.argv[1:] if argv is None else argv
     if not arguments or arguments[0] in ("-h", "--help"):
         usage = "usage: python -m launcher VERB [options]; `python -m launcher VERB --help` lists the options\n"
-        return answer("\n".join([usage, *(f"  {verb:10} {meaning}" for verb, meaning in VERBS.items())]), 0)
+        return answer("\n".join([usage, *(f"  {verb.name:10} {verb.summary}" for verb in VERBS.values())]), 0)
     verb, *rest = arguments
     if verb not in VERBS:
         error = UserError(f"this version has no verb {verb!r}{did_you_mean(verb, VERBS)}")

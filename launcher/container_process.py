@@ -12,7 +12,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from types import TracebackType
 
-from contract.paths import BASE_DIR_VARIABLE, LIFELINE_VARIABLE
+from contract.paths import BASE_DIR_VARIABLE, CHECKPOINTS_VARIABLE, LIFELINE_VARIABLE
 
 DRAIN_S = 15.0  # a process that outlives the container may hold its output open; it is not waited for longer
 
@@ -64,8 +64,13 @@ class ContainerProcess:
         os.close(self._held)
 
     @property
-    def pid(self) -> int:
-        return self._process.pid
+    def name(self) -> str:
+        return f"process {self._process.pid}"
+
+    @property
+    def reason(self) -> str:
+        """The system says no more than the exit code."""
+        return ""
 
     @property
     def exit_code(self) -> int | None:
@@ -112,6 +117,7 @@ def child_environment(environment: Mapping[str, str]) -> dict[str, str]:
     The container starts in its private folder, so that a `container/` of the user's current folder is not imported.
     """
     variables = dict(environment)
+    variables.pop(CHECKPOINTS_VARIABLE, None)
     variables["PYTHONPATH"] = os.pathsep.join(filter(None, (str(ROOT), variables.get("PYTHONPATH"))))
     if variables.get("PADDLEOCR_HOME"):
         variables["PADDLEOCR_HOME"] = str(Path(variables["PADDLEOCR_HOME"]).expanduser().absolute())

@@ -1,46 +1,52 @@
-"""`python -m launcher.docs`: prints docs/cli.md, made from the same table as the parser."""
+"""`python -m launcher.docs`: prints docs/cli.md, made from the same tables as the parsers."""
 
 from __future__ import annotations
 
 import os
 import sys
 
-from launcher.__main__ import VERBS
-from launcher.flags import CALL, FLAGS, JOB, PROGRAM, REHEARSAL, RUN, TUNING, Flag
+from launcher.flags import VERBS, Flag, Verb
 
-INTRODUCTION = f"""\
+INTRODUCTION = """\
 # Command line
 
 <!-- Made by `python -m launcher.docs`; change launcher/flags.py instead. -->
 
-## Verbs
+`python -m launcher VERB …`; every verb is a module too: `python -m launcher.submit …` is the same.
 
-{{verbs}}
-
-## submit
-
-`{PROGRAM} --instance process --dataset FOLDER [options]`, also `python -m launcher submit …`.
+{verbs}
 
 Each setting comes from its flag, else from its environment variable, else from `launcher.yml` in the current folder
-(`--config-file` names another), else from the built-in default. `--show-config` tells which. In `launcher.yml` a key is
-the flag's name with `_` for `-`; `override:` and `env:` take a mapping, `interrupt_after:` a list. Relative folders
-start at the current folder, those in `launcher.yml` at its own.
+(`--config-file` names another), else from the built-in default. All verbs read the same `launcher.yml`; in it a key is
+the flag's name with `_` for `-`. Relative folders start at the current folder, those in `launcher.yml` at its own.
+People's text goes to stderr, data to stdout.
 """
 
-EXIT_CODES = """\
-### Exit codes
-
-| code | meaning |
-| --- | --- |
-| 0 | done: a verified model is in `OUTPUT/RUN/model/` and `model.tar.gz` |
-| 1 | bad configuration, or refused before training; nothing new is left behind |
-| 2 | the job failed or was stopped; the same run continues when it is started again |
-| 130 | Ctrl-C: the job has saved a checkpoint if the grace allowed |
+# What a page has to say of a verb beside its table.
+NOTES = {
+    "submit": """\
+`--show-config` tells where each setting comes from. In `launcher.yml`, `override:` and `env:` take a mapping,
+`interrupt_after:` a list.
 
 `--json` prints one object on stdout: the content of `run.json`, `artifacts` (`model`, `model_tar`, `checkpoints`,
 `log`, `inference`; null for what this start did not make) and `exit_code`; when the job did not finish, `run`, `status`
-(`failed`, `stopped`, `refused`) and `reason` take the place of `run.json`. People's text goes to stderr.
-"""
+(`failed`, `stopped`, `refused`) and `reason` take the place of `run.json`.
+""",
+    "build": """\
+Prints the name of the image; with `--json` one object: `image`, `id`, `tag`, `built` (false: it was there), `size`
+(bytes, unpacked), `layers`, `seconds`, `labels`; when there is no image, `image` is null and `reason` says why.
+
+The tag is a hash of the Dockerfile, `.dockerignore`, `image/`, `contract/`, `container/`, `configs/`, the lock that is
+installed, the choices under "what is built" and the ID of the base image. `HTTP_PROXY`, `HTTPS_PROXY` and `NO_PROXY`
+reach the build and stay out of the image, as do index addresses and certificates. The output of a build is in
+`build/TAG.log`.
+""",
+    "push": """\
+Prints the image's address with its digest; with `--json` one object: `uri`, `tag`, `digest`, `repository`, `pushed`
+(false: it was there), `size` (bytes, compressed), `seconds`; when nothing came of it, `image` is null and `reason` says
+why.
+""",
+}
 
 
 def main() -> int:
@@ -54,13 +60,21 @@ def main() -> int:
 
 def render() -> str:
     """docs/cli.md as text."""
-    verbs = "\n".join(f"- `{verb}`: {meaning}" for verb, meaning in VERBS.items())
-    parts = [INTRODUCTION.format(verbs=verbs)]
-    for group in (JOB, RUN, REHEARSAL, CALL, TUNING):
-        rows = [_row(flag) for flag in FLAGS if flag.group == group]
+    verbs = "\n".join(f"- [`{verb.name}`](#{verb.name}): {verb.summary}" for verb in VERBS.values())
+    return "\n".join([INTRODUCTION.format(verbs=verbs), *map(_section, VERBS.values())]).rstrip("\n")
+
+
+def _section(verb: Verb) -> str:
+    parts = [f"## {verb.name}", f"`{verb.program} {verb.usage}`", verb.description]
+    if verb.name in NOTES:
+        parts.append(NOTES[verb.name].rstrip("\n"))
+    for group in verb.groups:
+        rows = [_row(flag) for flag in verb.flags if flag.group == group]
         table = "\n".join(["| flag | meaning | built-in | variable |", "| --- | --- | --- | --- |", *rows])
-        parts.append(f"### {group[0].upper()}{group[1:]}\n\n{table}\n")
-    return "\n".join([*parts, EXIT_CODES]).rstrip("\n")
+        parts += [f"**{group[0].upper()}{group[1:]}**", table]
+    codes = [f"| {code} | {meaning} |" for code, meaning in verb.exit_codes]
+    parts += ["**Exit codes**", "\n".join(["| code | meaning |", "| --- | --- |", *codes])]
+    return "\n\n".join(parts) + "\n"
 
 
 def _row(flag: Flag) -> str:

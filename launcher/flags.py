@@ -1,16 +1,11 @@
-"""The flags of `submit` in one table; the parser, launcher.yml, the environment and docs/cli.md all come from it."""
+"""The flags of every verb in tables; parsers, launcher.yml, the environment and docs/cli.md all come from them."""
 
 from __future__ import annotations
 
-import argparse
-from dataclasses import dataclass
-from typing import NoReturn
+from dataclasses import dataclass, replace
 
-from contract.errors import UserError
 from contract.hyperparameters import TABLE as HYPERPARAMETERS
-from contract.hyperparameters import did_you_mean
 
-PROGRAM = "python -m launcher.submit"
 CONFIG_FILE = "launcher.yml"
 DEFAULT_RECIPE = "rec/rec_mv3_none_bilstm_ctc.yml"
 
@@ -19,7 +14,7 @@ DEFAULT_RECIPE = "rec/rec_mv3_none_bilstm_ctc.yml"
 class Flag:
     """One row: a flag, its key in launcher.yml, and its variable in the environment."""
 
-    key: str  # as in Settings and in launcher.yml
+    key: str  # as in the settings of its verb and in launcher.yml
     group: str
     help: str
     metavar: str = ""  # empty: a switch, which takes no value
@@ -39,19 +34,57 @@ class Flag:
         return f"OCR_{self.key.upper()}" if self.saved and not self.many else None
 
 
-JOB, RUN, REHEARSAL, CALL, TUNING = (
+@dataclass(frozen=True)
+class Verb:
+    """One command: what it is for and its table of flags."""
+
+    name: str
+    summary: str  # for the list of verbs
+    usage: str  # what follows the program's name
+    description: str
+    exit_codes: tuple[tuple[int, str], ...]
+    flags: tuple[Flag, ...]
+
+    @property
+    def program(self) -> str:
+        return f"python -m launcher.{self.name}"
+
+    @property
+    def groups(self) -> tuple[str, ...]:
+        return tuple(dict.fromkeys(flag.group for flag in self.flags))
+
+    @property
+    def by_key(self) -> dict[str, Flag]:
+        return {flag.key: flag for flag in self.flags}
+
+
+JOB, RUN, REHEARSAL, IMAGE, SOURCES, REGISTRY, CALL, TUNING = (
     "what to train, and where",
     "the run",
     "rehearsing a Spot interruption",
+    "what is built",
+    "where it comes from",
+    "where it goes",
     "this call",
     "hyperparameters (default: the recipe or the data decides)",
 )
 
-FLAGS = (
+CONFIG_FILE_FLAG = Flag(
+    "config_file",
+    CALL,
+    "settings file; its keys are the flags of all verbs with _ for -",
+    "FILE",
+    default=CONFIG_FILE,
+    saved=False,
+)
+DEBUG = Flag("debug", CALL, "show tracebacks", saved=False)
+
+SUBMIT_FLAGS = (
     Flag(
         "instance",
         JOB,
-        "where the job runs: `process` is this machine (Linux or macOS), without Docker or AWS",
+        "where the job runs: `local` and `local_gpu` are this machine with Docker, as SageMaker's local mode runs it; "
+        "`process` is this machine (Linux or macOS) without Docker",
         "TYPE",
         names=("--instance", "--instance-type"),
     ),
@@ -73,6 +106,7 @@ FLAGS = (
         names=("-o", "--override"),
         many=True,
     ),
+    Flag("image_uri", JOB, "image of the job (default: the newest one built here from these sources)", "IMAGE"),
     Flag("env", JOB, "an environment variable of the job", "KEY=VALUE", many=True),
     Flag(
         "run",
@@ -101,17 +135,10 @@ FLAGS = (
     Flag("grace", REHEARSAL, "time between SIGTERM and SIGKILL", "DURATION", default="120s"),
     Flag("dry_run", CALL, "print plan and request; write nothing, start nothing", saved=False),
     Flag("yes", CALL, "do not ask (jobs on this machine never do)", names=("--yes", "-y"), saved=False),
-    Flag(
-        "config_file",
-        CALL,
-        "settings file; its keys are these flags with _ for -",
-        "FILE",
-        default=CONFIG_FILE,
-        saved=False,
-    ),
+    CONFIG_FILE_FLAG,
     Flag("show_config", CALL, "print every setting and where it comes from", saved=False),
     Flag("json", CALL, "print one JSON object on stdout: run.json and where the artifacts are", saved=False),
-    Flag("debug", CALL, "show tracebacks", saved=False),
+    DEBUG,
     *(
         Flag(
             row.name,
@@ -125,53 +152,109 @@ FLAGS = (
         if row.name not in ("config", "run_id")
     ),
 )
-BY_KEY = {flag.key: flag for flag in FLAGS}
 
+BUILD_FLAGS = (
+    Flag(
+        "device",
+        IMAGE,
+        "what the image trains on: `cpu` for rehearsals on this machine, `gpu` for SageMaker's GPU instances",
+        "DEVICE",
+        default="cpu",
+    ),
+    Flag("cuda", IMAGE, "CUDA line of a gpu image: cu126, or cu118 for V100 (ml.p3)", "CUDA", default="cu126"),
+    Flag(
+        "tree",
+        IMAGE,
+        "PaddleOCR's code: `git` is the complete release, `pypi` its source distribution "
+        "(default: pypi in a cpu image, git in a gpu image)",
+        "TREE",
+    ),
+    Flag("base_image", IMAGE, "image that ours begins with: Debian 12", "IMAGE", default="debian:bookworm-slim"),
+    Flag(
+        "index_url",
+        SOURCES,
+        "index that pip installs from (default: the one pip is set up with here); with a password in it, give it as "
+        "variable or in launcher.yml, because others on this machine can see flags",
+        "URL",
+    ),
+    Flag(
+        "ca_bundle",
+        SOURCES,
+        "certificates to trust while building, for a proxy that re-signs "
+        "(default: the file in PIP_CERT, REQUESTS_CA_BUNDLE or SSL_CERT_FILE)",
+        "FILE",
+    ),
+    Flag("debian_mirror", SOURCES, "mirror of Debian packages (default: the one the base image names)", "URL"),
+    Flag(
+        "tree_url",
+        SOURCES,
+        "git repository that tree git comes from",
+        "URL",
+        default="https://github.com/PaddlePaddle/PaddleOCR.git",
+    ),
+    Flag(
+        "network", SOURCES, "network while building: host, default (the engine's bridge), none", "NAME", default="host"
+    ),
+    CONFIG_FILE_FLAG,
+    Flag("json", CALL, "print one JSON object on stdout: the image's name, ID, size, layers and labels", saved=False),
+    DEBUG,
+)
 
-class Parser(argparse.ArgumentParser):
-    """argparse that reports a wrong command line as one sentence, like every other mistake."""
+PUSH_FLAGS = (
+    *(replace(flag, default="gpu") if flag.key == "device" else flag for flag in BUILD_FLAGS if flag.group != CALL),
+    Flag("repository", REGISTRY, "repository in ECR; made when it is not there", "NAME", default="paddleocr-sagemaker"),
+    Flag("tag", REGISTRY, "tag in ECR (default: the one that says what went into the image)", "TAG", saved=False),
+    Flag("region", REGISTRY, "AWS region (default: that of the profile or of AWS_REGION)", "REGION"),
+    Flag(
+        "profile", REGISTRY, "AWS profile (default: AWS's own rules)", "PROFILE", names=("--profile", "--aws-profile")
+    ),
+    CONFIG_FILE_FLAG,
+    Flag(
+        "json", CALL, "print one JSON object on stdout: the image's address by digest, and what was pushed", saved=False
+    ),
+    DEBUG,
+)
 
-    def error(self, message: str) -> NoReturn:
-        raise UserError(f"{message}: see {PROGRAM} --help")
-
-
-def build_parser() -> Parser:
-    """The parser of `submit`. Every value stays text; an absent flag is None."""
-    parser = Parser(
-        prog=PROGRAM,
-        usage=f"{PROGRAM} --instance process --dataset FOLDER [options]",
-        description="Train a PaddleOCR text recognition model. Starting the same run again resumes it.",
-        epilog="Each setting comes from its flag, else its environment variable (OCR_ and the name, such as "
-        "OCR_DATASET), else launcher.yml, else the built-in default; --show-config tells which. "
-        "Exit codes: 0 done, 1 bad configuration or refused, 2 failed or stopped, 130 Ctrl-C.",
-        allow_abbrev=False,
-    )
-    groups = {title: parser.add_argument_group(title) for title in (JOB, RUN, REHEARSAL, CALL, TUNING)}
-    for flag in FLAGS:
-        text = flag.help + (f" (default: {flag.default})" if flag.default else "")
-        group = groups[flag.group]
-        if not flag.metavar:
-            group.add_argument(*flag.flags, dest=flag.key, help=text, action="store_const", const="true")
-        elif flag.many:
-            group.add_argument(*flag.flags, dest=flag.key, help=text, metavar=flag.metavar, action="append")
-        elif flag.optional_value:
-            group.add_argument(*flag.flags, dest=flag.key, help=text, metavar=flag.metavar, nargs="?", const="true")
-        else:
-            group.add_argument(*flag.flags, dest=flag.key, help=text, metavar=flag.metavar)
-    return parser
-
-
-def parse_flags(argv: list[str]) -> dict[str, str | tuple[str, ...]]:
-    """The flags that were given, by key. Raises UserError; prints the help and exits for --help."""
-    given, rest = build_parser().parse_known_args(argv)
-    if rest:
-        word = next((word for word in rest if word.startswith("-")), None)
-        if word is None:
-            raise UserError(f"{rest[0]!r} belongs to no flag: see {PROGRAM} --help")
-        known = [name for flag in FLAGS for name in flag.flags if name.startswith("--")]
-        raise UserError(f"unknown flag {word.split('=')[0]}{did_you_mean(word.split('=')[0], known)}")
-    return {
-        key: tuple(value) if isinstance(value, list) else value
-        for key, value in vars(given).items()
-        if value is not None
-    }
+SUBMIT = Verb(
+    "submit",
+    "train a model; starting the same run again resumes it",
+    "--instance TYPE --dataset FOLDER [options]",
+    "Train a PaddleOCR text recognition model. Starting the same run again resumes it.",
+    (
+        (0, "done: a verified model is in `OUTPUT/RUN/model/` and `model.tar.gz`"),
+        (1, "bad configuration, or refused before training; nothing new is left behind"),
+        (2, "the job failed or was stopped; the same run continues when it is started again"),
+        (130, "Ctrl-C: the job has saved a checkpoint if the grace allowed"),
+    ),
+    SUBMIT_FLAGS,
+)
+BUILD = Verb(
+    "build",
+    "build the image on this machine, unless nothing of it has changed",
+    "[options]",
+    "Build the image on this machine with Docker's BuildKit. Its tag says what went in, so the same sources are built "
+    "once.",
+    (
+        (0, "the image is there, built now or earlier"),
+        (1, "bad configuration, or refused before the build"),
+        (2, "the build failed; the message names the log"),
+        (130, "Ctrl-C: the build has ended, what it had finished stays in Docker's cache"),
+    ),
+    BUILD_FLAGS,
+)
+PUSH = Verb(
+    "push",
+    "build the image if needed and push it to ECR, for jobs on SageMaker",
+    "[options]",
+    "Build the image unless it is there, push it to ECR and keep its digest, so that jobs use exactly this image.",
+    (
+        (0, "the image is in ECR, pushed now or earlier"),
+        (1, "bad configuration, refused, or not taken by the registry; starting again sends only what is missing"),
+        (2, "the build failed; the message names the log"),
+        (130, "Ctrl-C: layers that arrived stay in ECR"),
+    ),
+    PUSH_FLAGS,
+)
+VERBS = {verb.name: verb for verb in (SUBMIT, BUILD, PUSH)}
+# Every key of launcher.yml: all verbs read the same file. A key means the same in each.
+KEYS = {flag.key: flag for verb in VERBS.values() for flag in verb.flags}

@@ -13,28 +13,26 @@ from typing import Any
 from contract.paths import JobPaths
 from launcher.plan import Plan, build_request
 
+HOST = "algo-1"  # as SageMaker names the first of a job's machines
+
 
 @contextmanager
-def lay_out_job(plan: Plan) -> Iterator[JobPaths]:
-    """Lay out SageMaker's files; data, checkpoints and model are links to where they really are.
-
-    The folder is removed afterwards, what the links point to is not.
-    """
-    base = Path(tempfile.mkdtemp(prefix="ocr-opt-ml-"))
+def private_folder() -> Iterator[Path]:
+    """A folder that only this user may enter; removed afterwards with what is in it, not what links point to."""
+    folder = Path(tempfile.mkdtemp(prefix="ocr-opt-ml-"))
     try:
-        paths = JobPaths(base)
-        request = build_request(plan)
-        _write(paths.hyperparameters, request["HyperParameters"])
-        _write(paths.input_data_config, _input_data_config(request["InputDataConfig"]))
-        _write(paths.resource_config, _resource_config(plan.instance))
-        for name, folder in plan.channels.items():
-            _link(folder, paths.channel(name))
-        _link(plan.checkpoints, paths.checkpoints)
-        _link(plan.model, paths.model)
-        paths.failure.parent.mkdir()
-        yield paths
+        yield folder
     finally:
-        shutil.rmtree(base, ignore_errors=True)
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+def write_job(plan: Plan, paths: JobPaths) -> None:
+    """What SageMaker writes for the container to read."""
+    request = build_request(plan)
+    _write(paths.hyperparameters, request["HyperParameters"])
+    _write(paths.input_data_config, _input_data_config(request["InputDataConfig"]))
+    _write(paths.resource_config, _resource_config(plan.instance))
+    paths.failure.parent.mkdir()
 
 
 def _input_data_config(channels: list[dict[str, Any]]) -> dict[str, dict[str, str]]:
@@ -50,8 +48,8 @@ def _input_data_config(channels: list[dict[str, Any]]) -> dict[str, dict[str, st
 
 def _resource_config(instance: str) -> dict[str, Any]:
     return {
-        "current_host": "algo-1",
-        "hosts": ["algo-1"],
+        "current_host": HOST,
+        "hosts": [HOST],
         "network_interface_name": "eth0",
         "current_instance_type": instance,
     }
@@ -60,8 +58,3 @@ def _resource_config(instance: str) -> dict[str, Any]:
 def _write(path: Path, content: dict[str, Any]) -> None:
     path.parent.mkdir(parents=True, exist_ok=True)
     path.write_text(json.dumps(content, ensure_ascii=False, indent=1) + "\n", encoding="utf-8")
-
-
-def _link(target: Path, link: Path) -> None:
-    link.parent.mkdir(parents=True, exist_ok=True)
-    link.symlink_to(target, target_is_directory=True)

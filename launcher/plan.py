@@ -10,22 +10,30 @@ from typing import Any
 
 from contract.dataset import DICTIONARY, TRAIN_LABELS, VAL_LABELS
 from contract.errors import UserError
+from contract.events import METRIC_DEFINITIONS
 from contract.hyperparameters import did_you_mean, parse_hyperparameters
 from contract.parameters import apply_parameters
 from contract.paths import (
     BASE_DIR_VARIABLE,
+    CHECKPOINTS_VARIABLE,
     DEFAULT_BASE_DIR,
     LIFELINE_VARIABLE,
     PRETRAINED_CHANNEL,
     TRAINING_CHANNEL,
     VALIDATION_CHANNEL,
+    JobPaths,
 )
 from contract.recipe import CONFIGS, find_recipe, load_recipe
 from launcher.interruption import Interruption
 from launcher.settings import Settings
 
 CONTAINER_COMMAND = (sys.executable, "-m", "container", "train")
-PROCESS = "process"
+IMAGE_COMMAND = ("train",)  # SageMaker runs `docker run IMAGE train`
+PROCESS, LOCAL, LOCAL_GPU = "process", "local", "local_gpu"
+INSTANCES = f"{PROCESS} (without Docker), {LOCAL} or {LOCAL_GPU}"
+
+# The channel of a recipe that is neither in the image nor in the dataset: a folder that holds this one file.
+RECIPE_CHANNEL = "recipe"
 
 
 @dataclass(frozen=True)
@@ -34,8 +42,10 @@ class Plan:
 
     run: str
     instance: str
+    image: str  # empty: the job runs without Docker
     channels: dict[str, Path]
     recipe: Path
+    sends_recipe: bool  # in RECIPE_CHANNEL, under its file name
     hyperparameters: dict[str, str]
     environment: dict[str, str]
     output: Path
@@ -66,17 +76,29 @@ class Plan:
             return f"starts over; what it has so far moves to {self.moves_aside}"
         return "continues from its newest sound checkpoint, if there is one" if self.continues else "new"
 
+    @property
+    def where(self) -> str:
+        """What runs the job, in words."""
+        if self.instance == PROCESS:
+            return "this machine, without Docker or AWS"
+        if self.interruptions:
+            return f"Docker on this machine, image {self.image}, rehearsing a Spot interruption"
+        return f"SageMaker local mode on this machine, image {self.image}"
+
 
 def plan_run(settings: Settings, command: tuple[str, ...] = CONTAINER_COMMAND, platform: str = sys.platform) -> Plan:
-    """Check everything that can be known now and decide the rest. Raises UserError.
+    """Check everything that can be known from files and decide the rest but the image. Raises UserError.
 
     `platform`: the operating system, as sys.platform names it; a dry run plans on any.
     """
     _check_instance(settings.instance)
     if platform == "win32" and not settings.dry_run:
-        raise UserError("--instance process needs Linux or macOS: on Windows use WSL")
+        raise UserError(f"--instance {settings.instance} needs Linux or macOS: on Windows use WSL")
     channels = _channels(settings)
     recipe_name, recipe = _find_recipe(settings, channels[TRAINING_CHANNEL])
+    sends_recipe = settings.instance != PROCESS and recipe_name == str(recipe)
+    if sends_recipe:
+        recipe_name = str(JobPaths(Path(DEFAULT_BASE_DIR)).channel(RECIPE_CHANNEL) / recipe.name)
     hyperparameters = {"config": recipe_name, "run_id": settings.run} | dict(settings.hyperparameters)
     hyperparameters |= dict(settings.overrides)
     apply_parameters(load_recipe(recipe), parse_hyperparameters(hyperparameters), recipe)  # refuses what will not do
@@ -87,14 +109,16 @@ def plan_run(settings: Settings, command: tuple[str, ...] = CONTAINER_COMMAND, p
     return Plan(
         run=settings.run,
         instance=settings.instance,
+        image="",
         channels=channels,
         recipe=recipe,
+        sends_recipe=sends_recipe,
         hyperparameters=hyperparameters,
         environment=_environment(settings),
         output=settings.output,
         folder=folder,
         checkpoints=settings.checkpoint_folder or folder / "checkpoints",
-        command=tuple(command),
+        command=tuple(command) if settings.instance == PROCESS else IMAGE_COMMAND,
         interruptions=settings.interruptions,
         grace_s=settings.grace_s,
         continues=exists and not settings.fresh,
@@ -104,20 +128,27 @@ def plan_run(settings: Settings, command: tuple[str, ...] = CONTAINER_COMMAND, p
 
 def build_request(plan: Plan) -> dict[str, Any]:
     """What the job receives, in the shape of CreateTrainingJob; a pure function of the plan."""
+    channels = plan.channels | ({RECIPE_CHANNEL: plan.recipe} if plan.sends_recipe else {})
+    algorithm = {
+        "TrainingImage": plan.image,
+        "TrainingInputMode": "File",
+        "MetricDefinitions": [dict(definition) for definition in METRIC_DEFINITIONS],
+    }
     return {
         "TrainingJobName": plan.run,
+        **({"AlgorithmSpecification": algorithm} if plan.image else {}),
         "HyperParameters": plan.hyperparameters,
         "InputDataConfig": [
             {
                 "ChannelName": name,
-                # as SageMaker's own local mode spells a folder that is not in S3
+                # as SageMaker's own local mode spells what is not in S3
                 "DataSource": {
-                    "FileDataSource": {"FileUri": folder.as_uri(), "FileDataDistributionType": "FullyReplicated"}
+                    "FileDataSource": {"FileUri": path.as_uri(), "FileDataDistributionType": "FullyReplicated"}
                 },
                 "InputMode": "File",
                 "RecordWrapperType": "None",
             }
-            for name, folder in plan.channels.items()
+            for name, path in channels.items()
         ],
         "CheckpointConfig": {"S3Uri": plan.checkpoints.as_uri(), "LocalPath": f"{DEFAULT_BASE_DIR}/checkpoints"},
         "OutputDataConfig": {"S3OutputPath": plan.output.as_uri()},
@@ -133,6 +164,7 @@ def plan_as_json(plan: Plan) -> dict[str, Any]:
         "start": plan.start,
         "continues": plan.continues,
         "instance": plan.instance,
+        "image": plan.image or None,
         "channels": {name: str(folder) for name, folder in plan.channels.items()},
         "recipe": str(plan.recipe),
         "folder": str(plan.folder),
@@ -149,7 +181,7 @@ def plan_as_json(plan: Plan) -> dict[str, Any]:
 
 def describe_plan(plan: Plan) -> str:
     """The plan for people, one line per decision."""
-    rows = [("run", f"{plan.run} ({plan.start})"), ("where", "this machine, without Docker or AWS")]
+    rows = [("run", f"{plan.run} ({plan.start})"), ("where", plan.where)]
     rows += [(name, str(folder)) for name, folder in plan.channels.items()]
     rows.append(("recipe", str(plan.recipe)))
     settings = [f"{key}={raw}" for key, raw in plan.hyperparameters.items() if key not in ("config", "run_id")]
@@ -165,11 +197,11 @@ def describe_plan(plan: Plan) -> str:
 
 def _check_instance(instance: str) -> None:
     if not instance:
-        raise UserError("no instance: say where the job runs with --instance process")
-    if instance.startswith("ml.") or instance in ("local", "local_gpu"):
-        raise UserError("this version runs jobs on this machine only: use --instance process")
-    if instance != PROCESS:
-        raise UserError(f"unknown instance {instance!r}: use --instance process")
+        raise UserError(f"no instance: say where the job runs with --instance {INSTANCES}")
+    if instance.startswith("ml."):
+        raise UserError(f"this version runs jobs on this machine only: use --instance {INSTANCES}")
+    if instance not in (PROCESS, LOCAL, LOCAL_GPU):
+        raise UserError(f"unknown instance {instance!r}: use --instance {INSTANCES}")
 
 
 def _channels(settings: Settings) -> dict[str, Path]:
@@ -229,7 +261,7 @@ def _find_recipe(settings: Settings, dataset: Path) -> tuple[str, Path]:
 
 
 def _environment(settings: Settings) -> dict[str, str]:
-    ours = (BASE_DIR_VARIABLE, LIFELINE_VARIABLE)
+    ours = (BASE_DIR_VARIABLE, CHECKPOINTS_VARIABLE, LIFELINE_VARIABLE)
     for name, _ in settings.env:
         if name in ours:
             raise UserError(f"--env {name}: the launcher sets this variable itself: leave it out")

@@ -1,203 +1,39 @@
-"""Runs a job on this machine: the same container code, its Spot interruptions, and its starting again."""
+"""The platform `process`: the container's code as a child process of this machine, without Docker or AWS."""
 
 from __future__ import annotations
 
-import json
-import time
-from collections import deque
-from dataclasses import dataclass, replace
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
-from typing import BinaryIO
 
-from contract.paths import EXIT_FINISHED, EXIT_INTERRUPTED, EXIT_REFUSED, JobPaths
+from contract.paths import JobPaths
 from launcher.container_process import ContainerProcess
-from launcher.follow import PlainView
-from launcher.interruption import Interruption
-from launcher.job_folder import lay_out_job
-from launcher.pack import pack_model
+from launcher.job_folder import private_folder, write_job
 from launcher.plan import Plan
-from launcher.progress import Event
 from launcher.run_folder import RunFolder
-from launcher.stop import Stop
-
-TICK_S = 0.1  # how late an interruption or Ctrl-C may be noticed
-
-Mark = tuple[int, int, int]  # inode, time of change and size of a file
-
-DONE, REFUSED, FAILED, STOPPED = "done", "refused", "failed", "stopped"
 
 
-@dataclass(frozen=True)
-class Outcome:
-    """How the job ended."""
+class ProcessPlatform:
+    """Data, checkpoints and model are links to where they really are: nothing is copied."""
 
-    status: str
-    reason: str = ""
-    wrote_model: bool = False  # this start has put a model into model/, be it the last or the best so far
-    by_user: bool = False  # stopped with Ctrl-C or a signal to the launcher
+    @contextmanager
+    def lay_out(self, plan: Plan) -> Iterator[JobPaths]:
+        with private_folder() as base:
+            paths = JobPaths(base)
+            write_job(plan, paths)
+            for name, folder in plan.channels.items():
+                _link(folder, paths.channel(name))
+            _link(plan.checkpoints, paths.checkpoints)
+            _link(plan.model, paths.model)
+            yield paths
 
+    def start(self, plan: Plan, paths: JobPaths, folder: RunFolder) -> ContainerProcess:
+        return ContainerProcess(plan.command, paths.base, plan.environment, folder.locks)
 
-@dataclass(frozen=True)
-class Attempt:
-    """How one execution of the container ended."""
-
-    exit_code: int
-    asked_by: str  # "": nobody asked it to end; otherwise "interruption" or "user"
-    killed: bool
-    trained: bool  # it, or an attempt before it in this call, may have trained
-
-
-def run_job(plan: Plan, folder: RunFolder, view: PlainView, stop: Stop) -> Outcome:
-    """Run the container, as often as the rehearsed interruptions need, until it has ended for good."""
-    before = _mark_of(plan.model)
-    outcome = _run_to_the_end(plan, folder, view, stop, before)
-    return replace(outcome, wrote_model=not _model_problem(plan.model, before))
+    def collect(self, plan: Plan, paths: JobPaths) -> None:
+        """The job has written into plan.model itself."""
 
 
-def _run_to_the_end(plan: Plan, folder: RunFolder, view: PlainView, stop: Stop, before: Mark | None) -> Outcome:
-    waiting = deque(plan.interruptions)
-    trained = False
-    try:
-        with lay_out_job(plan) as paths, plan.log.open("ab") as log:
-            journal = Journal(view, log)
-            while True:
-                interruption = waiting.popleft() if waiting else None
-                attempt = _run_once(plan, paths, folder, journal, stop, interruption, trained)
-                trained = True
-                if attempt.asked_by != "interruption" or not _was_interrupted(attempt):
-                    break
-                if stop.asked:
-                    return Outcome(STOPPED, "stopped by you", by_user=True)
-                journal.say("starting again from the newest checkpoint, as Spot does")
-            if interruption and not attempt.asked_by:
-                waiting.appendleft(interruption)
-            for missed in waiting:
-                journal.say(f"the job ended before the interruption {missed}")
-            outcome = _judge(attempt, paths, plan, before)
-            if outcome.status == DONE:
-                view.set_status("packing the model")
-                pack_model(plan.model, plan.model_tar)
-            return outcome
-    except OSError as error:
-        where = f" {error.filename}" if error.filename else ""
-        return Outcome(FAILED, f"{error.strerror or error}{where}: make room or mend it, then start the same run again")
-
-
-class Journal:
-    """Everything that is printed goes to job.log as it is, and to the view."""
-
-    def __init__(self, view: PlainView, log: BinaryIO) -> None:
-        self.view = view
-        self._log = log
-
-    def take(self, line: bytes) -> Event | None:
-        """One line of the container. Returns its event, if it is one."""
-        self._write(line if line.endswith(b"\n") else line + b"\n")
-        return self.view.line(line.decode("utf-8", errors="replace").rstrip("\r\n"))
-
-    def say(self, text: str) -> None:
-        """One line of the launcher, with the time (UTC) in job.log."""
-        self._write(f"launcher: {time.strftime('%Y-%m-%dT%H:%M:%SZ', time.gmtime())} {text}\n".encode())
-        self.view.say(text)
-
-    def _write(self, data: bytes) -> None:
-        self._log.write(data)
-        self._log.flush()
-
-
-def _run_once(
-    plan: Plan,
-    paths: JobPaths,
-    folder: RunFolder,
-    journal: Journal,
-    stop: Stop,
-    interruption: Interruption | None,
-    trained: bool,
-) -> Attempt:
-    """One execution, from start to the last line; ends it as planned or as the user asks."""
-    asked_by, kill_at, killed, step = "", float("inf"), False, 0
-    journal.view.begin_attempt()
-    paths.failure.unlink(missing_ok=True)
-    with ContainerProcess(plan.command, paths.base, plan.environment, folder.locks) as container:
-        journal.say(f"container of run {plan.run} started (process {container.pid})")
-        while not container.finished:
-            line = container.next_line(TICK_S)
-            if line is not None:
-                event = journal.take(line)
-                if event and event.get("event") in ("train", "checkpoint"):
-                    step = event["step"]
-            if container.exit_code is not None:
-                continue
-            now = time.monotonic()
-            if stop.asked and asked_by != "user":
-                if not asked_by:
-                    container.terminate()
-                    kill_at = now + plan.grace_s
-                asked_by = "user"
-                journal.view.set_status("stopping")
-                journal.say(f"stopping: the container has {plan.grace_s:g} s to save; Ctrl-C again kills it")
-            elif interruption and not asked_by and interruption.is_due(now - container.started, step):
-                container.terminate()
-                asked_by, kill_at = "interruption", now + plan.grace_s
-                journal.view.set_status("interrupted")
-                journal.say(f"interrupted {interruption} (SIGTERM, {plan.grace_s:g} s of grace)")
-            if not killed and (stop.asked > 1 or now >= kill_at):
-                container.kill()
-                killed = True
-                journal.say("killed (SIGKILL): " + ("asked twice" if stop.asked > 1 else "the grace is over"))
-        code = container.exit_code
-        assert code is not None
-    return Attempt(code, asked_by, killed, trained or step > 0)
-
-
-def _was_interrupted(attempt: Attempt) -> bool:
-    """It ended because it was told to: saved in time, killed, or not yet able to hear SIGTERM."""
-    return attempt.exit_code == EXIT_INTERRUPTED or attempt.exit_code < 0
-
-
-def _judge(attempt: Attempt, paths: JobPaths, plan: Plan, before: Mark | None) -> Outcome:
-    """What the last attempt means for the run.
-
-    Refused is only what says why and comes before any training of this call: after that, exit 1 is a failure.
-    """
-    code, reason = attempt.exit_code, _reason(paths)
-    if code == EXIT_FINISHED:
-        problem = _model_problem(plan.model, before)
-        return Outcome(FAILED, problem) if problem else Outcome(DONE)
-    if code == EXIT_REFUSED and reason and not attempt.trained:
-        return Outcome(REFUSED, reason)
-    if attempt.asked_by == "user" and _was_interrupted(attempt):
-        return Outcome(STOPPED, "killed before it had saved" if attempt.killed else "stopped by you", by_user=True)
-    if code == EXIT_INTERRUPTED:
-        return Outcome(STOPPED, "the container was told to stop; its checkpoints are kept")
-    ended = f"was ended by signal {-code}" if code < 0 else f"ended with exit code {code}"
-    hint = " (out of memory?)" if code == -9 else ""
-    return Outcome(FAILED, reason or f"the container {ended}{hint} without saying why: see {plan.log}")
-
-
-def _reason(paths: JobPaths) -> str:
-    """The first line of output/failure: cause and remedy."""
-    try:
-        return paths.failure.read_text(encoding="utf-8", errors="replace").strip().partition("\n")[0]
-    except OSError:
-        return ""
-
-
-def _model_problem(model: Path, before: Mark | None) -> str:
-    """What is wrong with the model that this start should have left; empty: it is there."""
-    try:
-        json.loads((model / "run.json").read_text(encoding="utf-8"))
-    except (OSError, ValueError) as error:
-        return f"the container ended with exit code 0 but left no readable {model / 'run.json'} ({error})"
-    if _mark_of(model) == before:
-        return f"the container ended with exit code 0 but wrote no model: {model} is of an earlier start"
-    return ""
-
-
-def _mark_of(model: Path) -> Mark | None:
-    """What changes whenever a model is written: run.json, which is the last of its files. None: there is none."""
-    try:
-        status = (model / "run.json").stat()
-    except OSError:
-        return None
-    return status.st_ino, status.st_mtime_ns, status.st_size
+def _link(target: Path, link: Path) -> None:
+    link.parent.mkdir(parents=True, exist_ok=True)
+    link.symlink_to(target, target_is_directory=True)

@@ -17,7 +17,7 @@ from contract.dataset import DICTIONARY, TRAIN_LABELS, read_labels
 from contract.events import parse_event
 from contract.recipe import find_recipe, load_recipe
 from launcher import submit
-from launcher.flags import PROGRAM
+from launcher.flags import SUBMIT
 from launcher.people import say
 
 RECIPE = "rec/demo_digits.yml"
@@ -73,7 +73,7 @@ def train(dataset: Path, output: Path, middle: int) -> tuple[int, dict[str, Any]
     """
     arguments = ["--instance", "process", "--dataset", str(dataset), "--config", RECIPE, "--output", str(output)]
     arguments += ["--interrupt-after", f"{middle}steps", "--config-file", os.devnull]
-    say(f"$ {shlex.join([*PROGRAM.split(), *arguments])}")
+    say(f"$ {shlex.join([*SUBMIT.program.split(), *arguments])}")
     answer = io.StringIO()
     with contextlib.redirect_stdout(answer):
         code = submit.main([*arguments, "--json"], environment={})
@@ -81,7 +81,7 @@ def train(dataset: Path, output: Path, middle: int) -> tuple[int, dict[str, Any]
 
 
 def show(result: dict[str, Any], dataset: Path, middle: int) -> None:
-    """What the model reads, how it came through the interruption, and the way on to SageMaker."""
+    """What the model reads, how it came through the interruption, and the way on to Docker and SageMaker."""
     model, log = Path(result["artifacts"]["model"]), Path(result["artifacts"]["log"])
     with (model / "predictions.csv").open(newline="", encoding="utf-8") as file:
         rows = list(csv.DictReader(file))
@@ -97,11 +97,15 @@ def show(result: dict[str, Any], dataset: Path, middle: int) -> None:
     print(f"resumed       from step {', '.join(resumed)}")
     print(f"model         {model}")
     print(f"job log       {log}")
+    job = f"--dataset {dataset} --config {RECIPE}"
     print(
-        "\nThe same on SageMaker will be these three commands. This version cannot run them yet: they come with the\n"
-        "versions that build the image and talk to AWS.\n"
+        "\nThe same in the image, on this machine, with Docker:\n"
+        "  make image\n"
+        f"  {SUBMIT.program} --instance local {job}\n"
+        "\nThe same on SageMaker will be these three commands. This version has the first, and cannot run the other\n"
+        "two yet: they come with the version that submits jobs.\n"
         "  make push\n"
-        f"  {PROGRAM} --instance ml.g4dn.xlarge --dataset {dataset} --config {RECIPE}\n"
+        f"  {SUBMIT.program} --instance ml.g4dn.xlarge {job}\n"
         f"  python -m launcher download {result['run']}"
     )
 

@@ -44,13 +44,14 @@ def submit(settings: Settings, command: tuple[str, ...] | None = None, platform:
         return answer(show_config(settings), 0)
     # Imported here: --help, --show-config and a wrong flag need none of this (YAML, subprocess, rich on a terminal).
     from launcher.follow import follow
+    from launcher.job_image import with_image
     from launcher.plan import CONTAINER_COMMAND, build_request, describe_plan, plan_as_json, plan_run
-    from launcher.process_platform import REFUSED, run_job
     from launcher.run_folder import open_run_folder
+    from launcher.run_job import REFUSED, run_job
     from launcher.stop import listen_for_stop
     from launcher.summary import describe_result, exit_code, result_as_json
 
-    plan = plan_run(settings, command or CONTAINER_COMMAND, platform)
+    plan = with_image(plan_run(settings, command or CONTAINER_COMMAND, platform), settings.image_uri)
     say(describe_plan(plan))
     if settings.dry_run:
         request = build_request(plan)

@@ -7,10 +7,10 @@ import shlex
 from pathlib import Path
 from typing import Any
 
-from launcher.flags import BY_KEY, PROGRAM
+from launcher.flags import SUBMIT
 from launcher.plan import Plan
-from launcher.process_platform import DONE, REFUSED, Outcome
 from launcher.progress import clock
+from launcher.run_job import DONE, REFUSED, Outcome
 
 EXIT_DONE, EXIT_CONFIGURATION, EXIT_FAILED, EXIT_CTRL_C = 0, 1, 2, 130
 
@@ -73,9 +73,9 @@ def describe_result(plan: Plan, outcome: Outcome, argv: tuple[str, ...]) -> str:
 def continue_command(argv: tuple[str, ...], run: str) -> str:
     """The same call, naming the run and leaving out what belongs to one attempt."""
     once = {
-        name: bool(BY_KEY[key].metavar)
+        name: bool(SUBMIT.by_key[key].metavar)
         for key in ("run", "resume", "fresh", "interrupt_after", "json")
-        for name in BY_KEY[key].flags
+        for name in SUBMIT.by_key[key].flags
     }
     kept: list[str] = []
     words = iter(argv)
@@ -85,7 +85,7 @@ def continue_command(argv: tuple[str, ...], run: str) -> str:
             kept.append(word)
         elif once[name] and not equals:
             next(words, None)  # its value
-    return shlex.join([*PROGRAM.split(), *kept, "--run", run])
+    return shlex.join([*SUBMIT.program.split(), *kept, "--run", run])
 
 
 def read_run(model: Path) -> dict[str, Any]:

@@ -71,6 +71,19 @@ def test_a_finished_run_goes_straight_to_export(straight: Base):
     assert straight.report()["status"] == "finished"
 
 
+def test_checkpoints_are_where_the_platform_says(dataset: Path, tmp_path: Path):
+    base, saved = Base(tmp_path / "elsewhere", dataset, **RECIPE, workers=0), tmp_path / "saved"
+    saved.mkdir()
+    stopped = base.run(stop_when=at_step(3), env={"OCR_CHECKPOINTS": str(saved)})
+    assert stopped.code == 75, stopped.errors
+    step = stopped.of("checkpoint")[-1]["step"]
+    assert (saved / f"step-{step:09d}/MANIFEST.json").is_file()
+    assert not (base.folder / "checkpoints").exists()
+    finished = base.run(env={"OCR_CHECKPOINTS": str(saved)})
+    assert finished.code == 0, finished.errors
+    assert finished.of("resume")[0]["step"] == step
+
+
 def test_the_newest_damaged_checkpoint_is_not_used(straight: Base, dataset: Path, tmp_path: Path):
     base = Base(tmp_path / "damaged", dataset, **RECIPE, workers=0, save_minutes=0)
     assert base.run(stop_when=at_step(6)).code == 75

@@ -6,7 +6,7 @@ import os
 
 import pytest
 
-from launcher.settings import OTHER_VARIABLES, VARIABLE_PREFIX
+from launcher.sources import OTHER_VARIABLES, VARIABLE_PREFIX
 
 
 @pytest.fixture(autouse=True)

@@ -139,9 +139,10 @@ def write_model(model: Path, run: str, step: int, resumed: int, status: str = "f
 
 
 def hold_lifeline() -> None:
-    """End at once when the launcher is gone, as the real container does."""
-    descriptor = int(os.environ["OCR_LIFELINE_FD"])
-    threading.Thread(target=lambda: (os.read(descriptor, 1), os._exit(3)), daemon=True).start()
+    """End at once when the launcher is gone, as the real container does. In Docker there is no such pipe."""
+    if "OCR_LIFELINE_FD" in os.environ:
+        descriptor = int(os.environ["OCR_LIFELINE_FD"])
+        threading.Thread(target=lambda: (os.read(descriptor, 1), os._exit(3)), daemon=True).start()
 
 
 if __name__ == "__main__":

@@ -7,14 +7,17 @@ import os
 import shutil
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from contract.errors import UserError
+from contract.events import METRIC_DEFINITIONS
 from contract.recipe import CONFIGS, find_recipe
 from launcher import submit
 from launcher.plan import build_request, describe_plan, plan_run
+from launcher.platform import platform_of
 from launcher.settings import load_settings
 from tests.launcher.running import RECIPE, ROOT, call, make_dataset
 
@@ -144,12 +147,59 @@ def test_the_channels_that_may_be_given(tmp_path: Path) -> None:
     assert f"pretrained   {weights}" in describe_plan(planned)
 
 
-@pytest.mark.parametrize("instance", ["ml.g4dn.xlarge", "local", "local_gpu"])
-def test_other_platforms_are_refused_in_one_sentence(
-    tmp_path: Path, instance: str, capsys: pytest.CaptureFixture[str]
-) -> None:
-    assert submit.main(call(tmp_path, "--instance", instance)) == 1
-    assert capsys.readouterr().err == "error: this version runs jobs on this machine only: use --instance process\n"
+def test_sagemaker_itself_is_refused_in_one_sentence(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert submit.main(call(tmp_path, "--instance", "ml.g4dn.xlarge")) == 1
+    assert capsys.readouterr().err == (
+        "error: this version runs jobs on this machine only: use --instance process (without Docker), local or "
+        "local_gpu\n"
+    )
+
+
+@pytest.mark.parametrize("instance", ["local", "local_gpu"])
+def test_a_job_in_an_image_has_the_request_of_a_cloud_job(tmp_path: Path, instance: str) -> None:
+    planned = replace(plan(tmp_path, "--instance", instance), image="paddleocr-sagemaker:cpu-0")
+    request = build_request(planned)
+    assert request["AlgorithmSpecification"]["TrainingImage"] == "paddleocr-sagemaker:cpu-0"
+    assert request["AlgorithmSpecification"]["TrainingInputMode"] == "File"
+    names = [definition["Name"] for definition in request["AlgorithmSpecification"]["MetricDefinitions"]]
+    assert names == [definition["Name"] for definition in METRIC_DEFINITIONS]
+    assert set(request) - {"AlgorithmSpecification"} == set(build_request(plan(tmp_path)))
+    assert planned.command == ("train",)
+    assert "AlgorithmSpecification" not in build_request(plan(tmp_path))
+
+
+def test_where_a_job_runs_is_said(tmp_path: Path) -> None:
+    def where(*flags: str) -> str:
+        line = next(line for line in describe_plan(plan(tmp_path, *flags)).splitlines() if line.startswith("where"))
+        return line.removeprefix("where").strip()
+
+    assert where() == "this machine, without Docker or AWS"
+    assert where("--instance", "local").startswith("SageMaker local mode on this machine, image")
+    assert where("--instance", "local", "--interrupt-after", "9s").startswith("Docker on this machine, image ")
+
+
+def test_each_platform_is_chosen_and_each_fits_the_loop(tmp_path: Path) -> None:
+    def chosen(*flags: str) -> str:
+        return type(platform_of(plan(tmp_path, *flags))).__name__
+
+    assert chosen("--interrupt-after", "9s") == "ProcessPlatform"
+    for instance in ("local", "local_gpu"):
+        assert chosen("--instance", instance) == "LocalModePlatform"
+        assert chosen("--instance", instance, "--interrupt-after", "9s") == "DockerPlatform"
+
+
+def test_a_recipe_that_no_image_has_travels_in_a_channel_of_its_own(tmp_path: Path) -> None:
+    dataset = make_dataset(tmp_path / "dataset")
+    shutil.copy(CONFIGS / RECIPE, dataset / "mine.yml")
+    shutil.copy(CONFIGS / RECIPE, tmp_path / "own.yml")
+    own = plan(tmp_path, "--instance", "local", "--config", "own.yml")
+    assert own.hyperparameters["config"] == "/opt/ml/input/data/recipe/own.yml"
+    channels = {each["ChannelName"]: each["DataSource"] for each in build_request(own)["InputDataConfig"]}
+    assert channels["recipe"]["FileDataSource"]["FileUri"] == (tmp_path / "own.yml").as_uri()
+    for name in ("mine.yml", RECIPE):
+        planned = plan(tmp_path, "--instance", "local", "--config", name)
+        assert planned.hyperparameters["config"] == name
+        assert not planned.sends_recipe
 
 
 @pytest.mark.parametrize(
@@ -165,6 +215,7 @@ def test_other_platforms_are_refused_in_one_sentence(
         (["--output", "dataset"], "is inside the training folder"),
         (["--output", "dataset/runs"], "is inside the training folder"),
         (["--env", "SAGEMAKER_BASE_DIR=/x"], "leave it out"),
+        (["--env", "OCR_CHECKPOINTS=/x"], "leave it out"),
         (["--validation", "nowhere"], "neither val.txt nor train.txt"),
         (["--pretrained", "nowhere"], "not a folder"),
         (["--pretrained", "file"], "not a folder"),

@@ -425,3 +425,16 @@ def test_nothing_of_the_private_folder_stays(
 def test_a_missing_command_is_a_failure_not_a_crash(tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
     assert submit.main(call(tmp_path), ("no-such-program",)) == 2
     assert "no-such-program" in capfd.readouterr().err
+
+
+def test_nothing_of_docker_or_aws_is_needed(tmp_path: Path) -> None:
+    code = (
+        "import json, sys\n"
+        "for name in ('docker', 'requests', 'boto3', 'botocore', 'sagemaker'): sys.modules[name] = None\n"
+        "from launcher.submit import main\n"
+        "sys.exit(main(json.loads(sys.argv[1]), json.loads(sys.argv[2])))\n"
+    )
+    command = [sys.executable, "-c", code, json.dumps(call(tmp_path)), json.dumps([sys.executable, str(SCRIPTED)])]
+    done = subprocess.run(command, cwd=ROOT, text=True, capture_output=True, check=False)
+    assert done.returncode == 0, done.stderr
+    assert (tmp_path / "out/r/model.tar.gz").exists()

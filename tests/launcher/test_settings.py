@@ -10,7 +10,9 @@ import pytest
 
 from contract.errors import UserError
 from contract.hyperparameters import TABLE
-from launcher.flags import FLAGS, build_parser
+from launcher.command_line import build_parser
+from launcher.flags import KEYS, SUBMIT, VERBS
+from launcher.image_settings import load_image_settings
 from launcher.interruption import Interruption, parse_duration, parse_interruption
 from launcher.settings import Settings, check_run, load_settings, new_run_id, show_config
 
@@ -29,7 +31,7 @@ def test_flag_beats_environment_beats_file_beats_builtin(tmp_path: Path) -> None
 
 
 def test_every_hyperparameter_is_a_flag_a_key_and_a_variable(tmp_path: Path) -> None:
-    known = {option for action in build_parser()._actions for option in action.option_strings}
+    known = {option for action in build_parser(SUBMIT)._actions for option in action.option_strings}
     for row in TABLE:
         assert row.flag in known
     (tmp_path / "launcher.yml").write_text("epochs: 3\nlearning_rate: 1e-4\namp: false\n")
@@ -55,6 +57,34 @@ def test_overrides_and_env_merge_key_by_key(tmp_path: Path) -> None:
     assert dict(settings.env) == {"A": "2", "B": "x=y"}
 
 
+def test_all_verbs_read_one_file_and_one_environment(tmp_path: Path) -> None:
+    (tmp_path / "launcher.yml").write_text("dataset: data\nbase_image: file:1\nnetwork: none\nrepository: mine\n")
+    environment = {"OCR_NETWORK": "default", "OCR_RUN": "a-run"}
+    assert load(tmp_path, **environment).dataset == tmp_path / "data"
+    assert load(tmp_path, **environment).run == "a-run"
+    for verb, repository in (("build", ""), ("push", "mine")):
+        image = load_image_settings(verb, ["--base-image", "flag:1"], environment, tmp_path)
+        assert (image.base_image, image.network, image.repository) == ("flag:1", "default", repository)
+        assert load_image_settings(verb, [], {}, tmp_path).base_image == "file:1"
+        assert load_image_settings(verb, [], {}, tmp_path).network == "none"
+
+
+def test_a_key_means_the_same_in_every_verb() -> None:
+    for verb in VERBS.values():
+        for flag in verb.flags:
+            same = KEYS[flag.key]
+            assert (flag.flags, flag.metavar, flag.many, flag.saved, flag.variable) == (
+                *(same.flags, same.metavar, same.many, same.saved, same.variable),
+            )
+
+
+@pytest.mark.parametrize("verb", ["build", "push"])
+def test_a_mistake_in_a_setting_of_another_verb_is_told(verb: str, tmp_path: Path) -> None:
+    (tmp_path / "launcher.yml").write_text("datset: data\n")
+    with pytest.raises(UserError, match="unknown key 'datset': did you mean 'dataset'"):
+        load_image_settings(verb, [], {}, tmp_path)
+
+
 def test_folders_of_the_file_start_at_the_file(tmp_path: Path) -> None:
     (tmp_path / "sub").mkdir()
     (tmp_path / "sub/launcher.yml").write_text("dataset: data\n")
@@ -71,11 +101,19 @@ def test_values_of_the_file_are_what_is_written(tmp_path: Path) -> None:
     assert settings.interruptions == (Interruption(seconds=20), Interruption(step=120))
 
 
+def test_the_image_of_a_job_is_a_flag_a_key_and_a_variable(tmp_path: Path) -> None:
+    assert load(tmp_path).image_uri == ""
+    (tmp_path / "launcher.yml").write_text("image_uri: file:1\n")
+    assert load(tmp_path).image_uri == "file:1"
+    assert load(tmp_path, OCR_IMAGE_URI="env:1").image_uri == "env:1"
+    assert load(tmp_path, "--image-uri", "flag:1", OCR_IMAGE_URI="env:1").image_uri == "flag:1"
+
+
 def test_show_config_has_every_value_and_its_origin(tmp_path: Path) -> None:
     (tmp_path / "launcher.yml").write_text("dataset: data\n")
     settings = load(tmp_path, "--epochs", "4", "--show-config", "--json", OCR_OUTPUT="elsewhere")
     shown = json.loads(show_config(settings))
-    assert set(shown) == {flag.key for flag in FLAGS}
+    assert set(shown) == {flag.key for flag in SUBMIT.flags}
     assert shown["dataset"] == {"value": "data", "origin": "launcher.yml"}
     assert shown["output"] == {"value": "elsewhere", "origin": "environment OCR_OUTPUT"}
     assert shown["epochs"] == {"value": "4", "origin": "flag --epochs"}
@@ -154,7 +192,7 @@ def test_a_mistyped_variable_is_one_sentence(tmp_path: Path, name: str, words: s
 
 
 def test_variables_that_are_no_settings_are_left_alone(tmp_path: Path) -> None:
-    load(tmp_path, OCR_CACHE="/cache", OCR_LIFELINE_FD="3", TESSERACT_OCR_X="1", OCR="1")
+    load(tmp_path, OCR_CACHE="/cache", OCR_CHECKPOINTS="/c", OCR_LIFELINE_FD="3", TESSERACT_OCR_X="1", OCR="1")
 
 
 @pytest.mark.parametrize("run", ["a", "2024", "rec-v1.2_b", "a--b", "x" * 63])

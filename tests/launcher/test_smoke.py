@@ -49,7 +49,7 @@ def test_the_table_and_the_verdict(
     assert out.count("<- wrong") == 1
     assert "stopped with a checkpoint at step 46" in out
     assert "from step 46" in out
-    assert "cannot run them yet" in out
+    assert "cannot run the other" in out
 
 
 def test_the_users_settings_say_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

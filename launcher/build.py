@@ -1,0 +1,146 @@
+"""`python -m launcher build`: the image on this machine, built unless nothing of it has changed."""
+
+from __future__ import annotations
+
+import json
+import time
+from collections.abc import Mapping
+from contextlib import closing
+from dataclasses import asdict, dataclass
+from functools import partial
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from launcher.entry import enter
+from launcher.image_settings import ImageSettings, load_image_settings
+from launcher.people import answer, say
+from launcher.progress import clock
+from launcher.push_progress import size_text
+
+if TYPE_CHECKING:
+    import docker
+    from docker.models.images import Image
+
+    from launcher.image import ImageSpec
+    from launcher.status_line import PlainStatus
+
+
+@dataclass(frozen=True)
+class BuiltImage:
+    """An image of today's sources in this engine."""
+
+    image: str  # paddleocr-sagemaker:TAG
+    id: str
+    tag: str
+    built: bool  # now; else it was there
+    size: int  # bytes, unpacked
+    layers: int
+    seconds: float
+    labels: Mapping[str, str]
+
+
+def main(argv: list[str] | None = None, root: Path | None = None) -> int:
+    """One call. Returns the exit code. `root` is the folder of the Dockerfile (default: this project's)."""
+    from launcher.buildkit import BuildFailed
+
+    return enter(argv, partial(build, root=root), (BuildFailed,))
+
+
+def build(argv: list[str], root: Path | None = None) -> int:
+    """Build and say what there is now."""
+    settings = load_image_settings("build", argv)
+    from launcher.engine import connect
+
+    with closing(connect()) as client:
+        built = build_image(settings, client, root)
+    return answer(json.dumps(asdict(built)) if settings.json else built.image, 0)
+
+
+def build_image(settings: ImageSettings, client: docker.DockerClient, root: Path | None = None) -> BuiltImage:
+    """The image of these settings and today's sources: the one that is there, else a new one. Raises UserError."""
+    from launcher.base_image import base_image
+    from launcher.engine import find_image
+    from launcher.image import ROOT, SOURCE_LABEL, describe_image
+    from launcher.status_line import status_line
+
+    began = time.monotonic()
+    root = root or ROOT
+    with status_line() as view:
+        base = base_image(client, settings.base_image, view)
+        spec = describe_image(settings.device, settings.cuda, settings.tree, settings.base_image, base.id, root)
+        image = find_image(client, spec.name)
+        is_there = image is not None and image.labels.get(SOURCE_LABEL) == spec.source
+        if not is_there:
+            view.say(f"building {spec.name}: {_in_words(spec)}")
+            image = _build(settings, client, spec, root, view)
+    assert image is not None
+    built = _built(image, spec, not is_there, time.monotonic() - began)
+    say(_describe(built))
+    return built
+
+
+def _build(
+    settings: ImageSettings, client: docker.DockerClient, spec: ImageSpec, root: Path, view: PlainStatus
+) -> Image:
+    """Build it, and make sure that the result is what was meant."""
+    from launcher.build_secrets import build_secrets
+    from launcher.buildkit import Build, BuildFailed, find_build_client, run_build
+    from launcher.engine import check_platform, context_name, find_image
+    from launcher.git import commit_of_tag, own_commit
+    from launcher.image import SOURCE_PATHS, pinned_tree, version_of
+
+    program = find_build_client(context_name())
+    pin = commit_of_tag(settings.tree_url, spec.tree_revision) if spec.tree == "git" else pinned_tree(root)[1]
+    secrets = build_secrets(settings)
+    for note in secrets.notes:
+        view.say(note)
+    labels = spec.labels(pin, version_of(root), own_commit(root, [*SOURCE_PATHS, spec.lock]))
+    build = Build(
+        context=root,
+        name=spec.name,
+        labels=labels,
+        arguments=spec.arguments(pin, settings.tree_url, settings.debian_mirror),
+        network=settings.network,
+        log=root / "build" / f"{spec.tag}.log",
+        secrets=secrets.files,
+        hidden=secrets.hidden,
+    )
+    run_build(program, build, view)
+    image = find_image(client, spec.name)
+    missing = [name for name, text in labels.items() if image is None or image.labels.get(name) != text]
+    if image is None or missing:
+        what = f"lacks the label {missing[0]}" if image else "is not in this engine"
+        raise BuildFailed(
+            f"{' '.join(program.command)} ended well, but {spec.name} {what}: its output is in {build.log}"
+        )
+    check_platform(image, spec.name)
+    return image
+
+
+def _built(image: Image, spec: ImageSpec, built: bool, seconds: float) -> BuiltImage:
+    return BuiltImage(
+        image=spec.name,
+        id=image.id,
+        tag=spec.tag,
+        built=built,
+        size=image.attrs["Size"],
+        layers=len(image.attrs["RootFS"]["Layers"]),
+        seconds=round(seconds, 1),
+        labels=image.labels,
+    )
+
+
+def _in_words(spec: ImageSpec) -> str:
+    device = f"for GPUs with CUDA {spec.cuda}" if spec.cuda else "for CPUs"
+    return f"{device}, PaddleOCR {spec.release} from {spec.tree}, on {spec.base_image} (the first time takes minutes)"
+
+
+def _describe(built: BuiltImage) -> str:
+    figures = f"{size_text(built.size)} unpacked, {built.layers} layers"
+    if built.built:
+        return f"{built.image} is built: {figures}, {clock(built.seconds)}"
+    return f"{built.image} is up to date: {figures}"
+
+
+if __name__ == "__main__":
+    raise SystemExit(main())

@@ -1,0 +1,32 @@
+"""Which image a job on this machine runs."""
+
+from __future__ import annotations
+
+from contextlib import closing
+from dataclasses import replace
+
+from contract.errors import UserError
+from launcher.plan import LOCAL_GPU, PROCESS, Plan
+
+
+def with_image(plan: Plan, image_uri: str) -> Plan:
+    """The plan with its image: the one that the user names, or the newest of today's sources. Raises UserError.
+
+    Asks the Docker engine and changes nothing in it. Without Docker there is no image, and the plan stays as it is.
+    """
+    if plan.instance == PROCESS:
+        return plan
+    from launcher import engine
+    from launcher.gpu import check_gpu
+    from launcher.image import image_for
+
+    is_gpu = plan.instance == LOCAL_GPU
+    with closing(engine.connect()) as client:
+        if is_gpu:
+            check_gpu(client.info())
+        name = image_uri or image_for(client, "gpu" if is_gpu else "cpu").name
+        image = engine.find_image(client, name)
+        if image is None:
+            raise UserError(f"--image-uri {name}: this Docker engine has no such image: pull it, or name another")
+        engine.check_image(image, name)
+    return replace(plan, image=name)

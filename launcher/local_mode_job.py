@@ -1,0 +1,170 @@
+"""A job in SageMaker's local mode: its private folder, and everything that it leaves behind in Docker and on disk.
+
+`python -m launcher.local_mode_job JOB.json` takes all of that away; it is what a job becomes whose launcher was killed.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import signal
+import sys
+import time
+from collections.abc import Callable
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from launcher.docker_container import gone_already
+from launcher.engine import LABEL_PREFIX, connect
+
+if TYPE_CHECKING:
+    import docker
+
+JOB_LABEL = LABEL_PREFIX + "job"  # on the containers of a job: its id
+
+# The SDK gives every job's network this name, and leaves it behind.
+NETWORK = "sagemaker-local"
+COMPOSE_NETWORK_LABEL = "com.docker.compose.network"
+
+COMPOSE_ENDS_WITHIN_S = 10.0
+
+
+@dataclass(frozen=True)
+class LocalModeJob:
+    """What the SDK's process needs to know."""
+
+    id: str
+    root: str  # a private folder, for as long as the job lasts
+    image: str
+    checkpoints: str
+    request: dict[str, Any]  # CreateTrainingJob, as far as local mode takes it
+    container_config: dict[str, Any]  # keys of the Compose file that the SDK does not set itself
+
+    @property
+    def label(self) -> str:
+        """By which its containers are found."""
+        return f"{JOB_LABEL}={self.id}"
+
+
+def write_job(job: LocalModeJob, file: Path) -> None:
+    """Write it where only this user can read it: the environment of a job may hold secrets."""
+    file.touch(mode=0o600)
+    file.write_text(json.dumps(asdict(job)), encoding="utf-8")
+
+
+def read_job(file: Path) -> LocalModeJob:
+    """What `write_job` wrote."""
+    return LocalModeJob(**json.loads(file.read_text(encoding="utf-8")))
+
+
+def clean_up(job: LocalModeJob, client: docker.DockerClient) -> list[str]:
+    """End and remove what is left of a job. Returns a sentence for each thing that could not be done."""
+    problems: list[str] = []
+    root = Path(job.root)
+
+    def attempt(action: Callable[[], None], remedy: str) -> None:
+        try:
+            action()
+        except Exception as error:  # the rest is still to be done
+            problems.append(f"{remedy} ({error})")
+
+    attempt(
+        lambda: remove_containers(client, job),
+        f"a container of this job may be left: docker ps -a --filter label={job.label}",
+    )
+    folders = [folder for folder in (Path(job.checkpoints), root) if folder.is_dir()]
+    attempt(
+        lambda: give_back(client, job.image, folders, os.getuid(), os.getgid()),
+        f"files that the container wrote belong to root: sudo chown -R $USER {' '.join(map(str, folders))}",
+    )
+    attempt(lambda: remove_network(client), f"a network may be left: docker network rm {NETWORK}")
+    if root.exists():
+        attempt(lambda: shutil.rmtree(root), f"a private folder is left: sudo rm -r {root}")
+    return problems
+
+
+def remove_containers(client: docker.DockerClient, job: LocalModeJob) -> None:
+    """End (SIGKILL) and remove the containers of a job."""
+    for container in client.containers.list(all=True, filters={"label": job.label}, ignore_removed=True):
+        with gone_already():
+            container.remove(force=True, v=True)
+
+
+def give_back(client: docker.DockerClient, image: str, folders: list[Path], user: int, group: int) -> None:
+    """Make files that a container wrote as root the user's own, by a container that may do nothing else."""
+    folders = [folder for folder in folders if _holds_files_of_others(folder, user)]
+    if not folders:
+        return
+    places = {str(folder): {"bind": f"/folders/{number}", "mode": "rw"} for number, folder in enumerate(folders)}
+    client.containers.run(
+        image,
+        entrypoint=["chown"],
+        command=["-hR", f"{user}:{group}", *(place["bind"] for place in places.values())],
+        user="0:0",
+        volumes=places,
+        network_mode="none",
+        read_only=True,
+        cap_drop=["ALL"],
+        cap_add=["CHOWN", "DAC_OVERRIDE"],
+        security_opt=["no-new-privileges"],
+        remove=True,
+    )
+
+
+def remove_network(client: docker.DockerClient) -> None:
+    """Remove the network of the SDK's jobs, unless another of them uses it."""
+    import docker
+
+    for network in client.networks.list(names=[NETWORK], filters={"label": COMPOSE_NETWORK_LABEL}):
+        if network.name != NETWORK:  # the engine's filter takes a part of a name too
+            continue
+        try:
+            network.remove()
+        except docker.errors.NotFound:
+            pass
+        except docker.errors.APIError as error:
+            if error.status_code != 403:  # 403: in use
+                raise
+
+
+def _holds_files_of_others(folder: Path, user: int) -> bool:
+    """Something in it belongs to somebody else. With rootless Docker, and on macOS, nothing ever does."""
+    if folder.lstat().st_uid != user:
+        return True
+    for parent, names, files in os.walk(folder):
+        if any(os.lstat(os.path.join(parent, name)).st_uid != user for name in (*names, *files)):  # noqa: PTH118
+            return True
+    return False
+
+
+def main(argv: list[str] | None = None) -> int:
+    """Clean up after a job whose launcher is gone. Nobody reads what this prints; the run's locks are held meanwhile.
+
+    Compose, started by this process when it still ran the SDK, may be about to start the container: it is told to
+    end, and whatever it has started goes before it is waited for.
+    """
+    job = read_job(Path((sys.argv[1:] if argv is None else argv)[0]))
+    signal.signal(signal.SIGTERM, signal.SIG_IGN)
+    os.killpg(0, signal.SIGTERM)
+    client = connect()
+    give_up = time.monotonic() + COMPOSE_ENDS_WITHIN_S
+    while _has_children() and time.monotonic() < give_up:
+        remove_containers(client, job)
+        time.sleep(0.2)
+    return 1 if clean_up(job, client) else 0
+
+
+def _has_children() -> bool:
+    """Some process that this one started still runs."""
+    try:
+        while os.waitpid(-1, os.WNOHANG)[0]:
+            pass
+    except ChildProcessError:
+        return False
+    return True
+
+
+if __name__ == "__main__":
+    raise SystemExit(main())

@@ -1,0 +1,74 @@
+"""What goes on in long work without figures: one line that changes on a terminal, plain lines anywhere else."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, TextIO
+
+from launcher.people import people
+
+if TYPE_CHECKING:
+    from rich.progress import Progress as Bar
+
+
+class PlainStatus:
+    """Lines only."""
+
+    is_live = False
+
+    def __init__(self, stream: TextIO) -> None:
+        self._stream = stream
+
+    def set(self, text: str) -> None:
+        """What goes on now."""
+
+    def say(self, text: str) -> None:
+        """A line that stays."""
+        print(text, file=self._stream, flush=True)
+
+
+class TerminalStatus(PlainStatus):
+    """A line at the bottom with the time since it began; what stays goes above it."""
+
+    is_live = True
+
+    def __init__(self, stream: TextIO, bar: Bar) -> None:
+        super().__init__(stream)
+        self._bar = bar
+        self._task = bar.add_task("starting", total=None)
+
+    def set(self, text: str) -> None:
+        self._bar.update(self._task, description=text)
+
+    def say(self, text: str) -> None:
+        self._bar.console.print(text, markup=False, highlight=False, soft_wrap=True)
+
+
+@contextmanager
+def status_line(stream: TextIO | None = None) -> Iterator[PlainStatus]:
+    """The view that suits the stream (stderr)."""
+    stream = stream or people()
+    if not stream.isatty() or os.environ.get("TERM") == "dumb":
+        yield PlainStatus(stream)
+        return
+    from rich.console import Console
+    from rich.progress import Progress as Bar
+    from rich.progress import SpinnerColumn, TextColumn, TimeElapsedColumn
+    from rich.table import Column
+
+    columns = (
+        SpinnerColumn(),
+        TimeElapsedColumn(),
+        TextColumn("{task.description}", markup=False, table_column=Column(no_wrap=True, overflow="ellipsis")),
+    )
+    with Bar(
+        *columns,
+        console=Console(file=stream),
+        refresh_per_second=4,
+        transient=True,
+        redirect_stdout=False,
+        redirect_stderr=False,
+    ) as bar:
+        yield TerminalStatus(stream, bar)

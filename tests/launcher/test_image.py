@@ -1,0 +1,154 @@
+"""The tag of an image: the same for the same content, another for anything else."""
+
+from __future__ import annotations
+
+import os
+import re
+import shutil
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from container import tree
+from contract.errors import UserError
+from launcher.image import LOCKS, ROOT, SOURCE_PATHS, ImageSpec, describe_image, pinned_tree, version_of
+from tests.launcher.sources import write_sources
+
+BASE = "sha256:" + "0" * 64
+
+
+@pytest.fixture
+def root(tmp_path: Path) -> Path:
+    return write_sources(tmp_path / "project")
+
+
+def spec(root: Path, device: str = "cpu", cuda: str = "", kind: str = "pypi", base: str = BASE) -> ImageSpec:
+    return describe_image(device, cuda, kind, "debian:bookworm-slim", base, root)
+
+
+def test_the_name_says_what_kind_of_image_it_is(root: Path) -> None:
+    assert re.fullmatch(r"paddleocr-sagemaker:cpu-[0-9a-f]{12}", spec(root).name)
+    assert re.fullmatch(r"paddleocr-sagemaker:gpu-cu126-[0-9a-f]{12}", spec(root, "gpu", "cu126", "git").name)
+
+
+def test_dates_permissions_leftovers_and_ignored_files_change_nothing(root: Path, tmp_path: Path) -> None:
+    before = spec(root)
+    other = tmp_path / "elsewhere"
+    shutil.copytree(root, other)
+    for path in other.rglob("*"):
+        os.utime(path, (1, 1))
+        if path.is_file():
+            path.chmod(0o600)
+    (other / "container/__pycache__").mkdir()
+    (other / "container/__pycache__/tree.cpython-311.pyc").write_bytes(b"x")
+    (other / "contract/old.pyc").write_bytes(b"x")
+    (other / "README.md").write_text("not in the image")
+    (other / "launcher").mkdir()
+    (other / "launcher/image.py").write_text("not in the image either")
+    (other / "requirements/dev.lock").write_text("another lock")
+    (other / "requirements/gpu-cu118.lock").write_text("of another image")
+    assert spec(other) == before
+
+
+@pytest.mark.parametrize(
+    "path",
+    [
+        "Dockerfile",
+        ".dockerignore",
+        "image/apt_install.sh",
+        "contract/errors.py",
+        "container/tree.py",
+        "configs/rec/demo.yml",
+        "requirements/train.lock",
+    ],
+)
+def test_a_change_of_any_file_that_goes_in_changes_the_tag(root: Path, path: str) -> None:
+    before = spec(root)
+    with open(root / path, "a") as file:
+        file.write("\n# changed\n")
+    assert spec(root).tag != before.tag
+    assert spec(root).source != before.source
+
+
+def test_a_new_a_moved_and_a_removed_file_change_the_tag(root: Path) -> None:
+    tags = {spec(root).tag}
+    (root / "configs/rec/new.yml").write_text("")
+    tags.add(spec(root).tag)
+    (root / "configs/rec/new.yml").rename(root / "configs/rec/moved.yml")
+    tags.add(spec(root).tag)
+    (root / "configs/rec/demo.yml").unlink()
+    tags.add(spec(root).tag)
+    assert len(tags) == 4
+
+
+def test_every_choice_changes_the_tag_and_only_files_the_source(root: Path) -> None:
+    variants = [
+        spec(root),
+        spec(root, kind="git"),
+        spec(root, base="sha256:" + "1" * 64),
+        replace(spec(root), release="3.8.0"),
+        spec(root, "gpu", "cu126"),
+        spec(root, "gpu", "cu118"),
+    ]
+    assert len({each.tag.rpartition("-")[2] for each in variants}) == len(variants)
+    assert len({each.source for each in variants[:4]}) == 1
+
+
+def test_a_missing_lock_is_one_sentence(root: Path) -> None:
+    (root / "requirements/gpu-cu118.lock").unlink()
+    with pytest.raises(UserError, match=r"gpu-cu118\.lock is missing.*run make lock-gpu CUDA=cu118$"):
+        spec(root, "gpu", "cu118")
+
+
+def test_without_dockerignore_nothing_is_hashed(root: Path) -> None:
+    (root / ".dockerignore").unlink()
+    with pytest.raises(UserError, match=r"\.dockerignore is missing"):
+        spec(root)
+
+
+def test_labels_and_arguments(root: Path) -> None:
+    cpu, gpu = spec(root), spec(root, "gpu", "cu126", "git")
+    labels = gpu.labels("c0ffee", "0.1.0", "")
+    assert labels["paddleocr-sagemaker.contract"] == "1"
+    assert labels["paddleocr-sagemaker.source"] == gpu.source
+    assert labels["paddleocr-sagemaker.tree"] == "git-v3.7.0"
+    assert labels["paddleocr-sagemaker.tree-revision"] == "c0ffee"
+    assert labels["paddleocr-sagemaker.cuda"] == "cu126"
+    assert labels["org.opencontainers.image.version"] == "0.1.0"
+    assert "org.opencontainers.image.revision" not in labels  # not known here
+    assert gpu.arguments("c0ffee", "https://git.example/x.git", "https://mirror.example/debian") == {
+        "BASE_IMAGE": "debian:bookworm-slim",
+        "DEVICE": "gpu",
+        "CUDA": "cu126",
+        "LOCK": "gpu-cu126.lock",
+        "TREE": "git",
+        "TREE_REVISION": "v3.7.0",
+        "TREE_COMMIT": "c0ffee",
+        "TREE_URL": "https://git.example/x.git",
+        "DEBIAN_MIRROR": "https://mirror.example/debian",
+    }
+    assert cpu.arguments("abc", "https://git.example/x.git", "") == {
+        "BASE_IMAGE": "debian:bookworm-slim",
+        "DEVICE": "cpu",
+        "LOCK": "train.lock",
+        "TREE": "pypi",
+        "TREE_REVISION": "3.7.0",
+    }
+
+
+def test_the_pinned_release_is_the_containers_own() -> None:
+    assert pinned_tree(ROOT) == (tree.VERSION, tree.SHA256)
+    assert re.fullmatch(r"\d+\.\d+\.\d+", version_of(ROOT))
+
+
+def test_the_dockerfile_takes_nothing_that_the_hash_does_not_see(tmp_path: Path) -> None:
+    text = (ROOT / "Dockerfile").read_text(encoding="utf-8")
+    taken = re.findall(r"^COPY (?!--from)(\S+) ", text, re.MULTILINE) + re.findall(r"type=bind,source=([^,\s]+)", text)
+    assert len(taken) > 5
+    for path in taken:
+        assert path.partition("/")[0] in {*SOURCE_PATHS, LOCKS}
+    arguments = spec(ROOT).arguments("abc", "u", "m") | replace(spec(ROOT), cuda="c", tree="git").arguments(
+        "a", "u", "m"
+    )
+    assert set(arguments) <= set(re.findall(r"^ARG (\w+)", text, re.MULTILINE))
