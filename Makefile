@@ -33,7 +33,7 @@ image: launch ## build the CPU image for jobs on this machine (ARGS='--device gp
 	@$(RUN) launcher build $(ARGS)
 
 push: launch ## build the GPU image (CUDA=cu126 or cu118) and push it to ECR (ARGS='--region eu-west-1': see --help)
-	@[[ -f requirements/gpu-$(CUDA).lock ]] || $(MAKE) --no-print-directory lock-gpu CUDA=$(CUDA)
+	@[[ -f requirements/gpu-$(CUDA).lock || '$(ARGS)' == *'--device cpu'* ]] || $(MAKE) --no-print-directory lock-gpu CUDA=$(CUDA)
 	@$(RUN) launcher push --cuda $(CUDA) $(ARGS)
 
 test: check ## everything in check, then the tests (PYTEST='-q -k name' to choose)

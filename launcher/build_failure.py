@@ -51,6 +51,8 @@ CAUSES = (
     (r"network\.host is not allowed", "the engine does not lend builds the machine's network: use --network default"),
 )
 _METADATA = re.compile(r"^#(\d+) \[internal\] load metadata for (\S+)", re.MULTILINE)
+# What the command of a step has said of itself: `#18 0.162 error: …`, `#7 3.1 fatal: …`
+STEP_ERROR = re.compile(r"#\d+ [\d.]+ (?:error|fatal): (.+)", re.IGNORECASE)
 
 
 def cause_of(output: list[str]) -> str:
@@ -63,5 +65,6 @@ def cause_of(output: list[str]) -> str:
     for pattern, sentence in CAUSES:
         if re.search(pattern, text):
             return sentence
-    said = [line for line in output if line.startswith(("ERROR:", "error:", "executor failed", "failed to solve"))]
+    said = [match[1] for line in output if (match := STEP_ERROR.match(line))]
+    said = said or [line for line in output if line.startswith(("ERROR:", "executor failed", "failed to solve"))]
     return (said or [line for line in output if line.strip()] or ["docker said nothing"])[-1].strip()

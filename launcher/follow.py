@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import time
 from collections import deque
 from collections.abc import Iterator
@@ -12,6 +11,7 @@ from typing import TYPE_CHECKING, TextIO
 from contract.events import parse_event
 from launcher.people import people
 from launcher.progress import Event, Progress, clock, describe_event
+from launcher.terminal import bar_with_figures
 
 if TYPE_CHECKING:
     from rich.progress import Progress as Bar
@@ -141,20 +141,5 @@ def figures(state: Progress) -> str:
 def follow(stream: TextIO | None = None) -> Iterator[PlainView]:
     """The view that suits the stream (stderr): a terminal gets the bar."""
     stream = stream or people()
-    if not stream.isatty() or os.environ.get("TERM") == "dumb":
-        yield PlainView(stream)
-        return
-    from rich.console import Console
-    from rich.progress import BarColumn, SpinnerColumn, TextColumn
-    from rich.progress import Progress as Bar
-
-    columns = (
-        SpinnerColumn(),
-        TextColumn("{task.description}"),
-        BarColumn(bar_width=20),
-        TextColumn("{task.fields[figures]}"),
-    )
-    with Bar(
-        *columns, console=Console(file=stream), refresh_per_second=4, redirect_stdout=False, redirect_stderr=False
-    ) as bar:
-        yield TerminalView(stream, bar)
+    with bar_with_figures(stream) as bar:
+        yield TerminalView(stream, bar) if bar else PlainView(stream)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -10,6 +9,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, TextIO
 
 from launcher.people import people
+from launcher.terminal import bar_with_figures
 
 if TYPE_CHECKING:
     from rich.progress import Progress as Bar
@@ -132,23 +132,8 @@ class TerminalPushView(PlainPushView):
 def follow_push(stream: TextIO | None = None) -> Iterator[PlainPushView]:
     """The view that suits the stream (stderr): a terminal gets the bar."""
     stream = stream or people()
-    if not stream.isatty() or os.environ.get("TERM") == "dumb":
-        yield PlainPushView(stream)
-        return
-    from rich.console import Console
-    from rich.progress import BarColumn, SpinnerColumn, TextColumn
-    from rich.progress import Progress as Bar
-
-    columns = (
-        SpinnerColumn(),
-        TextColumn("{task.description}"),
-        BarColumn(bar_width=20),
-        TextColumn("{task.fields[figures]}"),
-    )
-    with Bar(
-        *columns, console=Console(file=stream), refresh_per_second=4, redirect_stdout=False, redirect_stderr=False
-    ) as bar:
-        yield TerminalPushView(stream, bar)
+    with bar_with_figures(stream) as bar:
+        yield TerminalPushView(stream, bar) if bar else PlainPushView(stream)
 
 
 def figures(state: PushProgress, seconds: float) -> str:

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, TextIO
 
 from launcher.people import people
+from launcher.terminal import line_with_clock
 
 if TYPE_CHECKING:
     from rich.progress import Progress as Bar
@@ -50,25 +50,5 @@ class TerminalStatus(PlainStatus):
 def status_line(stream: TextIO | None = None) -> Iterator[PlainStatus]:
     """The view that suits the stream (stderr)."""
     stream = stream or people()
-    if not stream.isatty() or os.environ.get("TERM") == "dumb":
-        yield PlainStatus(stream)
-        return
-    from rich.console import Console
-    from rich.progress import Progress as Bar
-    from rich.progress import SpinnerColumn, TextColumn, TimeElapsedColumn
-    from rich.table import Column
-
-    columns = (
-        SpinnerColumn(),
-        TimeElapsedColumn(),
-        TextColumn("{task.description}", markup=False, table_column=Column(no_wrap=True, overflow="ellipsis")),
-    )
-    with Bar(
-        *columns,
-        console=Console(file=stream),
-        refresh_per_second=4,
-        transient=True,
-        redirect_stdout=False,
-        redirect_stderr=False,
-    ) as bar:
-        yield TerminalStatus(stream, bar)
+    with line_with_clock(stream) as bar:
+        yield TerminalStatus(stream, bar) if bar else PlainStatus(stream)

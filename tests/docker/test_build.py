@@ -12,6 +12,7 @@ import tarfile
 import threading
 import time
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from pathlib import Path
 
 import docker
@@ -48,8 +49,10 @@ def project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 def client(engine: docker.DockerClient) -> Iterator[docker.DockerClient]:
     """The engine, which loses what these tests make: images that say so in a label."""
     yield engine
-    for image in engine.api.images(filters={"label": MARK}):
-        engine.images.remove(image["Id"], force=True)
+    for _ in range(3):  # an image goes after those that were made from it
+        for image in engine.api.images(filters={"label": MARK}):
+            with suppress(docker.errors.APIError):
+                engine.images.remove(image["Id"], force=True)
 
 
 def settings(root: Path, *argv: str) -> ImageSettings:
