@@ -8,6 +8,7 @@ from __future__ import annotations
 import os
 import queue
 import re
+import shutil
 import signal
 import subprocess
 import sys
@@ -34,6 +35,8 @@ NOT_STARTED = "0001-01-01"  # Docker's way to say never
 # Lines of the SDK around those of Compose.
 SAYS_BEFORE_COMPOSE = "sagemaker.local.image:docker command: "
 SAYS_AFTER_COMPOSE = "\nERROR:sagemaker:"
+
+ALMOST_NOTHING = 1 << 20  # bytes
 
 NO_GPU = "could not select device driver"
 WITHOUT = "--instance process runs the same job without Docker"
@@ -122,8 +125,10 @@ class LocalModeContainer:
             self._signal(self._container, "SIGTERM")
 
     def kill(self) -> None:
+        if self._code is not None:
+            return
         self._ending = True
-        if self._code is None and self._container is not None:
+        if self._container is not None:
             self._signal(self._container, "SIGKILL")
         with suppress(ProcessLookupError, PermissionError):  # macOS: EPERM for a group of zombies
             os.killpg(self._process.pid, signal.SIGKILL)
@@ -175,11 +180,10 @@ class LocalModeContainer:
             return "", sdk
         if code is None:
             return _why_not_started(self._reason or _complaint_in(self._log)), EXIT_REFUSED
+        said = _last_words_in(self._log) or _full_disk(self._log.parent) or f"exit code {sdk}"
         if self._abandoned:
-            said = _complaint_in(self._log) or f"exit code {sdk}"
             return f"SageMaker's local mode ended before its container ({said}): start the same run again", EXIT_FAILED
-        if code == 0 and sdk != 0:
-            said = _complaint_in(self._log) or f"exit code {sdk}"
+        if code == 0 and sdk != 0 and not self._log.with_name("output").joinpath("model.tar.gz").exists():
             return f"SageMaker's local mode did not pack the model ({said}): start the same run again", EXIT_FAILED
         state = self._container.attrs["State"] if self._container else {}
         return OUT_OF_MEMORY if state.get("OOMKilled") else "", as_process(code)
@@ -267,6 +271,19 @@ def _complaint_in(log: Path) -> str:
     lines = said if ran_compose else text.splitlines()
     errors = [found[1] for line in lines if (found := re.match(r"\W*error\b[: ]*(.+)", line, re.IGNORECASE))]
     return " ".join((errors or lines[-1:] or [""])[0].split())
+
+
+def _last_words_in(log: Path) -> str:
+    """The error of the SDK, once the container has run; what Compose printed since is the container's own."""
+    last = log.read_text(encoding="utf-8", errors="replace").rstrip().rpartition("\n")[2]
+    return last.removeprefix("error: ") if last.startswith("error: ") else ""
+
+
+def _full_disk(folder: Path) -> str:
+    """The SDK packs the model in the private folder; when that is full, its log is cut short, too."""
+    if shutil.disk_usage(folder).free > ALMOST_NOTHING:
+        return ""
+    return f"no space is left in {folder.parent}; TMPDIR can name another folder"
 
 
 def _why_not_started(said: str) -> str:

@@ -28,6 +28,9 @@ JOB_LABEL = LABEL_PREFIX + "job"  # on the containers of a job: its id
 NETWORK = "sagemaker-local"
 COMPOSE_NETWORK_LABEL = "com.docker.compose.network"
 
+# Where SELinux rules, a container may otherwise read no folder of the user's.
+NO_SELINUX_LABEL = "label=disable"
+
 COMPOSE_ENDS_WITHIN_S = 10.0
 
 
@@ -61,28 +64,34 @@ def read_job(file: Path) -> LocalModeJob:
 
 def clean_up(job: LocalModeJob, client: docker.DockerClient) -> list[str]:
     """End and remove what is left of a job. Returns a sentence for each thing that could not be done."""
-    problems: list[str] = []
     root = Path(job.root)
-
-    def attempt(action: Callable[[], None], remedy: str) -> None:
-        try:
-            action()
-        except Exception as error:  # the rest is still to be done
-            problems.append(f"{remedy} ({error})")
-
-    attempt(
-        lambda: remove_containers(client, job),
-        f"a container of this job may be left: docker ps -a --filter label={job.label}",
-    )
+    try:
+        remove_containers(client, job)
+    except Exception as error:  # it may still run: its files stay where they are
+        return [
+            f"a container of this job may be left: docker ps -a --filter label={job.label} ({_words(error)})",
+            f"its private folder stays until it has ended: sudo rm -r {root}",
+        ]
     folders = [folder for folder in (Path(job.checkpoints), root) if folder.is_dir()]
-    attempt(
-        lambda: give_back(client, job.image, folders, os.getuid(), os.getgid()),
-        f"files that the container wrote belong to root: sudo chown -R $USER {' '.join(map(str, folders))}",
-    )
-    attempt(lambda: remove_network(client), f"a network may be left: docker network rm {NETWORK}")
-    if root.exists():
-        attempt(lambda: shutil.rmtree(root), f"a private folder is left: sudo rm -r {root}")
+    steps: list[tuple[Callable[[], None], str]] = [
+        (
+            lambda: give_back(client, job.image, folders, os.getuid(), os.getgid()),
+            f"files that the container wrote belong to root: sudo chown -R $USER {' '.join(map(str, folders))}",
+        ),
+        (lambda: remove_network(client), f"a network may be left: docker network rm {NETWORK}"),
+        (lambda: shutil.rmtree(root), f"a private folder is left: sudo rm -r {root}"),
+    ]
+    problems = []
+    for step, remedy in steps:
+        try:
+            step()
+        except Exception as error:  # the other steps are still to be done
+            problems.append(f"{remedy} ({_words(error)})")
     return problems
+
+
+def _words(error: Exception) -> str:
+    return " ".join(str(error).split())
 
 
 def remove_containers(client: docker.DockerClient, job: LocalModeJob) -> None:
@@ -108,7 +117,7 @@ def give_back(client: docker.DockerClient, image: str, folders: list[Path], user
         read_only=True,
         cap_drop=["ALL"],
         cap_add=["CHOWN", "DAC_OVERRIDE"],
-        security_opt=["no-new-privileges"],
+        security_opt=["no-new-privileges", NO_SELINUX_LABEL],
         remove=True,
     )
 

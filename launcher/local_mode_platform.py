@@ -99,8 +99,8 @@ def _prepare_engine(client: docker.DockerClient, plan: Plan) -> int:
 
     label = f"{CHECKPOINTS_LABEL}={run_labels(plan)[CHECKPOINTS_LABEL]}"
     try:
-        for container in client.containers.list(filters={"label": label}, ignore_removed=True):
-            say(f"container {container.name} is left of a launcher that was killed: it may save, then it is removed")
+        for container in client.containers.list(all=True, filters={"label": label}, ignore_removed=True):
+            say(f"container {container.name} is left of an earlier start: it may save, then it is removed")
             with gone_already():
                 container.stop(timeout=math.ceil(plan.grace_s))
                 container.remove(force=True, v=True)

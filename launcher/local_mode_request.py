@@ -12,7 +12,7 @@ from contract.paths import CHECKPOINTS_VARIABLE, DEFAULT_BASE_DIR, JobPaths
 from launcher.compose import search_path_with
 from launcher.container_process import child_environment
 from launcher.docker_platform import CHECKPOINTS_LABEL, FOLDER_LABEL, RUN_LABEL
-from launcher.local_mode_job import JOB_LABEL, LocalModeJob
+from launcher.local_mode_job import JOB_LABEL, NO_SELINUX_LABEL, LocalModeJob
 from launcher.plan import RECIPE_CHANNEL, Plan, build_request
 
 # Local mode has no checkpoints; but a channel is mounted where it lies, and can be written to.
@@ -43,6 +43,7 @@ def build_job(plan: Plan, root: Path, memory: int) -> LocalModeJob:
         container_config={
             "labels": {JOB_LABEL: number} | {name: _literal(value) for name, value in run_labels(plan).items()},
             "shm_size": memory // 2,  # as in launcher/docker_platform.py
+            "security_opt": [NO_SELINUX_LABEL],
             "stop_grace_period": f"{math.ceil(plan.grace_s)}s",
         },
     )

@@ -20,9 +20,11 @@ import docker
 import pytest
 
 from launcher.compose import find_compose
-from launcher.local_mode_job import JOB_LABEL, give_back
+from launcher.docker_platform import FOLDER_LABEL
+from launcher.local_mode_job import JOB_LABEL, NETWORK, give_back
 from tests.container.jobs import draw_dataset
 from tests.docker.a_docker_engine import tiny_image
+from tests.docker.detour import Detour
 from tests.launcher.running import ROOT, SCRIPTED, call, log_of, wait_for
 
 SCRIPTED_IMAGE = "paddleocr-sagemaker-test:scripted"
@@ -53,19 +55,27 @@ def launcher(
     private = tmp_path / "private"
     private.mkdir()
     monkeypatch.setenv("TMPDIR", str(private))
-    started = Launcher(tmp_path, scripted_image)
+    started = Launcher(tmp_path, scripted_image, engine)
     yield started
-    assert engine.containers.list(all=True, filters={"label": JOB_LABEL}) == []
-    assert [network.name for network in engine.networks.list(names=["sagemaker-local"])] == []
+    assert started.containers() == []
     assert started.leftovers() == []
+    for network in engine.networks.list(names=[NETWORK]):
+        network.reload()
+        assert network.attrs["Containers"], "nobody uses it: it should have been removed"
 
 
 class Launcher:
     """`python -m launcher.submit --instance local` on a tiny dataset."""
 
-    def __init__(self, folder: Path, image: str) -> None:
+    def __init__(self, folder: Path, image: str, engine: docker.DockerClient) -> None:
         self.folder = folder
         self._image = image
+        self._engine = engine
+
+    def containers(self) -> list[docker.models.containers.Container]:
+        """Those of this test, stopped ones too."""
+        label = f"{FOLDER_LABEL}={os.path.realpath(self.folder / 'out/r')}"
+        return self._engine.containers.list(all=True, filters={"label": label})
 
     def leftovers(self) -> list[Path]:
         """The private folder goes last, when a job is cleaned up."""
@@ -150,9 +160,7 @@ def test_a_deaf_container_is_killed(launcher: Launcher) -> None:
 
 
 @pytest.mark.parametrize("delay_s", [None, 0.0, 2.5, 3.2])
-def test_a_killed_launcher_leaves_nothing_running(
-    launcher: Launcher, engine: docker.DockerClient, delay_s: float | None
-) -> None:
+def test_a_killed_launcher_leaves_nothing_running(launcher: Launcher, delay_s: float | None) -> None:
     """Killed while it trains, while the SDK is imported, and about when Compose starts the container."""
     process = launcher.start(script=SLOW)
     if delay_s is None:
@@ -163,17 +171,17 @@ def test_a_killed_launcher_leaves_nothing_running(
     process.kill()
     process.communicate()
     wait_for(lambda: not launcher.leftovers(), 20)
-    assert engine.containers.list(all=True, filters={"label": JOB_LABEL}) == []
+    assert launcher.containers() == []
     if delay_s is None:
         code, _, err = launcher.run(script="--steps 20")  # the lock is free again
         assert code == 0, err
 
 
-def test_a_container_that_outlived_everybody_is_ended_first(launcher: Launcher, engine: docker.DockerClient) -> None:
+def test_a_container_that_outlived_everybody_is_ended_first(launcher: Launcher) -> None:
     process = launcher.start(script=SLOW)
     launcher.wait_until_it_trains()
     sdk = sdk_of(process)
-    (orphan,) = engine.containers.list(filters={"label": JOB_LABEL})
+    (orphan,) = launcher.containers()
     os.killpg(sdk, signal.SIGKILL)
     process.kill()
     process.communicate()
@@ -196,8 +204,27 @@ def test_the_sdk_dies_and_the_container_saves(launcher: Launcher) -> None:
     os.killpg(sdk, signal.SIGKILL)
     _, err = process.communicate(timeout=60)
     assert process.returncode == 2, err
-    assert "local mode ended before its container" in err
+    assert "local mode ended before its container (exit code -9)" in err
     assert "event=interrupted" in log_of(launcher.folder)
+
+
+def test_the_engine_goes_away(launcher: Launcher, engine: docker.DockerClient) -> None:
+    """What cannot be cleaned up then is named and left alone; the next start of the run removes the container."""
+    detour = Detour(engine)
+    process = launcher.start(script=SLOW, DOCKER_HOST=detour.address)
+    launcher.wait_until_it_trains()
+    detour.close()
+    _, err = process.communicate(timeout=60)
+    assert process.returncode == 2, err
+    assert "the Docker engine has gone away while the job ran" in err
+    assert f"warning: a container of this job may be left: docker ps -a --filter label={JOB_LABEL}=" in err
+    assert "Traceback" not in err
+    (orphan,) = launcher.containers()
+    code, _, err = launcher.run(script="--steps 20")
+    assert code == 0, err
+    assert f"container {orphan.name} is left of an earlier start" in err
+    (left,) = launcher.leftovers()
+    shutil.rmtree(left)
 
 
 @pytest.mark.parametrize(
@@ -242,7 +269,7 @@ def test_what_the_job_is_given_and_what_not(launcher: Launcher, engine: docker.D
         flags = ["--config", str(recipe), "--env", "PRICE=5$ or $HOME", "--grace", "90s"]
         process = launcher.start(*flags, script=SLOW, **environment)
         launcher.wait_until_it_trains()
-        (container,) = engine.containers.list(filters={"label": JOB_LABEL})
+        (container,) = launcher.containers()
         beside_the_recipe = container.exec_run(["ls", "/opt/ml/input/data/recipe"]).output.split()
         hyperparameters = json.loads(container.exec_run(["cat", "/opt/ml/input/config/hyperparameters.json"]).output)
         shared_kb = container.exec_run(["df", "--output=size", "/dev/shm"]).output.split()[-1]
