@@ -18,7 +18,7 @@ import docker
 
 from contract.events import parse_event
 from launcher.engine import connect
-from launcher.image import image_for
+from launcher.images.image import image_for
 from tests.container.jobs import draw_dataset
 
 IMPORT = "import time; began = time.perf_counter(); import paddle; print(time.perf_counter() - began)"

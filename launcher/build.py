@@ -13,15 +13,15 @@ from typing import TYPE_CHECKING
 
 from launcher.entry import enter
 from launcher.image_settings import ImageSettings, load_image_settings
+from launcher.images.push_progress import size_text
 from launcher.people import answer, say
 from launcher.progress import clock
-from launcher.push_progress import size_text
 
 if TYPE_CHECKING:
     import docker
     from docker.models.images import Image
 
-    from launcher.image import ImageSpec
+    from launcher.images.image import ImageSpec
     from launcher.status_line import PlainStatus
 
 
@@ -41,7 +41,7 @@ class BuiltImage:
 
 def main(argv: list[str] | None = None, root: Path | None = None) -> int:
     """One call. Returns the exit code. `root` is the folder of the Dockerfile (default: this project's)."""
-    from launcher.buildkit import BuildFailed
+    from launcher.images.buildkit import BuildFailed
 
     return enter(argv, partial(build, root=root), (BuildFailed,))
 
@@ -58,9 +58,9 @@ def build(argv: list[str], root: Path | None = None) -> int:
 
 def build_image(settings: ImageSettings, client: docker.DockerClient, root: Path | None = None) -> BuiltImage:
     """The image of these settings and today's sources: the one that is there, else a new one. Raises UserError."""
-    from launcher.base_image import base_image
     from launcher.engine import find_image
-    from launcher.image import ROOT, SOURCE_LABEL, describe_image
+    from launcher.images.base_image import base_image
+    from launcher.images.image import ROOT, SOURCE_LABEL, describe_image
     from launcher.status_line import status_line
 
     began = time.monotonic()
@@ -83,11 +83,11 @@ def _build(
     settings: ImageSettings, client: docker.DockerClient, spec: ImageSpec, root: Path, view: PlainStatus
 ) -> Image:
     """Build it, and make sure that the result is what was meant."""
-    from launcher.build_secrets import build_secrets
-    from launcher.buildkit import Build, BuildFailed, find_build_client, run_build
     from launcher.engine import check_platform, context_name, find_image
-    from launcher.git import commit_of_tag, own_commit
-    from launcher.image import SOURCE_PATHS, pinned_tree, version_of
+    from launcher.images.build_secrets import build_secrets
+    from launcher.images.buildkit import Build, BuildFailed, find_build_client, run_build
+    from launcher.images.git import commit_of_tag, own_commit
+    from launcher.images.image import SOURCE_PATHS, pinned_tree, version_of
 
     program = find_build_client(context_name())
     pin = commit_of_tag(settings.tree_url, spec.tree_revision) if spec.tree == "git" else pinned_tree(root)[1]

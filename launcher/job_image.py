@@ -1,4 +1,4 @@
-"""Which image a job on this machine runs."""
+"""Whether Docker and SageMaker's local mode can run a job here, and which image it runs."""
 
 from __future__ import annotations
 
@@ -17,9 +17,12 @@ def with_image(plan: Plan, image_uri: str) -> Plan:
     if plan.instance == PROCESS:
         return plan
     from launcher import engine
-    from launcher.gpu import check_gpu
-    from launcher.image import image_for
+    from launcher.images.image import image_for
+    from launcher.platforms.gpu import check_gpu
+    from launcher.platforms.local_mode_checks import check_local_mode
 
+    if not plan.interruptions:
+        check_local_mode(plan)
     is_gpu = plan.instance == LOCAL_GPU
     with closing(engine.connect()) as client:
         if is_gpu:

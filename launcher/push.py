@@ -13,15 +13,15 @@ from typing import TYPE_CHECKING
 from contract.errors import UserError
 from launcher.entry import enter
 from launcher.image_settings import ImageSettings, load_image_settings
+from launcher.images.push_progress import size_text
 from launcher.people import answer, say
 from launcher.progress import clock
-from launcher.push_progress import size_text
 
 if TYPE_CHECKING:
     import docker
 
-    from launcher.ecr import Repository, StoredImage
-    from launcher.image import ImageSpec
+    from launcher.images.ecr import Repository, StoredImage
+    from launcher.images.image import ImageSpec
 
 
 @dataclass(frozen=True)
@@ -39,7 +39,7 @@ class ImageInEcr:
 
 def main(argv: list[str] | None = None, root: Path | None = None) -> int:
     """One call. Returns the exit code. `root` is the folder of the Dockerfile (default: this project's)."""
-    from launcher.buildkit import BuildFailed
+    from launcher.images.buildkit import BuildFailed
 
     return enter(argv, partial(push, root=root), (BuildFailed,))
 
@@ -50,10 +50,10 @@ def push(argv: list[str], root: Path | None = None) -> int:
     settings = load_image_settings("push", argv)
     # Imported here: --help and a wrong flag need none of this (boto3, docker).
     from launcher.aws import open_account
-    from launcher.ecr import check_address, check_tag, find_image, open_repository, parse_address
     from launcher.engine import connect
-    from launcher.image import ROOT
-    from launcher.pushed_images import check_readable, pushed_now, record_pushed
+    from launcher.images.ecr import check_address, check_tag, find_image, open_repository, parse_address
+    from launcher.images.image import ROOT
+    from launcher.images.pushed_images import check_readable, pushed_now, record_pushed
 
     root = root or ROOT
     address = parse_address(settings.repository)
@@ -82,8 +82,8 @@ def push(argv: list[str], root: Path | None = None) -> int:
 
 def _describe_spec(settings: ImageSettings, client: docker.DockerClient, root: Path) -> ImageSpec:
     """What the image is made of, and so its tag: known before anything is built."""
-    from launcher.base_image import base_image
-    from launcher.image import describe_image
+    from launcher.images.base_image import base_image
+    from launcher.images.image import describe_image
     from launcher.status_line import status_line
 
     with status_line() as view:
@@ -101,9 +101,9 @@ def _build_and_push(
 ) -> tuple[StoredImage, bool]:
     """The image in ECR, and whether it is this call that pushed it."""
     from launcher.build import build_image
-    from launcher.ecr import find_image, log_in, wait_for_image
-    from launcher.push_layers import TagTaken, push_image
-    from launcher.push_progress import follow_push
+    from launcher.images.ecr import find_image, log_in, wait_for_image
+    from launcher.images.push_layers import TagTaken, push_image
+    from launcher.images.push_progress import follow_push
 
     built = build_image(settings, client, root)
     say(f"pushing {repository.uri}:{tag}")
@@ -125,8 +125,8 @@ def _check_stored(
 
     A tag of ours names its sources, so any build of it will do; one that the user chose may be on anything.
     """
-    from launcher.ecr import find_image as find_stored
     from launcher.engine import find_image
+    from launcher.images.ecr import find_image as find_stored
 
     local = find_image(client, spec.name)
     is_same = local is not None and _is_same(local, repository, stored)
@@ -146,7 +146,7 @@ def _check_stored(
 
 def _is_same(local: docker.models.images.Image, repository: Repository, stored: StoredImage) -> bool:
     """Docker's ID of an image is the digest of its configuration, or in its containerd store that of its manifest."""
-    from launcher.ecr import config_digest
+    from launcher.images.ecr import config_digest
 
     return local.id in (stored.digest, config_digest(repository, stored.digest))
 

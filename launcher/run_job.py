@@ -15,7 +15,7 @@ from launcher.follow import PlainView
 from launcher.interruption import Interruption
 from launcher.pack import pack_model
 from launcher.plan import Plan
-from launcher.platform import ContainerLost, Platform, platform_of
+from launcher.platforms.platform import ContainerLost, Platform, platform_of
 from launcher.progress import Event
 from launcher.run_folder import RunFolder
 from launcher.stop import Stop

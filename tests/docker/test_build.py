@@ -21,11 +21,11 @@ import pytest
 from contract.errors import UserError
 from launcher import build
 from launcher.build import BuiltImage, build_image
-from launcher.build_secrets import CA_VARIABLES
-from launcher.buildkit import BuildFailed, find_build_client
 from launcher.engine import LABEL_PREFIX, check_image, context_name, find_image
-from launcher.image import ROOT, context_files, image_for, lock_of, source_hash
 from launcher.image_settings import ImageSettings, load_image_settings
+from launcher.images.build_secrets import CA_VARIABLES
+from launcher.images.buildkit import BuildFailed, find_build_client
+from launcher.images.image import ROOT, context_files, image_for, lock_of, source_hash
 from tests.docker.a_docker_engine import BASE_IMAGE
 from tests.launcher.sources import DOCKERFILE, write_sources
 

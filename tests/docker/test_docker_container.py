@@ -10,8 +10,8 @@ from collections.abc import Iterator
 import docker
 import pytest
 
-from launcher.docker_container import OUT_OF_MEMORY, DockerContainer
-from launcher.platform import ContainerLost
+from launcher.platforms.docker_container import OUT_OF_MEMORY, DockerContainer
+from launcher.platforms.platform import ContainerLost
 from tests.docker.a_docker_engine import BASE_IMAGE
 from tests.docker.detour import Detour
 

@@ -17,7 +17,7 @@ import pytest
 
 from contract.recipe import CONFIGS
 from launcher import submit
-from launcher.docker_platform import FOLDER_LABEL
+from launcher.platforms.docker_platform import FOLDER_LABEL
 from tests.docker.a_docker_engine import BASE_IMAGE, tiny_image
 from tests.docker.detour import Detour, socket_of
 from tests.launcher.running import RECIPE, ROOT, call, log_of, wait_for
@@ -268,7 +268,7 @@ def test_a_container_that_still_writes_into_the_run_is_named(
     capfd: pytest.CaptureFixture[str],
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr("launcher.docker_platform.LOCK_WAIT_S", 0.5)
+    monkeypatch.setattr("launcher.platforms.docker_platform.LOCK_WAIT_S", 0.5)
     label = {FOLDER_LABEL: str(tmp_path / "out/r")}
     other = engine.containers.run(BASE_IMAGE, ["sleep", "60"], labels=label, detach=True, network_mode="none")
     try:

@@ -24,7 +24,7 @@ from pathlib import Path
 import docker
 import pytest
 
-from launcher.buildkit import Build, BuildFailed, find_build_client, run_build
+from launcher.images.buildkit import Build, BuildFailed, find_build_client, run_build
 from launcher.status_line import PlainStatus
 from tests.docker.conftest import ROOT
 
@@ -53,7 +53,7 @@ def test_gpu_image(engine: docker.DockerClient, stand_ins: str, repository: tupl
         assert "NVIDIA_DRIVER_CAPABILITIES=compute,utility" in environment
         assert len(image.attrs["RootFS"]["Layers"]) <= 12
         with pytest.raises(
-            BuildFailed, match="is commit .*, not 0000000"
+            BuildFailed, match=r"is commit .*, not 0000000"
         ):  # the tag was moved after the launcher had looked
             build(context, settings | {"TREE_COMMIT": "0" * 40})
     finally:

@@ -19,9 +19,9 @@ from pathlib import Path
 import docker
 import pytest
 
-from launcher.compose import find_compose
-from launcher.docker_platform import FOLDER_LABEL
-from launcher.local_mode_job import JOB_LABEL, NETWORK, give_back
+from launcher.platforms.compose import find_compose
+from launcher.platforms.docker_platform import FOLDER_LABEL
+from launcher.platforms.local_mode_job import JOB_LABEL, NETWORK, give_back
 from tests.container.jobs import draw_dataset
 from tests.docker.a_docker_engine import tiny_image
 from tests.docker.detour import Detour

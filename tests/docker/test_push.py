@@ -18,8 +18,8 @@ import pytest
 from botocore.exceptions import ClientError
 
 from launcher import push
-from launcher.image import describe_image
-from launcher.pushed_images import FILE_NAME, find_pushed
+from launcher.images.image import describe_image
+from launcher.images.pushed_images import FILE_NAME, find_pushed
 from tests.docker.registry import USER, Fault, Registry, missing_programs, run_registry
 from tests.launcher.aws_stand_in import ACCOUNT, REGION, TOKEN, AwsStandIn, run_aws, use_aws
 
@@ -156,7 +156,7 @@ def project(
     server.reset()
     registry.clear()
     use_aws(server, monkeypatch)
-    monkeypatch.setattr("launcher.push_layers.PAUSES_S", (0.1, 0.1))
+    monkeypatch.setattr("launcher.images.push_layers.PAUSES_S", (0.1, 0.1))
     root = tmp_path / "project"
     for path, text in {
         "Dockerfile": DOCKERFILE,
@@ -322,7 +322,7 @@ def test_a_registry_that_always_fails_is_one_sentence(project: Project) -> None:
 @pytest.mark.slow
 def test_a_layer_that_always_fails_is_one_sentence(project: Project, monkeypatch: pytest.MonkeyPatch) -> None:
     """The engine gives a layer five tries in 50 seconds; ours would be three of those."""
-    monkeypatch.setattr("launcher.push_layers.PAUSES_S", ())
+    monkeypatch.setattr("launcher.images.push_layers.PAUSES_S", ())
     project.registry.fail(Fault("PATCH", "/blobs/uploads/", 500, times=99))
     assert "500 Internal Server Error" in project.refusal()
     assert project.registry.sent("PATCH", "/blobs/uploads/") >= 5

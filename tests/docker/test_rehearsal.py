@@ -19,7 +19,7 @@ import pytest
 from contract.events import parse_event
 from contract.recipe import CONFIGS
 from data_preparation.scripts import create_demo_data
-from launcher.docker_platform import FOLDER_LABEL
+from launcher.platforms.docker_platform import FOLDER_LABEL
 from tests.launcher.running import RECIPE, ROOT, wait_for
 
 pytestmark = pytest.mark.slow

@@ -5,7 +5,7 @@ from __future__ import annotations
 import shutil
 from pathlib import Path
 
-from launcher.image import ROOT
+from launcher.images.image import ROOT
 
 DOCKERFILE = """\
 ARG BASE_IMAGE

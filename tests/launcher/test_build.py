@@ -13,12 +13,12 @@ from pathlib import Path
 import pytest
 
 from contract.errors import UserError
-from launcher.build_failure import cause_of
-from launcher.build_output import BuildOutput
-from launcher.build_secrets import build_secrets
-from launcher.buildkit import SECRET_LIMIT, Build, BuildClient, BuildFailed, find_build_client, run_build
-from launcher.git import commit_of_tag, own_commit
 from launcher.image_settings import ImageSettings, load_image_settings
+from launcher.images.build_failure import cause_of
+from launcher.images.build_output import BuildOutput
+from launcher.images.build_secrets import build_secrets
+from launcher.images.buildkit import SECRET_LIMIT, Build, BuildClient, BuildFailed, find_build_client, run_build
+from launcher.images.git import commit_of_tag, own_commit
 from launcher.status_line import PlainStatus
 from tests.launcher.running import ROOT
 
@@ -203,7 +203,7 @@ def test_a_stop_ends_the_client_and_removes_the_secrets(number: signal.Signals, 
     code = f"""
 import sys
 from pathlib import Path
-from launcher.buildkit import Build, BuildClient, BuildFailed, run_build
+from launcher.images.buildkit import Build, BuildClient, BuildFailed, run_build
 from launcher.entry import enter
 from launcher.status_line import status_line
 def work(argv):

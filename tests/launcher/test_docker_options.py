@@ -9,8 +9,8 @@ from pathlib import Path
 import pytest
 
 from contract.errors import UserError
-from launcher import gpu
-from launcher.docker_platform import _identity
+from launcher.platforms import gpu
+from launcher.platforms.docker_platform import _identity
 
 pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="users and groups")
 

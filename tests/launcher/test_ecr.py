@@ -13,7 +13,7 @@ from botocore import exceptions as aws_errors
 
 from contract.errors import UserError
 from launcher.aws import explained, open_account
-from launcher.ecr import (
+from launcher.images.ecr import (
     Address,
     Repository,
     check_address,

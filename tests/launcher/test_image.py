@@ -12,7 +12,7 @@ import pytest
 
 from container import tree
 from contract.errors import UserError
-from launcher.image import LOCKS, ROOT, SOURCE_PATHS, ImageSpec, describe_image, pinned_tree, version_of
+from launcher.images.image import LOCKS, ROOT, SOURCE_PATHS, ImageSpec, describe_image, pinned_tree, version_of
 from tests.launcher.sources import write_sources
 
 BASE = "sha256:" + "0" * 64

@@ -16,13 +16,18 @@ from pathlib import Path
 import pytest
 
 from contract.errors import UserError
-from launcher.compose import Compose
-from launcher.local_mode_checks import check_compose, check_folders, check_sdk, refused_prefixes
-from launcher.local_mode_container import SAYS_AFTER_COMPOSE, SAYS_BEFORE_COMPOSE, _complaint_in, _why_not_started
-from launcher.local_mode_job import read_job, write_job
-from launcher.local_mode_model import take_failure, take_model
-from launcher.local_mode_request import build_job, sdk_environment
 from launcher.plan import Plan, plan_run
+from launcher.platforms.compose import Compose
+from launcher.platforms.local_mode_checks import check_compose, check_folders, check_sdk, refused_prefixes
+from launcher.platforms.local_mode_container import (
+    SAYS_AFTER_COMPOSE,
+    SAYS_BEFORE_COMPOSE,
+    _complaint_in,
+    _why_not_started,
+)
+from launcher.platforms.local_mode_job import read_job, write_job
+from launcher.platforms.local_mode_model import take_failure, take_model
+from launcher.platforms.local_mode_request import build_job, sdk_environment
 from launcher.settings import load_settings
 from tests.launcher.running import call
 
@@ -79,7 +84,8 @@ def test_the_sdk_finds_no_credentials(tmp_path: Path) -> None:
     write_job(build_job(plan(tmp_path), tmp_path, 8 << 30), file)
     code = (
         "import json, sys; from pathlib import Path\n"
-        "from launcher.local_mode import build_estimator; from launcher.local_mode_job import read_job\n"
+        "from launcher.platforms.local_mode import build_estimator\n"
+        "from launcher.platforms.local_mode_job import read_job\n"
         "from sagemaker.utils import _SENSITIVE_SYSTEM_PATHS\n"
         "estimator, inputs = build_estimator(read_job(Path(sys.argv[1])))\n"
         "session = estimator.sagemaker_session\n"

@@ -17,7 +17,7 @@ from contract.events import METRIC_DEFINITIONS
 from contract.recipe import CONFIGS, find_recipe
 from launcher import submit
 from launcher.plan import build_request, describe_plan, plan_run
-from launcher.platform import platform_of
+from launcher.platforms.platform import platform_of
 from launcher.settings import load_settings
 from tests.launcher.running import RECIPE, ROOT, call, make_dataset
 

@@ -294,7 +294,7 @@ def test_the_log_has_every_line_as_it_came(tmp_path: Path, capfd: pytest.Capture
 def test_a_process_that_keeps_the_output_open_does_not_hold_the_job(
     tmp_path: Path, capfd: pytest.CaptureFixture[str], monkeypatch
 ) -> None:
-    monkeypatch.setattr("launcher.container_process.DRAIN_S", 0.5)
+    monkeypatch.setattr("launcher.platforms.container_process.DRAIN_S", 0.5)
     started = time.monotonic()
     assert run(tmp_path, container="--leave-a-child") == 0
     assert time.monotonic() - started < 2.5

@@ -8,9 +8,9 @@ from typing import Any
 import pytest
 
 from contract.errors import UserError
-from launcher.ecr import Login
-from launcher.push_layers import ENGINE_TIMEOUT_S, PAUSES_S, TagTaken, Trouble, push_image, trouble_of
-from launcher.push_progress import PlainPushView, PushProgress, figures, follow_push, size_text
+from launcher.images.ecr import Login
+from launcher.images.push_layers import ENGINE_TIMEOUT_S, PAUSES_S, TagTaken, Trouble, push_image, trouble_of
+from launcher.images.push_progress import PlainPushView, PushProgress, figures, follow_push, size_text
 
 URI = "123456789012.dkr.ecr.eu-west-1.amazonaws.com/ocr"
 DIGEST = "sha256:c2a03e2d555f193f25f5cb3dfb553548b00301962545fc523ad67722a76ab5d1"
@@ -235,7 +235,7 @@ def test_the_engines_countdown_is_told_once() -> None:
 
 def test_a_long_layer_says_something_every_ten_seconds(monkeypatch: pytest.MonkeyPatch) -> None:
     now = 100.0
-    monkeypatch.setattr("launcher.push_progress.time.monotonic", lambda: now)
+    monkeypatch.setattr("launcher.images.push_progress.time.monotonic", lambda: now)
     stream = io.StringIO()
     view = PlainPushView(stream)
     for second in range(31):

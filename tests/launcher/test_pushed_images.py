@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from contract.errors import UserError
-from launcher.pushed_images import FILE_NAME, PushedImage, check_readable, find_pushed, pushed_now, record_pushed
+from launcher.images.pushed_images import FILE_NAME, PushedImage, check_readable, find_pushed, pushed_now, record_pushed
 
 GPU = PushedImage("1.dkr.ecr.x.amazonaws.com/ocr@sha256:aa", "gpu-cu126-0123", "2026-11-22T12:00:00Z")
 CPU = PushedImage("1.dkr.ecr.x.amazonaws.com/ocr@sha256:bb", "cpu-0123", "2026-11-22T12:00:00Z")

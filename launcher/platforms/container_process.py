@@ -16,7 +16,7 @@ from contract.paths import BASE_DIR_VARIABLE, CHECKPOINTS_VARIABLE, LIFELINE_VAR
 
 DRAIN_S = 15.0  # a process that outlives the container may hold its output open; it is not waited for longer
 
-ROOT = Path(__file__).resolve().parent.parent
+ROOT = Path(__file__).resolve().parents[2]
 
 
 class ContainerProcess:

@@ -11,7 +11,7 @@ from datetime import datetime
 from types import TracebackType
 from typing import TYPE_CHECKING, Any
 
-from launcher.platform import ContainerLost
+from launcher.platforms.platform import ContainerLost
 
 if TYPE_CHECKING:
     from docker.models.containers import Container

@@ -1,7 +1,7 @@
 """SageMaker's local mode through the SDK's Estimator; the one module that imports `sagemaker`.
 
-`python -m launcher.local_mode JOB.json`: a process of its own, because the SDK takes seconds to import, prints as it
-likes, and cannot be stopped from inside. The launcher talks to the container itself.
+`python -m launcher.platforms.local_mode JOB.json`: a process of its own, because the SDK takes seconds to import, 
+prints as it likes, and cannot be stopped from inside. The launcher talks to the container itself.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from contract.paths import LIFELINE_VARIABLE
-from launcher.local_mode_job import LocalModeJob, read_job
+from launcher.platforms.local_mode_job import LocalModeJob, read_job
 
 if TYPE_CHECKING:
     from sagemaker.estimator import Estimator
@@ -78,7 +78,7 @@ def _clean_up_when_the_launcher_is_gone(file: Path) -> None:
 
     def wait_for_end() -> None:
         os.read(descriptor, 1)  # nobody writes: this returns when the launcher is gone
-        os.execve(sys.executable, [sys.executable, "-m", "launcher.local_mode_job", str(file)], variables)
+        os.execve(sys.executable, [sys.executable, "-m", "launcher.platforms.local_mode_job", str(file)], variables)
 
     threading.Thread(target=wait_for_end, daemon=True, name="lifeline").start()
 

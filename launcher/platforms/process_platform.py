@@ -7,9 +7,9 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from contract.paths import JobPaths
-from launcher.container_process import ContainerProcess
-from launcher.job_folder import private_folder, write_job
 from launcher.plan import Plan
+from launcher.platforms.container_process import ContainerProcess
+from launcher.platforms.job_folder import private_folder, write_job
 from launcher.run_folder import RunFolder
 
 

@@ -14,17 +14,16 @@ from typing import TYPE_CHECKING
 
 from contract.errors import UserError
 from contract.paths import JobPaths
-from launcher.compose import find_compose, put_shim
-from launcher.docker_container import gone_already
-from launcher.docker_platform import CHECKPOINTS_LABEL
 from launcher.engine import connect
-from launcher.local_mode_checks import check_compose, check_folders, check_sdk
-from launcher.local_mode_container import LocalModeContainer
-from launcher.local_mode_job import LocalModeJob, clean_up, write_job
-from launcher.local_mode_model import take_failure, take_model
-from launcher.local_mode_request import RECIPE_FOLDER, build_job, run_labels, sdk_environment
 from launcher.people import say
 from launcher.plan import Plan
+from launcher.platforms.compose import find_compose, put_shim
+from launcher.platforms.docker_container import gone_already
+from launcher.platforms.docker_platform import CHECKPOINTS_LABEL
+from launcher.platforms.local_mode_container import LocalModeContainer
+from launcher.platforms.local_mode_job import LocalModeJob, clean_up, write_job
+from launcher.platforms.local_mode_model import take_failure, take_model
+from launcher.platforms.local_mode_request import RECIPE_FOLDER, build_job, run_labels, sdk_environment
 from launcher.run_folder import RunFolder
 
 if TYPE_CHECKING:
@@ -49,10 +48,7 @@ class LocalModePlatform:
 
     @contextmanager
     def lay_out(self, plan: Plan) -> Iterator[JobPaths]:
-        check_sdk()
-        check_folders(plan)
         compose = find_compose(os.environ)
-        check_compose(compose, plan.instance)
         with closing(connect()) as client:
             memory = _prepare_engine(client, plan)
             root = Path(tempfile.mkdtemp(prefix="ocr-local-mode-")).resolve()  # for this user only

@@ -21,8 +21,8 @@ from types import TracebackType
 from typing import TYPE_CHECKING
 
 from contract.paths import EXIT_FAILED, EXIT_REFUSED, LIFELINE_VARIABLE
-from launcher.docker_container import CONFLICT, NOT_FOUND, OUT_OF_MEMORY, as_process, engine_lost
-from launcher.platform import ContainerLost
+from launcher.platforms.docker_container import CONFLICT, NOT_FOUND, OUT_OF_MEMORY, as_process, engine_lost
+from launcher.platforms.platform import ContainerLost
 
 if TYPE_CHECKING:
     import docker
@@ -234,7 +234,7 @@ def _start_sdk(
     try:
         with log.open("wb") as output:
             process = subprocess.Popen(
-                [sys.executable, "-m", "launcher.local_mode", str(job_file)],
+                [sys.executable, "-m", "launcher.platforms.local_mode", str(job_file)],
                 cwd=job_file.parent,
                 env={**environment, LIFELINE_VARIABLE: str(lifeline)},
                 stdin=subprocess.DEVNULL,

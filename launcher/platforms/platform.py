@@ -77,13 +77,13 @@ class Platform(Protocol):
 def platform_of(plan: Plan) -> Platform:
     """The platform of a plan. Each is imported only when it is used: they need different packages."""
     if plan.instance == PROCESS:
-        from launcher.process_platform import ProcessPlatform
+        from launcher.platforms.process_platform import ProcessPlatform
 
         return ProcessPlatform()
     if plan.interruptions:  # the SDK can neither interrupt nor keep checkpoints
-        from launcher.docker_platform import DockerPlatform
+        from launcher.platforms.docker_platform import DockerPlatform
 
         return DockerPlatform()
-    from launcher.local_mode_platform import LocalModePlatform
+    from launcher.platforms.local_mode_platform import LocalModePlatform
 
     return LocalModePlatform()

@@ -15,10 +15,10 @@ from typing import TYPE_CHECKING, Any
 from contract.errors import UserError
 from contract.paths import BASE_DIR_VARIABLE, DEFAULT_BASE_DIR, LIFELINE_VARIABLE, JobPaths
 from launcher import engine
-from launcher.docker_container import DockerContainer
-from launcher.gpu import gpu_request
-from launcher.job_folder import HOST, private_folder, write_job
 from launcher.plan import LOCAL_GPU, RECIPE_CHANNEL, Plan
+from launcher.platforms.docker_container import DockerContainer
+from launcher.platforms.gpu import gpu_request
+from launcher.platforms.job_folder import HOST, private_folder, write_job
 from launcher.run_folder import LOCK_WAIT_S, RunFolder
 
 if TYPE_CHECKING:

@@ -15,7 +15,7 @@ from launcher.engine import CONTRACT_LABEL, LABEL_PREFIX, REPOSITORY, LocalImage
 if TYPE_CHECKING:
     import docker
 
-ROOT = Path(__file__).resolve().parents[1]  # the folder of the Dockerfile
+ROOT = Path(__file__).resolve().parents[2]  # the folder of the Dockerfile
 CONTRACT_VERSION = "1"  # raised when a launcher could no longer run older images
 SHOWN_DIGITS = 12  # of a hash, in a tag
 

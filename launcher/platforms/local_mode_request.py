@@ -9,11 +9,11 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from contract.paths import CHECKPOINTS_VARIABLE, DEFAULT_BASE_DIR, JobPaths
-from launcher.compose import search_path_with
-from launcher.container_process import child_environment
-from launcher.docker_platform import CHECKPOINTS_LABEL, FOLDER_LABEL, RUN_LABEL
-from launcher.local_mode_job import JOB_LABEL, NO_SELINUX_LABEL, LocalModeJob
 from launcher.plan import RECIPE_CHANNEL, Plan, build_request
+from launcher.platforms.compose import search_path_with
+from launcher.platforms.container_process import child_environment
+from launcher.platforms.docker_platform import CHECKPOINTS_LABEL, FOLDER_LABEL, RUN_LABEL
+from launcher.platforms.local_mode_job import JOB_LABEL, NO_SELINUX_LABEL, LocalModeJob
 
 # Local mode has no checkpoints; but a channel is mounted where it lies, and can be written to.
 CHECKPOINTS_CHANNEL = "checkpoints"
@@ -42,7 +42,7 @@ def build_job(plan: Plan, root: Path, memory: int) -> LocalModeJob:
         request=request,
         container_config={
             "labels": {JOB_LABEL: number} | {name: _literal(value) for name, value in run_labels(plan).items()},
-            "shm_size": memory // 2,  # as in launcher/docker_platform.py
+            "shm_size": memory // 2,  # as in launcher/platforms/docker_platform.py
             "security_opt": [NO_SELINUX_LABEL],
             "stop_grace_period": f"{math.ceil(plan.grace_s)}s",
         },

@@ -9,8 +9,8 @@ from pathlib import Path
 
 from contract.errors import UserError
 from contract.paths import PRETRAINED_CHANNEL, TRAINING_CHANNEL, VALIDATION_CHANNEL
-from launcher.compose import Compose
 from launcher.plan import LOCAL_GPU, Plan
+from launcher.platforms.compose import Compose, find_compose
 
 # The SDK mounts nothing whose path begins like one of these (`_SENSITIVE_SYSTEM_PATHS` in its utils.py).
 REFUSED_IN_HOME = (".aws", ".ssh", ".kube", ".docker", ".config", ".credentials")
@@ -21,6 +21,13 @@ UNMOUNTABLE = "?#;:$\t\r\n"
 
 FLAGS = {TRAINING_CHANNEL: "--dataset", VALIDATION_CHANNEL: "--validation", PRETRAINED_CHANNEL: "--pretrained"}
 WAYS_OUT = "or use --instance process, or rehearse in Docker with --interrupt-after"
+
+
+def check_local_mode(plan: Plan) -> None:
+    """Refuse, in one sentence each, what the SDK or Compose would fail with. Raises UserError."""
+    check_sdk()
+    check_folders(plan)
+    check_compose(find_compose(os.environ), plan.instance)
 
 
 def check_sdk() -> None:

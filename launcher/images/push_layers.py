@@ -9,8 +9,8 @@ from enum import Enum
 from typing import Any
 
 from contract.errors import UserError
-from launcher.ecr import Login
-from launcher.push_progress import PlainPushView
+from launcher.images.ecr import Login
+from launcher.images.push_progress import PlainPushView
 
 # The engine is silent while it compresses a layer of some GB, or waits for the registry to check one.
 ENGINE_TIMEOUT_S = 900

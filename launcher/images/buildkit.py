@@ -19,9 +19,9 @@ from pathlib import Path
 from typing import BinaryIO
 
 from contract.errors import UserError
-from launcher.build_failure import cause_of
-from launcher.build_output import BuildOutput
 from launcher.engine import PLATFORM
+from launcher.images.build_failure import cause_of
+from launcher.images.build_output import BuildOutput
 from launcher.status_line import PlainStatus
 
 PROXY_VARIABLES = ("HTTP_PROXY", "HTTPS_PROXY", "FTP_PROXY", "NO_PROXY", "ALL_PROXY")

@@ -12,8 +12,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from urllib.parse import unquote, urlsplit
 
-from launcher.buildkit import PROXY_VARIABLES, SECRET_LIMIT
 from launcher.image_settings import ImageSettings
+from launcher.images.buildkit import PROXY_VARIABLES, SECRET_LIMIT
 
 PIP_FILE, CA_FILE = "pip.conf", "ca.crt"  # the secrets' IDs in the Dockerfile
 CA_VARIABLES = ("PIP_CERT", "REQUESTS_CA_BUNDLE", "SSL_CERT_FILE")

@@ -1,6 +1,7 @@
 """A job in SageMaker's local mode: its private folder, and everything that it leaves behind in Docker and on disk.
 
-`python -m launcher.local_mode_job JOB.json` takes all of that away; it is what a job becomes whose launcher was killed.
+`python -m launcher.platforms.local_mode_job JOB.json` takes all of that away; it is what a job becomes whose launcher
+was killed.
 """
 
 from __future__ import annotations
@@ -16,8 +17,8 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from launcher.docker_container import gone_already
 from launcher.engine import LABEL_PREFIX, connect
+from launcher.platforms.docker_container import gone_already
 
 if TYPE_CHECKING:
     import docker

@@ -1,0 +1,1 @@
+"""Where jobs run: as a process, in Docker, through SageMaker local mode."""
