@@ -1,6 +1,6 @@
 """SageMaker's local mode through the SDK's Estimator; the one module that imports `sagemaker`.
 
-`python -m launcher.platforms.local_mode JOB.json`: a process of its own, because the SDK takes seconds to import, 
+`python -m launcher.platforms.local_mode JOB.json`: a process of its own, because the SDK takes seconds to import,
 prints as it likes, and cannot be stopped from inside. The launcher talks to the container itself.
 """
 
