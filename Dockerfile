@@ -64,8 +64,8 @@ RUN --mount=type=bind,source=image/make_layers.py,target=/make_layers.py \
 FROM builder AS compat
 ARG CUDA=cu126
 ARG CUDA_REPOSITORY=https://developer.download.nvidia.com/compute/cuda/repos
-RUN --mount=type=bind,source=image/cuda_compat.sh,target=/cuda_compat.sh --mount=type=secret,id=ca.crt \
-    /cuda_compat.sh ${CUDA} /layers/compat
+RUN --mount=type=bind,source=image,target=/image --mount=type=secret,id=ca.crt \
+    /image/cuda_compat.sh ${CUDA} /layers/compat && python3 /image/make_layers.py settle /layers/compat
 
 FROM python AS base-cpu
 

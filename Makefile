@@ -32,9 +32,8 @@ smoke: venv/.ready ## rehearse on this machine: a tiny dataset trained, interrup
 image: launch ## build the CPU image for jobs on this machine (ARGS='--device gpu': see --help)
 	@$(RUN) launcher build $(ARGS)
 
-push: launch ## build the GPU image (CUDA=cu126 or cu118) and push it to ECR (ARGS='--region eu-west-1': see --help)
-	@[[ -f requirements/gpu-$(CUDA).lock || '$(ARGS)' == *'--device cpu'* ]] || $(MAKE) --no-print-directory lock-gpu CUDA=$(CUDA)
-	@$(RUN) launcher push --cuda $(CUDA) $(ARGS)
+push: launch ## build the GPU image and push it to ECR (ARGS='--region eu-west-1': see --help)
+	@$(RUN) launcher push $(ARGS)
 
 test: check ## everything in check, then the tests (PYTEST='-q -k name' to choose)
 	$(RUN) pytest $(PYTEST)

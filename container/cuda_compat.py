@@ -23,11 +23,19 @@ def compat_variables(
 ) -> dict[str, str]:
     """What to add to the trainer's environment; empty when the host's own driver will do."""
     host, ours = _driver_version(driver), _library_version(libraries)
-    if host is None or ours is None or host >= ours:
+    if host is None or ours is None or host >= min(ours, _sufficient(ours)):
         return {}
-    say(f"the host's NVIDIA driver {_text(host)} is older than this image's {_text(ours)}: using {libraries}")
+    say(f"the host's NVIDIA driver {_text(host)} is too old for this image's CUDA: using {libraries}")
     path = environment.get("LD_LIBRARY_PATH")
     return {"LD_LIBRARY_PATH": f"{libraries}:{path}" if path else str(libraries)}
+
+
+def _sufficient(ours: Version) -> Version:
+    """The first driver that runs all of our CUDA's major version by itself: 11.x, 12.x, 13.x.
+
+    Forward compatibility is for data-center GPUs only, so it must not be used where it is not needed.
+    """
+    return next(((first,) for first in (580, 525, 450) if ours >= (first,)), ours)
 
 
 def _driver_version(file: Path) -> Version | None:

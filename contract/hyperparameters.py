@@ -168,5 +168,5 @@ def did_you_mean(word: str, known: Mapping[str, object] | list[str]) -> str:
     nearest = difflib.get_close_matches(word, list(known), n=1, cutoff=0.5)
     if nearest:
         return f": did you mean {nearest[0]!r}?"
-    shown = ", ".join(sorted(known)[:20])
+    shown = ", ".join(sorted(known)[:20]) + (", …" if len(known) > 20 else "")
     return f"; known: {shown}"

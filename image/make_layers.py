@@ -69,6 +69,8 @@ if __name__ == "__main__":
     kind, folder = sys.argv[1], Path(sys.argv[2])
     if kind == "packages":
         packages(folder)
+    elif kind == "settle":
+        settle(folder)
     else:
         compile_all(folder)
         move(folder, LAYERS / kind)

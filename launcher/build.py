@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import time
 from collections.abc import Mapping
-from contextlib import closing
 from dataclasses import asdict, dataclass
 from functools import partial
 from pathlib import Path
@@ -49,25 +48,29 @@ def main(argv: list[str] | None = None, root: Path | None = None) -> int:
 def build(argv: list[str], root: Path | None = None) -> int:
     """Build and say what there is now."""
     settings = load_image_settings("build", argv)
-    from launcher.engine import connect
+    from launcher.engine import session
 
-    with closing(connect()) as client:
+    with session() as client:
         built = build_image(settings, client, root)
     return answer(json.dumps(asdict(built)) if settings.json else built.image, 0)
 
 
-def build_image(settings: ImageSettings, client: docker.DockerClient, root: Path | None = None) -> BuiltImage:
-    """The image of these settings and today's sources: the one that is there, else a new one. Raises UserError."""
+def build_image(
+    settings: ImageSettings, client: docker.DockerClient, root: Path | None = None, spec: ImageSpec | None = None
+) -> BuiltImage:
+    """The image of these settings and today's sources: the one that is there, else a new one. Raises UserError.
+
+    `spec`: what was described before, and must still hold.
+    """
     from launcher.engine import find_image
-    from launcher.images.base_image import base_image
-    from launcher.images.image import ROOT, SOURCE_LABEL, describe_image
+    from launcher.images.describe import describe_image
+    from launcher.images.image import ROOT, SOURCE_LABEL
     from launcher.status_line import status_line
 
     began = time.monotonic()
     root = root or ROOT
     with status_line() as view:
-        base = base_image(client, settings.base_image, view)
-        spec = describe_image(settings.device, settings.cuda, settings.tree, settings.base_image, base.id, root)
+        spec = spec or describe_image(settings, client, root, view)
         image = find_image(client, spec.name)
         is_there = image is not None and image.labels.get(SOURCE_LABEL) == spec.source
         if not is_there:
@@ -86,20 +89,19 @@ def _build(
     from launcher.engine import check_platform, context_name, find_image
     from launcher.images.build_secrets import build_secrets
     from launcher.images.buildkit import Build, BuildFailed, find_build_client, run_build
-    from launcher.images.git import commit_of_tag, own_commit
-    from launcher.images.image import SOURCE_PATHS, pinned_tree, version_of
+    from launcher.images.git import own_commit
+    from launcher.images.image import SOURCE_PATHS, paddle_of, source_hash, version_of
 
     program = find_build_client(context_name())
-    pin = commit_of_tag(settings.tree_url, spec.tree_revision) if spec.tree == "git" else pinned_tree(root)[1]
     secrets = build_secrets(settings)
     for note in secrets.notes:
         view.say(note)
-    labels = spec.labels(pin, version_of(root), own_commit(root, [*SOURCE_PATHS, spec.lock]))
+    labels = spec.labels(version_of(root), own_commit(root, [*SOURCE_PATHS, spec.lock]), paddle_of(root, spec.lock))
     build = Build(
         context=root,
         name=spec.name,
         labels=labels,
-        arguments=spec.arguments(pin, settings.tree_url, settings.debian_mirror),
+        arguments=spec.arguments(settings.debian_mirror, settings.paddle_index, settings.cuda_repository),
         network=settings.network,
         log=root / "build" / f"{spec.tag}.log",
         secrets=secrets.files,
@@ -114,6 +116,9 @@ def _build(
             f"{' '.join(program.command)} ended well, but {spec.name} {what}: its output is in {build.log}"
         )
     check_platform(image, spec.name)
+    if source_hash(root, spec.lock) != spec.source:
+        image.client.images.remove(spec.name)  # the name says what is not in it
+        raise BuildFailed("a file of the image was changed while it was built: build again")
     return image
 
 

@@ -61,6 +61,22 @@ def connect(timeout_s: float = TIMEOUT_S) -> docker.DockerClient:
     return client
 
 
+@contextlib.contextmanager
+def session() -> Iterator[docker.DockerClient]:
+    """A client for some questions. Whatever the engine fails with on the way is one sentence. Raises UserError."""
+    client = connect()
+    from docker.errors import DockerException
+    from requests import RequestException
+
+    try:
+        yield client
+    except (DockerException, RequestException) as error:
+        said = " ".join(str(getattr(error, "explanation", None) or error).split())
+        raise UserError(f"the Docker engine failed ({said}): see that it runs (docker info), then try again") from error
+    finally:
+        client.close()
+
+
 def find_image(client: docker.DockerClient, reference: str) -> Image | None:
     """The image of this name or ID, if the engine has it."""
     from docker.errors import APIError, ImageNotFound
@@ -77,7 +93,9 @@ def local_images(client: docker.DockerClient) -> list[LocalImage]:
     """Our images in this engine, newest first. One that was made from ours has its labels, but another name."""
     found = []
     for each in client.api.images(name=REPOSITORY, filters={"label": CONTRACT_LABEL}):
-        name = next(name for name in each["RepoTags"] if name.startswith(f"{REPOSITORY}:"))
+        name = next((name for name in each["RepoTags"] or [] if name.startswith(f"{REPOSITORY}:")), "")
+        if not name:
+            continue
         found.append(LocalImage(name, each["Id"], each["Created"], each["Labels"]))
     return sorted(found, key=lambda image: image.created, reverse=True)
 
@@ -136,8 +154,10 @@ def _endpoint() -> tuple[str, dict[str, Any]]:
         address = context.Host
         if context.TLSConfig:
             options["tls"] = context.TLSConfig
-    if address.startswith("ssh://"):
-        options["use_ssh_client"] = True  # docker-py's other way needs a package more, and knows no ~/.ssh/config
+    if address.startswith("ssh://"):  # docker-py needs a package more for it, and its mounts would be there, not here
+        raise UserError(
+            f"the Docker engine at {address} is on another machine: name one of this machine in DOCKER_HOST"
+        )
     return address, options
 
 

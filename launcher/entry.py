@@ -1,4 +1,4 @@
-"""How `build` and `push` begin and end: signals, mistakes in one sentence, exit codes."""
+"""How verbs begin and end: signals, mistakes in one sentence, exit codes."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ import traceback
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from types import FrameType
+from typing import Any
 
 from contract.errors import UserError
 from launcher.people import answer, fill_closed_streams, people, say
@@ -16,10 +17,20 @@ from launcher.people import answer, fill_closed_streams, people, say
 EXIT_REFUSED, EXIT_FAILED, EXIT_CTRL_C = 1, 2, 130
 
 
-def enter(argv: list[str] | None, work: Callable[[list[str]], int], failures: tuple[type[UserError], ...]) -> int:
+def _without_an_image(reason: str, code: int) -> dict[str, Any]:
+    return {"image": None, "reason": reason, "exit_code": code}
+
+
+def enter(
+    argv: list[str] | None,
+    work: Callable[[list[str]], int],
+    failures: tuple[type[UserError], ...] = (),
+    as_json: Callable[[str, int], dict[str, Any]] = _without_an_image,
+) -> int:
     """Do the work and return its exit code; `failures` are the errors of work that had begun (2 instead of 1).
 
-    With --json an error is an object on stdout too. Ctrl-C, SIGTERM and a closed terminal end it the same way.
+    With --json an error is an object on stdout too (`as_json` of reason and exit code). Ctrl-C, SIGTERM and a closed
+    terminal end it the same way, unless the work listens to them itself.
     """
     arguments = sys.argv[1:] if argv is None else argv
     fill_closed_streams()
@@ -30,18 +41,11 @@ def enter(argv: list[str] | None, work: Callable[[list[str]], int], failures: tu
         if "--debug" in arguments:
             traceback.print_exc(file=people())
         say(f"error: {error}")
-        return _fail(arguments, str(error), EXIT_FAILED if isinstance(error, failures) else EXIT_REFUSED)
+        reason, code = str(error), EXIT_FAILED if isinstance(error, failures) else EXIT_REFUSED
     except KeyboardInterrupt:
         say("stopped; starting again goes on from what is there")
-        return _fail(arguments, "stopped", EXIT_CTRL_C)
-
-
-def _fail(arguments: list[str], reason: str, code: int) -> int:
-    return (
-        answer(json.dumps({"image": None, "reason": reason, "exit_code": code}), code)
-        if "--json" in arguments
-        else code
-    )
+        reason, code = "stopped", EXIT_CTRL_C
+    return answer(json.dumps(as_json(reason, code)), code) if "--json" in arguments else code
 
 
 @contextmanager

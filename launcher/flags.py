@@ -185,6 +185,8 @@ BUILD_FLAGS = (
         "FILE",
     ),
     Flag("debian_mirror", SOURCES, "mirror of Debian packages (default: the one the base image names)", "URL"),
+    Flag("paddle_index", SOURCES, "index of paddlepaddle-gpu, one folder per CUDA line (default: Paddle's own)", "URL"),
+    Flag("cuda_repository", SOURCES, "archive of NVIDIA's Debian packages, for cuda-compat (default: NVIDIA's)", "URL"),
     Flag(
         "tree_url",
         SOURCES,

@@ -31,6 +31,8 @@ class ImageSettings:
     index_url: str  # may hold a password
     ca_bundle: Path | None
     debian_mirror: str
+    paddle_index: str  # this and the next: gpu images only; empty: the Dockerfile's own
+    cuda_repository: str
     network: str
     repository: str  # this and the next three: push only
     tag: str  # empty: the content's own
@@ -61,6 +63,8 @@ def load_image_settings(
         index_url=_address("index_url", text("index_url")),
         ca_bundle=_file("ca_bundle", path_of(given["ca_bundle"])) if "ca_bundle" in given else None,
         debian_mirror=_public("debian_mirror", _address("debian_mirror", text("debian_mirror"))),
+        paddle_index=_public("paddle_index", _address("paddle_index", text("paddle_index"))).rstrip("/"),
+        cuda_repository=_public("cuda_repository", _address("cuda_repository", text("cuda_repository"))).rstrip("/"),
         network=_one_of("network", text("network"), NETWORKS),
         repository=text("repository"),
         tag=text("tag"),
@@ -92,7 +96,8 @@ def _public(key: str, value: str) -> str:
     """Build arguments can be read in the finished image: none may hold a password."""
     if re.search(r"\s", value) or value.startswith("-"):
         raise UserError(f"{_flag(key)} {value!r} is no address")
-    if urlsplit(value).password:
+    parts = urlsplit(value)
+    if parts.password or (parts.username and parts.scheme.startswith("http")):  # a token stands where the name does
         raise UserError(f"{_flag(key)} holds a password, which the image would keep: name an address without one")
     return value
 

@@ -261,7 +261,7 @@ def _find_recipe(settings: Settings, dataset: Path) -> tuple[str, Path]:
 
 
 def _environment(settings: Settings) -> dict[str, str]:
-    ours = (BASE_DIR_VARIABLE, CHECKPOINTS_VARIABLE, LIFELINE_VARIABLE)
+    ours = (BASE_DIR_VARIABLE, CHECKPOINTS_VARIABLE, LIFELINE_VARIABLE, "PATH")
     for name, _ in settings.env:
         if name in ours:
             raise UserError(f"--env {name}: the launcher sets this variable itself: leave it out")

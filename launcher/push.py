@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import time
-from contextlib import closing
 from dataclasses import asdict, dataclass
 from functools import partial
 from pathlib import Path
@@ -50,7 +49,7 @@ def push(argv: list[str], root: Path | None = None) -> int:
     settings = load_image_settings("push", argv)
     # Imported here: --help and a wrong flag need none of this (boto3, docker).
     from launcher.aws import open_account
-    from launcher.engine import connect
+    from launcher.engine import session
     from launcher.images.ecr import check_address, check_tag, find_image, open_repository, parse_address
     from launcher.images.image import ROOT
     from launcher.images.pushed_images import check_readable, pushed_now, record_pushed
@@ -61,7 +60,7 @@ def push(argv: list[str], root: Path | None = None) -> int:
     check_readable(root)
     account = open_account(settings.profile, settings.region)
     check_address(address, account)
-    with closing(connect()) as client:
+    with session() as client:
         spec = _describe_spec(settings, client, root)
         tag = settings.tag or spec.tag
         repository = open_repository(account, address.name)
@@ -81,14 +80,11 @@ def push(argv: list[str], root: Path | None = None) -> int:
 
 
 def _describe_spec(settings: ImageSettings, client: docker.DockerClient, root: Path) -> ImageSpec:
-    """What the image is made of, and so its tag: known before anything is built."""
-    from launcher.images.base_image import base_image
-    from launcher.images.image import describe_image
+    from launcher.images.describe import describe_image
     from launcher.status_line import status_line
 
     with status_line() as view:
-        base = base_image(client, settings.base_image, view)
-    return describe_image(settings.device, settings.cuda, settings.tree, settings.base_image, base.id, root)
+        return describe_image(settings, client, root, view)
 
 
 def _build_and_push(
@@ -105,7 +101,7 @@ def _build_and_push(
     from launcher.images.push_layers import TagTaken, push_image
     from launcher.images.push_progress import follow_push
 
-    built = build_image(settings, client, root)
+    built = build_image(settings, client, root, spec)
     say(f"pushing {repository.uri}:{tag}")
     try:
         with follow_push() as view:
@@ -163,7 +159,7 @@ def _describe(image: ImageInEcr) -> str:
         done = f"{image.tag} is in ECR now: {size_text(image.size)} compressed, {clock(image.seconds)}"
     else:
         done = f"{image.tag} is in ECR already: {size_text(image.size)} compressed; nothing was pushed"
-    return f"{done}\n  noted in .images.json: submit will use it"
+    return f"{done}\n  noted in .images.json, by digest"
 
 
 if __name__ == "__main__":

@@ -72,10 +72,7 @@ def open_run_folder(plan: Plan, say: Callable[[str], None]) -> Iterator[RunFolde
                 folder.locked.remove(plan.folder)
                 say(f"--fresh: what run {plan.run} had so far is now in {plan.moves_aside}")
             _claim(plan.folder, folder)
-            if plan.checkpoints.parent == plan.folder:
-                _make(plan.checkpoints, folder.made)
-            else:
-                _claim(plan.checkpoints, folder)
+            _claim(plan.checkpoints, folder)  # another run's --checkpoint-uri may name it as well
             _make(plan.model, folder.made)
         except (OSError, UserError) as error:
             folder.take_back()
@@ -96,14 +93,14 @@ def _claim(path: Path, folder: RunFolder) -> None:
     while True:
         _make(path, folder.made)
         with suppress(FileNotFoundError):  # its maker has just taken it back
-            descriptor = _lock(path, folder.plan.run, give_up)
+            descriptor = _lock(path, folder.plan, give_up)
             if _is_open_as(path, descriptor):
                 folder.locks.append(descriptor)
                 folder.locked.append(path)
                 return
             os.close(descriptor)
         if time.monotonic() > give_up:
-            raise _in_use(path, folder.plan.run)
+            raise _in_use(path, folder.plan)
         if path in folder.made:  # what has this name now is not the folder that was made here
             folder.made.remove(path)
 
@@ -126,7 +123,7 @@ def _make(path: Path, made: list[Path]) -> None:
             return
 
 
-def _lock(path: Path, run: str, give_up: float) -> int:
+def _lock(path: Path, plan: Plan, give_up: float) -> int:
     """An open descriptor of the folder that holds its lock."""
     import fcntl  # Windows has none: plan_run refuses to run a job there
 
@@ -138,12 +135,16 @@ def _lock(path: Path, run: str, give_up: float) -> int:
         except BlockingIOError:
             if time.monotonic() > give_up:
                 os.close(descriptor)
-                raise _in_use(path, run) from None
+                raise _in_use(path, plan) from None
             time.sleep(0.1)
 
 
-def _in_use(path: Path, run: str) -> UserError:
-    return UserError(f"{path} is in use: another launcher runs {run}; wait for it or stop it, or name another --run")
+def _in_use(path: Path, plan: Plan) -> UserError:
+    if path == plan.folder:
+        who, other = f"another launcher runs {plan.run}", "--run"
+    else:
+        who, other = "another launcher's job keeps its checkpoints there", "--checkpoint-uri"
+    return UserError(f"{path} is in use: {who}; wait for it or stop it, or name another {other}")
 
 
 def _is_open_as(path: Path, descriptor: int) -> bool:

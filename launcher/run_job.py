@@ -15,7 +15,7 @@ from launcher.follow import PlainView
 from launcher.interruption import Interruption
 from launcher.pack import pack_model
 from launcher.plan import Plan
-from launcher.platforms.platform import ContainerLost, Platform, platform_of
+from launcher.platforms.platform import ContainerLost, Platform, RunningContainer, platform_of
 from launcher.progress import Event
 from launcher.run_folder import RunFolder
 from launcher.stop import Stop
@@ -139,9 +139,10 @@ def _run_once(
     journal.view.begin_attempt()
     paths.failure.unlink(missing_ok=True)
     with platform.start(plan, paths, folder) as container:
-        journal.say(f"container of run {plan.run} started ({container.name})")
+        is_there = _say_that_it_started(container, plan, journal)
         while not container.finished:
             line = container.next_line(TICK_S)
+            is_there = is_there or _say_that_it_started(container, plan, journal)
             event = journal.take(line) if line is not None else None
             if event and event.get("event") in ("train", "checkpoint"):
                 step = event["step"]
@@ -172,6 +173,13 @@ def _run_once(
     return Attempt(code, reason, asked_by, killed, trained or step > 0)
 
 
+def _say_that_it_started(container: RunningContainer, plan: Plan, journal: Journal) -> bool:
+    """Local mode needs seconds before there is a container, and sometimes there never is one."""
+    if container.name:
+        journal.say(f"container of run {plan.run} started ({container.name})")
+    return bool(container.name)
+
+
 def _was_interrupted(attempt: Attempt) -> bool:
     """It ended because it was told to: saved in time, killed, or not yet able to hear SIGTERM."""
     return attempt.exit_code == EXIT_INTERRUPTED or attempt.exit_code < 0
@@ -193,7 +201,7 @@ def _judge(attempt: Attempt, plan: Plan, before: Mark | None) -> Outcome:
     if code == EXIT_INTERRUPTED:
         return Outcome(STOPPED, "the container was told to stop; its checkpoints are kept")
     ended = f"was ended by signal {-code}" if code < 0 else f"ended with exit code {code}"
-    hint = " (out of memory?)" if code == -9 else ""
+    hint = " (for memory, or by somebody: start the same run again)" if code == -9 else ""
     return Outcome(FAILED, reason or f"the container {ended}{hint} without saying why: see {plan.log}")
 
 
@@ -209,6 +217,8 @@ def _model_problem(model: Path, before: Mark | None) -> str:
     """What is wrong with the model that this start should have left; empty: it is there."""
     try:
         json.loads((model / "run.json").read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        return f"the container ended well but left no model in {model}: use an image that `make image` has built"
     except (OSError, ValueError) as error:
         return f"the container ended with exit code 0 but left no readable {model / 'run.json'} ({error})"
     if _mark_of(model) == before:

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import json
 import sys
-import traceback
 from collections.abc import Mapping
+from typing import Any
 
-from contract.errors import UserError
-from launcher.people import answer, fill_closed_streams, people, say
+from launcher.entry import enter
+from launcher.people import answer, say
 from launcher.settings import Settings, load_settings, show_config
 
 
@@ -23,19 +23,7 @@ def main(
     `command` takes the container's place, `platform` the operating system's name; `environment` holds the settings
     that are variables (default: those of this process).
     """
-    arguments = sys.argv[1:] if argv is None else argv
-    fill_closed_streams()
-    try:
-        return submit(load_settings(arguments, environment), command, platform)
-    except UserError as error:
-        if "--debug" in arguments:
-            traceback.print_exc(file=people())
-        say(f"error: {error}")
-        if "--json" in arguments:
-            from launcher.summary import error_as_json
-
-            return answer(json.dumps(error_as_json(str(error))), 1)
-        return 1
+    return enter(argv, lambda words: submit(load_settings(words, environment), command, platform), (), _no_run)
 
 
 def submit(settings: Settings, command: tuple[str, ...] | None = None, platform: str = sys.platform) -> int:
@@ -45,7 +33,8 @@ def submit(settings: Settings, command: tuple[str, ...] | None = None, platform:
     # Imported here: --help, --show-config and a wrong flag need none of this (YAML, subprocess, rich on a terminal).
     from launcher.follow import follow
     from launcher.job_image import with_image
-    from launcher.plan import CONTAINER_COMMAND, build_request, describe_plan, plan_as_json, plan_run
+    from launcher.plan import CONTAINER_COMMAND, describe_plan, plan_as_json, plan_run
+    from launcher.platforms.platform import request_of
     from launcher.run_folder import open_run_folder
     from launcher.run_job import REFUSED, run_job
     from launcher.stop import listen_for_stop
@@ -54,7 +43,7 @@ def submit(settings: Settings, command: tuple[str, ...] | None = None, platform:
     plan = with_image(plan_run(settings, command or CONTAINER_COMMAND, platform), settings.image_uri)
     say(describe_plan(plan))
     if settings.dry_run:
-        request = build_request(plan)
+        request = request_of(plan)
         shown = {"request": request, "plan": plan_as_json(plan)} if settings.json else request
         return answer(json.dumps(shown, indent=2), 0)
     with listen_for_stop() as stop, open_run_folder(plan, say) as folder:
@@ -67,6 +56,11 @@ def submit(settings: Settings, command: tuple[str, ...] | None = None, platform:
         if settings.json:
             return answer(json.dumps(result_as_json(plan, outcome)), exit_code(outcome))
     return exit_code(outcome)
+
+
+def _no_run(reason: str, code: int) -> dict[str, Any]:
+    """A call that came to no run."""
+    return {"run": None, "status": "refused", "reason": reason, "artifacts": {}, "exit_code": code}
 
 
 if __name__ == "__main__":

@@ -42,11 +42,6 @@ def result_as_json(plan: Plan, outcome: Outcome) -> dict[str, Any]:
     return result | {"artifacts": artifacts, "exit_code": exit_code(outcome)}
 
 
-def error_as_json(reason: str) -> dict[str, Any]:
-    """A call that came to no run."""
-    return {"run": None, "status": REFUSED, "reason": reason, "artifacts": {}, "exit_code": EXIT_CONFIGURATION}
-
-
 def describe_result(plan: Plan, outcome: Outcome, argv: tuple[str, ...]) -> str:
     """The last lines that people read."""
     again = continue_command(argv, plan.run)

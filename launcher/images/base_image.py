@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from contract.errors import UserError
-from launcher.engine import PLATFORM, check_platform, find_image, platform_of
+from launcher.engine import CONTRACT_LABEL, PLATFORM, check_platform, find_image, platform_of
 from launcher.status_line import PlainStatus
 
 if TYPE_CHECKING:
@@ -16,7 +16,11 @@ if TYPE_CHECKING:
 def base_image(client: docker.DockerClient, name: str, view: PlainStatus) -> Image:
     """The base image for linux/amd64. One that is here is not pulled again: our tag would change. Raises UserError."""
     image = find_image(client, name)
+    if image is not None and CONTRACT_LABEL in image.labels:
+        raise UserError(f"--base-image {name} is an image that this project has built: name one to build on")
     if image is None or platform_of(image) != PLATFORM:
+        if image is not None:
+            view.say(f"the base image {name} is here for {platform_of(image)} only")
         _pull(client, name, view)
         image = find_image(client, name)
     if image is None:

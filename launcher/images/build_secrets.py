@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from urllib.parse import unquote, urlsplit
 
+from contract.errors import UserError
 from launcher.image_settings import ImageSettings
 from launcher.images.buildkit import PROXY_VARIABLES, SECRET_LIMIT
 
@@ -44,9 +45,9 @@ def build_secrets(settings: ImageSettings, environment: Mapping[str, str] | None
                 _without_password(address) for key in PIP_ADDRESSES for address in pip.get(key, "").split()
             )
             notes.append(f"pip installs as it is set up here{': ' + places if places else ''}")
-    bundle, origin = _ca_bundle(settings, variables)
+    bundle, origin = ca_bundle(settings, variables)
     if bundle:
-        files[CA_FILE] = bundle.read_bytes()
+        files[CA_FILE] = _read(bundle)
         notes.append(f"certificates trusted while building: {bundle} ({origin})")
     proxies = [variables.get(name, "") for each in PROXY_VARIABLES for name in (each, each.lower())]
     words = [word for text in (*pip.values(), *proxies) for address in text.split() for word in _passwords(address)]
@@ -79,8 +80,18 @@ def _pip_config_lines(environment: Mapping[str, str]) -> list[str]:
     return sorted(done.stdout.splitlines()) if done.returncode == 0 else []
 
 
-def _ca_bundle(settings: ImageSettings, environment: Mapping[str, str]) -> tuple[Path | None, str]:
-    """The file and who named it. A variable's file that is not there, or too large for a secret, is left out."""
+def _read(bundle: Path) -> bytes:
+    try:
+        return bundle.read_bytes()
+    except OSError as error:
+        raise UserError(f"--ca-bundle {bundle} cannot be read ({error.strerror}): make it readable") from None
+
+
+def ca_bundle(settings: ImageSettings, environment: Mapping[str, str]) -> tuple[Path | None, str]:
+    """The certificates that a build trusts: the file and who named it.
+
+    A variable's file that is not there, or too large for a secret, is left out.
+    """
     if settings.ca_bundle:
         return settings.ca_bundle, "--ca-bundle"
     for name in CA_VARIABLES:
@@ -95,6 +106,7 @@ def _without_password(address: str) -> str:
 
 
 def _passwords(address: str) -> list[str]:
-    """The password of an address as it is written and as it is meant; longest first."""
-    written = urlsplit(address).password or ""
+    """The password of an address as it is written and as it is meant; longest first. A token may be all there is."""
+    parts = urlsplit(address)
+    written = parts.password or (parts.username or "" if parts.scheme.startswith("http") else "")
     return sorted({written, unquote(written)} - {""}, key=len, reverse=True)

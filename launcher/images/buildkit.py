@@ -13,7 +13,7 @@ import threading
 import time
 from collections import deque
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import BinaryIO
@@ -198,7 +198,7 @@ def _running(
         yield process, lines
     finally:
         _end(process)
-        reader.join()
+        reader.join(END_S)  # a plugin that outlives the client may hold its output open
 
 
 def _read(process: subprocess.Popen[str], lines: queue.SimpleQueue[str | None]) -> None:
@@ -230,7 +230,8 @@ def _end(process: subprocess.Popen[str]) -> None:
     for number, wait_s in ((signal.SIGINT, END_S), (signal.SIGTERM, END_S), (signal.SIGKILL, None)):
         if process.poll() is not None:
             return
-        os.killpg(process.pid, number)
+        with suppress(ProcessLookupError, PermissionError):  # macOS: EPERM for a group of zombies
+            os.killpg(process.pid, number)
         try:
             process.wait(wait_s)
         except (subprocess.TimeoutExpired, KeyboardInterrupt):

@@ -11,10 +11,11 @@ from contract.errors import UserError
 ANSWER_S = 60.0
 
 
-def commit_of_tag(url: str, tag: str) -> str:
-    """The commit that a tag of a repository means now. Raises UserError."""
+def commit_of_tag(url: str, tag: str, authorities: Path | None = None) -> str:
+    """The commit that a tag of a repository means now; `authorities`: certificates to trust. Raises UserError."""
+    trust = {"GIT_SSL_CAINFO": str(authorities)} if authorities else {}
     try:
-        done = _git("ls-remote", "--exit-code", "--", url, f"refs/tags/{tag}^{{}}", f"refs/tags/{tag}")
+        done = _git("ls-remote", "--exit-code", "--", url, f"refs/tags/{tag}^{{}}", f"refs/tags/{tag}", **trust)
     except FileNotFoundError:
         raise UserError(
             "git is not installed here, and says which commit a release is: install it, or use --tree pypi"
@@ -42,8 +43,8 @@ def own_commit(root: Path, paths: list[str]) -> str:
     return head.stdout.strip() if head.returncode == 0 == changes.returncode and not changes.stdout else ""
 
 
-def _git(*words: str) -> subprocess.CompletedProcess[str]:
-    environment = os.environ | {"GIT_TERMINAL_PROMPT": "0", "LC_ALL": "C"}  # never ask for a password
+def _git(*words: str, **variables: str) -> subprocess.CompletedProcess[str]:
+    environment = os.environ | {"GIT_TERMINAL_PROMPT": "0", "LC_ALL": "C"} | variables  # never ask for a password
     return subprocess.run(
         ["git", *words],
         capture_output=True,

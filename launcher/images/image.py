@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -40,15 +40,18 @@ class ImageSpec:
     cuda: str  # empty in a cpu image
     tree: str  # pypi or git
     release: str  # of PaddleOCR
-    base_image: str
-    base_id: str  # of the image that this name means here
+    tree_url: str  # of a git tree, else empty
+    tree_pin: str  # what the release is: the commit of a git tree, or the sha256 of the source distribution
+    base_image: str  # its name
+    base: str  # what this name means: NAME@DIGEST, or an ID where no registry knows the image
     lock: str  # below ROOT
     source: str  # hash of the files
 
     @property
     def tag(self) -> str:
         """`cpu-0123456789ab`, `gpu-cu126-0123456789ab`."""
-        parts = (self.source, self.device, self.cuda, self.tree, self.release, self.base_id)
+        tree = (self.tree, self.release, self.tree_url, self.tree_pin)
+        parts = (self.source, self.device, self.cuda, *tree, self.base)
         digits = hashlib.sha256("\0".join(parts).encode()).hexdigest()[:SHOWN_DIGITS]
         return "-".join(part for part in (self.device, self.cuda, digits) if part)
 
@@ -61,44 +64,44 @@ class ImageSpec:
         """The name of the release in the tree's own place: a tag of the repository, a version on PyPI."""
         return f"v{self.release}" if self.tree == "git" else self.release
 
-    def labels(self, tree_pin: str, version: str, commit: str) -> dict[str, str]:
-        """`tree_pin`: the commit or the sha256 that the release was; `commit`: ours, empty when unknown."""
+    def labels(self, version: str, commit: str, paddle: str) -> dict[str, str]:
+        """`version` and `commit`: ours, empty when unknown; `paddle`: its version in the lock."""
         ours = {
             CONTRACT_LABEL: CONTRACT_VERSION,
             SOURCE_LABEL: self.source,
             LABEL_PREFIX + "device": self.device,
             LABEL_PREFIX + "cuda": self.cuda,
             LABEL_PREFIX + "tree": f"{self.tree}-{self.tree_revision}",
-            LABEL_PREFIX + "tree-revision": tree_pin,
+            LABEL_PREFIX + "tree-revision": self.tree_pin,
+            LABEL_PREFIX + "paddle": paddle,
             LABEL_PREFIX + "base": self.base_image,
-            LABEL_PREFIX + "base-id": self.base_id,
+            LABEL_PREFIX + "base-id": self.base,
         }
         theirs = {"title": REPOSITORY, "version": version, "licenses": "MIT", "revision": commit}
         return ours | {f"org.opencontainers.image.{name}": text for name, text in theirs.items() if text}
 
-    def arguments(self, tree_pin: str, tree_url: str, debian_mirror: str) -> dict[str, str]:
+    def arguments(self, debian_mirror: str, paddle_index: str, cuda_repository: str) -> dict[str, str]:
         """The build arguments; an image keeps them readable, so none is a secret."""
         everywhere = {
-            "BASE_IMAGE": self.base_image,
+            "BASE_IMAGE": self.base if "@" in self.base else self.base_image,
             "DEVICE": self.device,
             "LOCK": Path(self.lock).name,
             "TREE": self.tree,
             "TREE_REVISION": self.tree_revision,
             "DEBIAN_MIRROR": debian_mirror,
         }
-        gpu = {"CUDA": self.cuda} if self.cuda else {}
-        git = {"TREE_URL": tree_url, "TREE_COMMIT": tree_pin} if self.tree == "git" else {}
-        return {name: text for name, text in (everywhere | gpu | git).items() if text}
+        gpu = {"CUDA": self.cuda, "PADDLE_INDEX": paddle_index, "CUDA_REPOSITORY": cuda_repository}
+        git = {"TREE_URL": self.tree_url, "TREE_COMMIT": self.tree_pin} if self.tree == "git" else {}
+        return {name: text for name, text in (everywhere | (gpu if self.cuda else {}) | git).items() if text}
 
 
-def describe_image(device: str, cuda: str, tree: str, base_image: str, base_id: str, root: Path = ROOT) -> ImageSpec:
-    """The image that these choices and today's sources make. Raises UserError when its lock is missing."""
+def check_lock(device: str, cuda: str, root: Path) -> str:
+    """The lock file of an image, below its root. Raises UserError when it is missing."""
     lock = lock_of(device, cuda)
     if not (root / lock).is_file():
         remedy = f"make lock-gpu CUDA={cuda}" if device == "gpu" else "make lock"
         raise UserError(f"{root / lock} is missing, and a {device} image installs what it names: run {remedy}")
-    release, _ = pinned_tree(root)
-    return ImageSpec(device, cuda, tree, release, base_image, base_id, lock, source_hash(root, lock))
+    return lock
 
 
 def lock_of(device: str, cuda: str) -> str:
@@ -116,7 +119,12 @@ def source_hash(root: Path, lock: str) -> str:
         if path.startswith(f"{LOCKS}/") and path != lock:
             continue
         file = root / path
-        content = str(file.readlink()).encode() if file.is_symlink() else file.read_bytes()
+        try:
+            content = str(file.readlink()).encode() if file.is_symlink() else file.read_bytes()
+        except OSError as error:
+            raise UserError(
+                f"{file} cannot be read ({error.strerror}): an image is made of it, make it readable"
+            ) from None
         digest.update(f"{path}\0{len(content)}\0".encode() + content)
     return digest.hexdigest()
 
@@ -130,7 +138,10 @@ def context_files(root: Path) -> Iterator[str]:
     except FileNotFoundError:
         raise UserError(f"{root / IGNORE} is missing: without it a build would take in this whole folder") from None
     patterns = [line.strip() for line in lines if line.strip() and not line.startswith("#")]
-    seen = PatternMatcher([*patterns, f"!{DOCKERFILE}"]).walk(str(root))
+    try:
+        seen = list(PatternMatcher([*patterns, f"!{DOCKERFILE}"]).walk(str(root)))
+    except OSError as error:
+        raise UserError(f"{error.filename} cannot be read ({error.strerror}): make it readable") from None
     files = (path for path in seen if (root / path).is_symlink() or (root / path).is_file())
     yield from sorted(Path(path).as_posix() for path in files)
 
@@ -153,6 +164,23 @@ def image_for(client: docker.DockerClient, device: str, root: Path = ROOT) -> Lo
     raise UserError(f"there is no {device} image of these sources in this Docker engine: run `{command}`")
 
 
+def doubt_about(labels: Mapping[str, str], root: Path = ROOT) -> str:
+    """What people should know of an image that they named themselves; empty: it is of today's sources.
+
+    Raises UserError when it speaks another contract than this launcher.
+    """
+    contract = labels.get(CONTRACT_LABEL)
+    if contract is None:
+        return "was not built by this project: it must understand `train` and the contract of docs/architecture.md"
+    if contract != CONTRACT_VERSION:
+        raise UserError(
+            f"the image speaks version {contract} of the contract and this launcher {CONTRACT_VERSION}: build it again"
+        )
+    lock = lock_of(labels.get(LABEL_PREFIX + "device", ""), labels.get(LABEL_PREFIX + "cuda", ""))
+    is_today = (root / lock).is_file() and labels.get(SOURCE_LABEL) == source_hash(root, lock)
+    return "" if is_today else "was built from other sources than today's"
+
+
 def pinned_tree(root: Path) -> tuple[str, str]:
     """Release and sha256 of PaddleOCR's source distribution, which the container pins."""
     text = (root / "container/tree.py").read_text(encoding="utf-8")
@@ -161,6 +189,12 @@ def pinned_tree(root: Path) -> tuple[str, str]:
         raise UserError(f"{root / 'container/tree.py'} no longer names VERSION and SHA256 of PaddleOCR: restore it")
     release, sha256 = (match.group(1) for match in found if match)
     return release, sha256
+
+
+def paddle_of(root: Path, lock: str) -> str:
+    """Paddle's version in a lock; empty when it names none."""
+    match = re.search(r"^paddlepaddle(?:-gpu)?==(\S+)", (root / lock).read_text(encoding="utf-8"), re.MULTILINE)
+    return match.group(1) if match else ""
 
 
 def version_of(root: Path) -> str:

@@ -103,24 +103,12 @@ class DockerContainer:
     def kill(self) -> None:
         """SIGKILL to PID 1, which takes every other process of the container along."""
         self._terminate_at = None
-        self._send("SIGKILL")
+        send_signal(self._container, "SIGKILL")
 
     def _send_what_is_due(self) -> None:
         if self._terminate_at is not None and (self._has_spoken or time.monotonic() >= self._terminate_at):
             self._terminate_at = None
-            self._send("SIGTERM")
-
-    def _send(self, signal: str) -> None:
-        import docker
-        import requests
-
-        try:
-            self._container.kill(signal)
-        except docker.errors.APIError as error:
-            if error.status_code not in (NOT_FOUND, CONFLICT):
-                raise ContainerLost(engine_lost(error)) from error
-        except requests.RequestException as error:
-            raise ContainerLost(engine_lost(error)) from error
+            send_signal(self._container, "SIGTERM")
 
     def _read(self) -> None:
         """Hand out lines until the container has closed its output, then learn how it ended."""
@@ -163,6 +151,22 @@ class DockerContainer:
             # Without its engine it cannot be removed from here: it has ended with it, or its lifeline ends it, and an
             # engine removes at its next start what should have gone.
             pass
+
+
+def send_signal(container: Container, name: str) -> bool:
+    """Send a signal to PID 1. False: it has ended already. Raises ContainerLost."""
+    import docker
+    import requests
+
+    try:
+        container.kill(name)
+    except docker.errors.APIError as error:
+        if error.status_code in (NOT_FOUND, CONFLICT):
+            return False
+        raise ContainerLost(engine_lost(error)) from error
+    except (docker.errors.DockerException, requests.RequestException) as error:
+        raise ContainerLost(engine_lost(error)) from error
+    return True
 
 
 @contextlib.contextmanager

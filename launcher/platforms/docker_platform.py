@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import math
 import os
 import secrets
 import shutil
-import time
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
 from pathlib import Path
@@ -19,14 +17,14 @@ from launcher.plan import LOCAL_GPU, RECIPE_CHANNEL, Plan
 from launcher.platforms.docker_container import DockerContainer
 from launcher.platforms.gpu import gpu_request
 from launcher.platforms.job_folder import HOST, private_folder, write_job
-from launcher.run_folder import LOCK_WAIT_S, RunFolder
+from launcher.platforms.leftovers import end_leftovers, run_labels
+from launcher.platforms.users import host_users, is_rootless
+from launcher.run_folder import RunFolder
 
 if TYPE_CHECKING:
     from docker import DockerClient
     from docker.errors import DockerException
     from docker.types import Mount
-
-RUN_LABEL, FOLDER_LABEL, CHECKPOINTS_LABEL = (engine.LABEL_PREFIX + name for name in ("run", "folder", "checkpoints"))
 
 STDIN = "0"  # of the container: its lifeline
 
@@ -45,6 +43,8 @@ class DockerPlatform:
     @contextmanager
     def lay_out(self, plan: Plan) -> Iterator[JobPaths]:
         """The mount points are made here: those that Docker would make belong to root."""
+        with engine.session() as client:
+            end_leftovers(client, plan)
         with closing(engine.connect()) as self._client, private_folder() as folder:
             image = engine.find_image(self._client, plan.image)
             if image is None:
@@ -68,7 +68,6 @@ class DockerPlatform:
         shutil.rmtree(scratch, ignore_errors=True)
         scratch.mkdir()
         try:
-            _refuse_a_second_one(self._client, plan)
             container = self._client.containers.create(
                 self._image, **_options(plan, paths, scratch, self._client.info())
             )
@@ -88,7 +87,7 @@ def _options(plan: Plan, paths: JobPaths, scratch: Path, info: dict[str, Any]) -
         "name": f"paddleocr-{plan.run}-{secrets.token_hex(2)}",
         "hostname": HOST,
         "environment": plan.environment | {BASE_DIR_VARIABLE: DEFAULT_BASE_DIR, LIFELINE_VARIABLE: STDIN},
-        "labels": {RUN_LABEL: plan.run, **_places(plan)},
+        "labels": run_labels(plan),
         "mounts": _mounts(plan, paths, scratch),
         "stdin_open": True,  # open for as long as this process stays attached, and no longer
         "auto_remove": True,
@@ -122,33 +121,10 @@ def _mounts(plan: Plan, paths: JobPaths, scratch: Path) -> list[Mount]:
 
 def _identity(info: dict[str, Any]) -> dict[str, Any]:
     """Who the container is, so that what it writes belongs to the user."""
-    kinds = " ".join(info.get("SecurityOptions") or [])
-    if "name=rootless" in kinds:
-        return {"user": "0:0"}  # this engine runs as the user, who is root inside
+    if is_rootless(info):
+        return {"user": "0:0"}
     identity = {"user": f"{os.getuid()}:{os.getgid()}", "group_add": [str(group) for group in os.getgroups()]}
-    return identity | ({"userns_mode": "host"} if "name=userns" in kinds else {})
-
-
-def _places(plan: Plan) -> dict[str, str]:
-    """Labels that name what only one container at a time may write to."""
-    return {
-        FOLDER_LABEL: os.path.realpath(plan.folder),
-        CHECKPOINTS_LABEL: os.path.realpath(plan.checkpoints),
-    }
-
-
-def _refuse_a_second_one(client: DockerClient, plan: Plan) -> None:
-    """A container of a launcher that was killed ends in moments, so it is waited for. Raises UserError."""
-    give_up = time.monotonic() + LOCK_WAIT_S
-    for label, place in _places(plan).items():
-        while running := client.containers.list(filters={"label": f"{label}={place}"}, ignore_removed=True):
-            if time.monotonic() > give_up:
-                name = running[0].name
-                raise UserError(
-                    f"{place} is in use by the container {name}: stop it with docker stop "
-                    f"--time {math.ceil(plan.grace_s)} {name}, then start the same run again"
-                )
-            time.sleep(0.1)
+    return identity | host_users(info)
 
 
 def _why_not_started(error: DockerException | Exception, plan: Plan) -> str:

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from contextlib import AbstractContextManager
 from types import TracebackType
-from typing import Protocol
+from typing import Any, Protocol
 
 from contract.paths import JobPaths
-from launcher.plan import PROCESS, Plan
+from launcher.plan import PROCESS, Plan, build_request
 from launcher.run_folder import RunFolder
 
 
@@ -23,7 +23,7 @@ class RunningContainer(Protocol):
 
     @property
     def name(self) -> str:
-        """What people look for while it runs: `process 4711`, `container paddleocr-…`."""
+        """What people look for while it runs: `process 4711`, `container paddleocr-…`. Empty: not there yet."""
 
     @property
     def started(self) -> float:
@@ -80,10 +80,24 @@ def platform_of(plan: Plan) -> Platform:
         from launcher.platforms.process_platform import ProcessPlatform
 
         return ProcessPlatform()
-    if plan.interruptions:  # the SDK can neither interrupt nor keep checkpoints
-        from launcher.platforms.docker_platform import DockerPlatform
+    if _is_local_mode(plan):
+        from launcher.platforms.local_mode.platform import LocalModePlatform
 
-        return DockerPlatform()
-    from launcher.platforms.local_mode_platform import LocalModePlatform
+        return LocalModePlatform()
+    from launcher.platforms.docker_platform import DockerPlatform
 
-    return LocalModePlatform()
+    return DockerPlatform()
+
+
+def request_of(plan: Plan) -> dict[str, Any]:
+    """The request as the job's platform is given it, for a dry run to show."""
+    if not _is_local_mode(plan):
+        return build_request(plan)
+    from launcher.platforms.local_mode.request import build_local_request, planned_root
+
+    return build_local_request(plan, planned_root())
+
+
+def _is_local_mode(plan: Plan) -> bool:
+    """SageMaker's own. It knows no interruptions."""
+    return plan.instance != PROCESS and not plan.interruptions

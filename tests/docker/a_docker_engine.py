@@ -39,6 +39,7 @@ def docker_engine() -> Iterator[docker.DockerClient]:
         client.close()
         return
     with tempfile.TemporaryDirectory(prefix="ocr-dockerd-") as folder, _dockerd(Path(folder)) as address:
+        Path(folder).chmod(0o711)  # the group docker may use the socket, as it may elsewhere
         os.environ["DOCKER_HOST"] = address  # for the commands under test
         client = docker.DockerClient(base_url=address, timeout=600)
         try:

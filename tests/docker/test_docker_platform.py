@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
-import re
 import subprocess
 import sys
 import threading
@@ -17,7 +17,7 @@ import pytest
 
 from contract.recipe import CONFIGS
 from launcher import submit
-from launcher.platforms.docker_platform import FOLDER_LABEL
+from launcher.platforms.leftovers import CHECKPOINTS_LABEL, FOLDER_LABEL
 from tests.docker.a_docker_engine import BASE_IMAGE, tiny_image
 from tests.docker.detour import Detour, socket_of
 from tests.launcher.running import RECIPE, ROOT, call, log_of, wait_for
@@ -261,25 +261,43 @@ def test_what_goes_away_while_the_job_runs_is_a_failure_that_keeps_the_run(
     wait_for(lambda: not engine.containers.list(all=True, filters=label, ignore_removed=True))
 
 
-def test_a_container_that_still_writes_into_the_run_is_named(
-    tmp_path: Path,
-    image: str,
-    engine: docker.DockerClient,
-    capfd: pytest.CaptureFixture[str],
-    monkeypatch: pytest.MonkeyPatch,
+@pytest.mark.parametrize("label", [FOLDER_LABEL, CHECKPOINTS_LABEL])
+@pytest.mark.parametrize("state", ["running", "created", "exited"])
+def test_a_container_of_an_earlier_start_may_save_and_goes(
+    tmp_path: Path, image: str, engine: docker.DockerClient, capfd: pytest.CaptureFixture[str], label: str, state: str
 ) -> None:
-    monkeypatch.setattr("launcher.platforms.docker_platform.LOCK_WAIT_S", 0.5)
-    label = {FOLDER_LABEL: str(tmp_path / "out/r")}
-    other = engine.containers.run(BASE_IMAGE, ["sleep", "60"], labels=label, detach=True, network_mode="none")
+    place = str(tmp_path / ("out/r" if label == FOLDER_LABEL else "saved"))
+    saves = "trap 'touch /here/was-told; sleep 1; touch /here/has-saved; exit' TERM; echo hears; sleep 60 & wait"
+    other = engine.containers.create(
+        BASE_IMAGE,
+        ["sh", "-c", saves if state == "running" else "exit"],
+        labels={label: place},
+        volumes={str(tmp_path): {"bind": "/here"}},
+        network_mode="none",
+    )
     try:
-        assert rehearse(tmp_path) == 1
-        error = capfd.readouterr().err.splitlines()[-1]
-        assert f"is in use by the container {other.name}: stop it with docker stop" in error
+        if state != "created":
+            other.start()
+            wait_for(lambda: b"hears" in other.logs() if state == "running" else other.wait())
         assert rehearse(tmp_path, "--run", "another") == 0
-        other.kill()
-        started = time.monotonic()
-        assert rehearse(tmp_path) == 0
-        assert time.monotonic() - started < 10
+        other.reload()
+        assert other.status == state
+        assert rehearse(tmp_path, "--checkpoint-uri", str(tmp_path / "saved"), "--grace", "30s") == 0
+        said = f"container {other.name} is left of an earlier start: it has 30 s to save, then it is removed"
+        assert said in capfd.readouterr().err
+        with pytest.raises(docker.errors.NotFound):
+            other.reload()
     finally:
-        other.remove(force=True)
-    assert len(re.findall(r"container of run r started", log_of(tmp_path))) == 1
+        with contextlib.suppress(docker.errors.NotFound):
+            other.remove(force=True)
+    assert (tmp_path / "has-saved").exists() == (state == "running")
+
+
+def test_a_deaf_container_of_an_earlier_start_goes_after_the_grace(
+    tmp_path: Path, image: str, engine: docker.DockerClient
+) -> None:
+    label = {FOLDER_LABEL: str(tmp_path / "out/r")}
+    engine.containers.run(BASE_IMAGE, ["sleep", "60"], labels=label, detach=True, network_mode="none")
+    started = time.monotonic()
+    assert rehearse(tmp_path, "--grace", "1s") == 0
+    assert time.monotonic() - started < 20

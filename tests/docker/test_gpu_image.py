@@ -26,7 +26,7 @@ import pytest
 
 from launcher.images.buildkit import Build, BuildFailed, find_build_client, run_build
 from launcher.status_line import PlainStatus
-from tests.docker.conftest import ROOT
+from tests.docker.conftest import ROOT, need
 
 pytestmark = pytest.mark.slow
 IMAGE = "paddleocr-sagemaker:test-gpu"
@@ -85,7 +85,7 @@ def build(context: Path, arguments: dict[str, str]) -> None:
 def stand_ins(tmp_path: Path) -> Iterator[str]:
     """An address on loopback that serves tmp_path/stand-ins: /packages and /cuda."""
     if missing := [tool for tool in ("gpg", "dpkg-deb", "git") if not shutil.which(tool)]:
-        pytest.skip(f"{', '.join(missing)} not installed: the stand-in for NVIDIA's archive cannot be made")
+        need(f"{', '.join(missing)} not installed: the stand-in for NVIDIA's archive cannot be made")
     folder = tmp_path / "stand-ins"
     folder.mkdir()
     fill_archive(folder / "cuda/debian12/x86_64", tmp_path)

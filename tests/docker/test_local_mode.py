@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import json
 import os
 import re
@@ -19,12 +18,17 @@ from pathlib import Path
 import docker
 import pytest
 
-from launcher.platforms.compose import find_compose
-from launcher.platforms.docker_platform import FOLDER_LABEL
-from launcher.platforms.local_mode_job import JOB_LABEL, NETWORK, give_back
+from contract.errors import UserError
+from launcher import submit
+from launcher.platforms.leftovers import FOLDER_LABEL
+from launcher.platforms.local_mode.clean_up import COMPOSE_NETWORK_LABEL, NETWORK, give_back, remove_network
+from launcher.platforms.local_mode.compose import find_compose
+from launcher.platforms.local_mode.job import JOB_LABEL
 from tests.container.jobs import draw_dataset
-from tests.docker.a_docker_engine import tiny_image
+from tests.docker.a_docker_engine import BASE_IMAGE, tiny_image
+from tests.docker.conftest import need
 from tests.docker.detour import Detour
+from tests.docker.same_model import assert_same_model
 from tests.launcher.running import ROOT, SCRIPTED, call, log_of, wait_for
 
 SCRIPTED_IMAGE = "paddleocr-sagemaker-test:scripted"
@@ -33,7 +37,10 @@ SLOW = "--steps 4000 --pause 0.02"
 
 @pytest.fixture(scope="module", autouse=True)
 def _compose() -> None:
-    find_compose(os.environ)  # its sentence says what to install
+    try:
+        find_compose(os.environ)
+    except UserError as error:
+        need(str(error))
 
 
 @pytest.fixture(scope="module")
@@ -102,10 +109,7 @@ class Launcher:
 
     def wait_until_it_is_started(self, process: subprocess.Popen[str]) -> None:
         """The SDK's process is there; its container will take some seconds."""
-        assert process.stderr
-        for line in process.stderr:
-            if line.startswith("container of run r started"):
-                return
+        wait_for(lambda: any((self.folder / "private").glob("*/sdk.log")), 60)
 
     def wait_until_it_trains(self) -> None:
         log = self.folder / "out/r/job.log"
@@ -313,9 +317,60 @@ def test_newer_compose_and_what_it_complains_of(launcher: Launcher, tmp_path: Pa
     code, _, err = launcher.run("--run", "s", PATH=path)
     assert code == 1
     assert (
-        err.splitlines()[-1].startswith("error: SageMaker's local mode has not started the container (for x  no") or err
+        err.splitlines()[-1].startswith("error: SageMaker's local mode has not started the container (for x no") or err
     )
     assert not (launcher.folder / "out/s").exists()
+
+
+def test_what_only_the_sdk_refuses_is_said_in_its_own_words(
+    launcher: Launcher, scripted_image: str, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+) -> None:
+    """A check of ours is taken away, so that the SDK itself refuses to mount the folder of the recipe."""
+    monkeypatch.setattr("launcher.platforms.local_mode.checks.check_folders", lambda plan: None)
+    recipe = launcher.folder / "mine.yml"
+    recipe.write_bytes((ROOT / "configs/rec/demo_digits.yml").read_bytes())
+    private = launcher.folder / "home/.config/x"
+    private.mkdir(parents=True)
+    monkeypatch.setenv("HOME", str(launcher.folder / "home"))
+    monkeypatch.setattr("tempfile.tempdir", str(private))
+    (launcher.folder / "out/r").mkdir(parents=True)  # it stays, and so does its log
+    arguments = call(launcher.folder, "--config", str(recipe), "--instance", "local", "--image-uri", scripted_image)
+    assert submit.main(arguments) == 1
+    err = capfd.readouterr().err
+    why = f"Local Mode does not support mounting from restricted system paths. Got: {private}/"
+    sentence = err.splitlines()[-1]
+    assert sentence.startswith(f"error: SageMaker's local mode has not started the container ({why}")
+    assert sentence.endswith("/recipe): --instance process runs the same job without Docker")
+    assert "container of run r started" not in err
+    assert f"local mode: ValueError: {why}" in log_of(launcher.folder)
+    assert list(private.iterdir()) == []
+
+
+def test_the_network_stays_as_long_as_another_job_needs_it(engine: docker.DockerClient) -> None:
+    """Compose finds it, creates its container and starts that: only then does the engine call the network used."""
+    if engine.networks.list(names=[NETWORK]):
+        pytest.skip("another local job uses the network")
+    network = engine.networks.create(NETWORK, labels={COMPOSE_NETWORK_LABEL: NETWORK})
+    created = []
+    try:
+        command = {"image": BASE_IMAGE, "command": ["true"]}
+        created.append(engine.containers.create(**command, network=NETWORK))
+        created.append(engine.containers.create(**command, network_mode="none", labels={JOB_LABEL: "another"}))
+        while created:
+            remove_network(engine)
+            network.reload()
+            assert network.attrs["Containers"] == {}, "for the engine nobody uses it"
+            other = created.pop(0)
+            other.start()  # its network is still there
+            other.remove(force=True)
+        remove_network(engine)
+        with pytest.raises(docker.errors.NotFound):
+            network.reload()
+    finally:
+        for container in created:
+            container.remove(force=True)
+        for left in engine.networks.list(names=[NETWORK]):
+            left.remove()
 
 
 def test_files_of_root_are_given_back(engine: docker.DockerClient, cpu_image: str, tmp_path: Path) -> None:
@@ -338,24 +393,18 @@ def test_files_of_root_are_given_back(engine: docker.DockerClient, cpu_image: st
 
 @pytest.mark.slow
 def test_the_same_model_as_without_docker(engine: docker.DockerClient, cpu_image: str, tmp_path: Path) -> None:
-    """Same seed, same wheels: the weights are the same, bit by bit."""
+    """Same seed, same wheels: the weights are the same, bit by bit; and its checkpoints are found again."""
     digits = draw_dataset(tmp_path / "digits", train=60, val=10)
-    weights, scores = [], []
     for instance, image in (("process", []), ("local", ["--image-uri", cpu_image])):
         arguments = ["--instance", instance, *image, "--dataset", str(digits), "--config", "rec/demo_digits.yml"]
         arguments += ["--epochs", "2", "--output", str(tmp_path / instance), "--run", "r", "--json"]
         command = [sys.executable, "-m", "launcher.submit", *arguments]
         done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
         assert done.returncode == 0, done.stderr
-        answer = json.loads(done.stdout)
-        scores.append(answer["best"])
-        weights.append(hashlib.sha256((tmp_path / instance / "r/model/best_accuracy.pdparams").read_bytes()).digest())
-        if instance == "local":
-            again = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
-            assert again.returncode == 0, again.stderr
-            assert json.loads(again.stdout)["resumed_from"] == answer["steps"]
-    assert scores[0] == scores[1]
-    assert weights[0] == weights[1]
+    assert_same_model(tmp_path / "process/r/model", tmp_path / "local/r/model")
+    again = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
+    assert again.returncode == 0, again.stderr
+    assert json.loads(again.stdout)["resumed_from"] == json.loads(done.stdout)["steps"]
 
 
 def sdk_of(launcher: subprocess.Popen[str]) -> int:

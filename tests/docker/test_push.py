@@ -5,7 +5,9 @@ from __future__ import annotations
 import io
 import json
 import os
+import shutil
 import signal
+import sys
 import tarfile
 import threading
 from collections.abc import Iterator
@@ -17,11 +19,20 @@ import moto.ecr.models
 import pytest
 from botocore.exceptions import ClientError
 
+from data_preparation.scripts import create_demo_data
 from launcher import push
-from launcher.images.image import describe_image
+from launcher.image_settings import load_image_settings
+from launcher.images.describe import describe_image
+from launcher.images.image import ImageSpec
 from launcher.images.pushed_images import FILE_NAME, find_pushed
+from launcher.status_line import PlainStatus
+from tests.docker.conftest import ROOT, need
 from tests.docker.registry import USER, Fault, Registry, missing_programs, run_registry
+from tests.docker.same_model import hash_of_weights
+from tests.docker.test_gpu_image import copy_of_the_context
+from tests.docker.test_rehearsal import Rehearsal
 from tests.launcher.aws_stand_in import ACCOUNT, REGION, TOKEN, AwsStandIn, run_aws, use_aws
+from tests.launcher.running import RECIPE
 
 # The least that is an image of ours: what push makes of an image does not depend on what is in it.
 DOCKERFILE = """\
@@ -39,10 +50,8 @@ NOWHERE = "127.0.0.1:1"  # where nobody listens
 @pytest.fixture(scope="module")
 def registry(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Registry]:
     lacking = missing_programs()
-    if lacking and os.environ.get("REQUIRE_DOCKER"):
-        pytest.fail(lacking)
-    elif lacking:
-        pytest.skip(lacking)
+    if lacking:
+        need(lacking)
     with run_registry(tmp_path_factory.mktemp("registry"), TOKEN) as running:
         yield running
 
@@ -87,7 +96,6 @@ class Project:
     aws: AwsStandIn
     root: Path
     base: str
-    base_id: str
     capture: pytest.CaptureFixture[str]
 
     def push(self, *flags: str, code: int = 0) -> tuple[str, str]:
@@ -120,8 +128,13 @@ class Project:
         return self.base.partition(":")[0]
 
     @property
+    def spec(self) -> ImageSpec:
+        settings = load_image_settings("push", ["--device", "cpu", "--base-image", self.base], {}, self.root)
+        return describe_image(settings, self.engine, self.root, PlainStatus(sys.stderr))
+
+    @property
     def tag(self) -> str:
-        return describe_image("cpu", "", "pypi", self.base, self.base_id, self.root).tag
+        return self.spec.tag
 
     @property
     def name(self) -> str:
@@ -129,7 +142,7 @@ class Project:
 
     @property
     def source(self) -> str:
-        return describe_image("cpu", "", "pypi", self.base, self.base_id, self.root).source
+        return self.spec.source
 
     def record(self) -> str:
         file = self.root / FILE_NAME
@@ -167,7 +180,8 @@ def project(
         (root / path).parent.mkdir(parents=True, exist_ok=True)
         (root / path).write_text(text)
     base = f"push-test-{os.urandom(4).hex()}:base"
-    yield Project(engine, registry, server, root, base, import_image(engine, base), capsys)
+    import_image(engine, base)
+    yield Project(engine, registry, server, root, base, capsys)
     for image in [*engine.images.list(filters={"label": f"push-test={base}"}), *engine.images.list(name=base)]:
         engine.images.remove(image.id, force=True)
 
@@ -389,3 +403,44 @@ def test_ctrl_c_leaves_nothing_behind(project: Project) -> None:
     assert project.record() == ""
     project.registry.clear()
     project.push()
+
+
+@pytest.mark.slow
+def test_the_real_image_is_pushed_pulled_by_digest_and_run(
+    engine: docker.DockerClient,
+    cpu_image: str,
+    registry: Registry,
+    server: AwsStandIn,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    """All the way that an image goes, before SageMaker's local mode and the rehearsal run what came back."""
+    use_aws(server, monkeypatch)
+    root = copy_of_the_context(tmp_path / "project")  # so that .images.json is not written beside our own sources
+    shutil.copy(ROOT / "requirements/train.lock", root / "requirements")
+    assert push.main(["--device", "cpu", "--repository", "chain"], root) == 0
+    uri = capsys.readouterr().out.strip()
+    assert uri.startswith(f"{registry.address}/chain@sha256:")
+    before = engine.images.get(cpu_image).id
+    engine.images.remove(cpu_image)
+    try:
+        login = {"username": USER, "password": TOKEN}
+        pulled = engine.images.pull(uri, auth_config=login)
+        assert pulled.id == before
+        dataset = tmp_path / "digits"
+        assert create_demo_data.main(["--output-dir", str(dataset), "--count", "40", "--val-count", "8"]) == 0
+        short = ["--image-uri", uri, "--config", RECIPE, "--epochs", "2", "--batch-size", "8", "--eval-steps", "8"]
+        local = Rehearsal(tmp_path / "out", "local", dataset, "--instance", "local", *short)
+        local.finish()
+        rehearsed = Rehearsal(
+            tmp_path / "out", "rehearsed", dataset, "--instance", "local", "--interrupt-after", "3steps", *short,
+            "-o", "Global.print_batch_step=1",
+        )  # fmt: skip
+        rehearsed.finish()
+        assert rehearsed.steps_of("resume")
+        assert hash_of_weights(rehearsed.folder / "model") == hash_of_weights(local.folder / "model")
+    finally:
+        name, _, tag = cpu_image.partition(":")
+        engine.api.tag(before, name, tag)
+        engine.images.remove(uri)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import json
 import os
 import re
@@ -19,7 +18,8 @@ import pytest
 from contract.events import parse_event
 from contract.recipe import CONFIGS
 from data_preparation.scripts import create_demo_data
-from launcher.platforms.docker_platform import FOLDER_LABEL
+from launcher.platforms.leftovers import FOLDER_LABEL
+from tests.docker.same_model import assert_same_model, hash_of_weights
 from tests.launcher.running import RECIPE, ROOT, wait_for
 
 pytestmark = pytest.mark.slow
@@ -71,12 +71,8 @@ class Rehearsal:
         wait_for(lambda: len(self.steps_of("train")) >= 3, 120)
 
     @property
-    def weights(self) -> str:
-        """A hash of the arrays; pickles may order alike contents unlike."""
-        from container.trainer.weights import read_weights
-
-        arrays = sorted(read_weights(self.folder / "model/best_accuracy.pdparams").items())
-        return hashlib.sha256(b"".join(name.encode() + array.tobytes() for name, array in arrays)).hexdigest()
+    def model(self) -> Path:
+        return self.folder / "model"
 
 
 def docker_flags(image: str, *interruptions: str) -> list[str]:
@@ -111,21 +107,16 @@ def test_an_interrupted_run_ends_with_the_weights_of_a_straight_one(
     assert 5 <= stopped[0] < 14 <= stopped[1] < STEPS
     assert interrupted.steps_of("train") == list(range(1, STEPS + 1)), "every step once, in order"
     assert result["steps"] == STEPS
-    assert interrupted.weights == straight.weights
-    assert (interrupted.folder / "model/predictions.csv").read_bytes() == (
-        straight.folder / "model/predictions.csv"
-    ).read_bytes()
+    assert hash_of_weights(interrupted.model) == hash_of_weights(straight.model)
+    predictions = [(each.model / "predictions.csv").read_bytes() for each in (interrupted, straight)]
+    assert predictions[0] == predictions[1]
     assert containers_of(engine, interrupted) == []
 
 
 def test_the_image_trains_as_the_process_platform_does(tmp_path: Path, dataset: Path, straight: Rehearsal) -> None:
     process = Rehearsal(tmp_path, "r", dataset, "--instance", "process", "--config", RECIPE, *SHORT)
-    here, there = process.finish(), json.loads((straight.folder / "model/run.json").read_text())
-    different = {name for name in here["versions"] if here["versions"][name] != there["versions"].get(name)}
-    assert here["best"] == pytest.approx(there["best"], abs=1e-3)
-    if different - {"python"}:
-        pytest.skip(f"other wheels than in the image: {', '.join(sorted(different))}")
-    assert process.weights == straight.weights
+    process.finish()
+    assert_same_model(process.model, straight.model)
 
 
 def test_what_is_left_belongs_to_the_caller(straight: Rehearsal) -> None:

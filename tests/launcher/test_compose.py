@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from contract.errors import UserError
-from launcher.platforms.compose import find_compose, put_shim, search_path_with
+from launcher.platforms.local_mode.compose import find_compose, put_shim, search_path_with
 from tests.launcher.running import ROOT
 
 pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="shell scripts")

@@ -12,7 +12,18 @@ import pytest
 
 from container import tree
 from contract.errors import UserError
-from launcher.images.image import LOCKS, ROOT, SOURCE_PATHS, ImageSpec, describe_image, pinned_tree, version_of
+from launcher.images.image import (
+    LOCKS,
+    ROOT,
+    SOURCE_PATHS,
+    ImageSpec,
+    check_lock,
+    doubt_about,
+    paddle_of,
+    pinned_tree,
+    source_hash,
+    version_of,
+)
 from tests.launcher.sources import write_sources
 
 BASE = "sha256:" + "0" * 64
@@ -24,7 +35,10 @@ def root(tmp_path: Path) -> Path:
 
 
 def spec(root: Path, device: str = "cpu", cuda: str = "", kind: str = "pypi", base: str = BASE) -> ImageSpec:
-    return describe_image(device, cuda, kind, "debian:bookworm-slim", base, root)
+    lock = check_lock(device, cuda, root)
+    url, pin = ("https://git.example/x.git", "c0ffee") if kind == "git" else ("", pinned_tree(root)[1])
+    release = pinned_tree(root)[0]
+    return ImageSpec(device, cuda, kind, release, url, pin, "debian:bookworm-slim", base, lock, source_hash(root, lock))
 
 
 def test_the_name_says_what_kind_of_image_it_is(root: Path) -> None:
@@ -91,11 +105,13 @@ def test_every_choice_changes_the_tag_and_only_files_the_source(root: Path) -> N
         spec(root, kind="git"),
         spec(root, base="sha256:" + "1" * 64),
         replace(spec(root), release="3.8.0"),
+        replace(spec(root, kind="git"), tree_pin="decaf"),
+        replace(spec(root, kind="git"), tree_url="https://git.example/fork.git"),
         spec(root, "gpu", "cu126"),
         spec(root, "gpu", "cu118"),
     ]
     assert len({each.tag.rpartition("-")[2] for each in variants}) == len(variants)
-    assert len({each.source for each in variants[:4]}) == 1
+    assert len({each.source for each in variants[:6]}) == 1
 
 
 def test_a_missing_lock_is_one_sentence(root: Path) -> None:
@@ -112,18 +128,21 @@ def test_without_dockerignore_nothing_is_hashed(root: Path) -> None:
 
 def test_labels_and_arguments(root: Path) -> None:
     cpu, gpu = spec(root), spec(root, "gpu", "cu126", "git")
-    labels = gpu.labels("c0ffee", "0.1.0", "")
+    labels = gpu.labels("0.1.0", "", "3.3.1")
     assert labels["paddleocr-sagemaker.contract"] == "1"
     assert labels["paddleocr-sagemaker.source"] == gpu.source
     assert labels["paddleocr-sagemaker.tree"] == "git-v3.7.0"
     assert labels["paddleocr-sagemaker.tree-revision"] == "c0ffee"
     assert labels["paddleocr-sagemaker.cuda"] == "cu126"
+    assert labels["paddleocr-sagemaker.paddle"] == "3.3.1"
     assert labels["org.opencontainers.image.version"] == "0.1.0"
     assert "org.opencontainers.image.revision" not in labels  # not known here
-    assert gpu.arguments("c0ffee", "https://git.example/x.git", "https://mirror.example/debian") == {
+    assert gpu.arguments("https://mirror.example/debian", "https://wheels.example", "https://cuda.example") == {
         "BASE_IMAGE": "debian:bookworm-slim",
         "DEVICE": "gpu",
         "CUDA": "cu126",
+        "PADDLE_INDEX": "https://wheels.example",
+        "CUDA_REPOSITORY": "https://cuda.example",
         "LOCK": "gpu-cu126.lock",
         "TREE": "git",
         "TREE_REVISION": "v3.7.0",
@@ -131,13 +150,33 @@ def test_labels_and_arguments(root: Path) -> None:
         "TREE_URL": "https://git.example/x.git",
         "DEBIAN_MIRROR": "https://mirror.example/debian",
     }
-    assert cpu.arguments("abc", "https://git.example/x.git", "") == {
+    assert cpu.arguments("", "https://wheels.example", "https://cuda.example") == {
         "BASE_IMAGE": "debian:bookworm-slim",
         "DEVICE": "cpu",
         "LOCK": "train.lock",
         "TREE": "pypi",
         "TREE_REVISION": "3.7.0",
     }
+
+
+def test_a_base_image_that_a_registry_knows_is_built_on_by_digest(root: Path) -> None:
+    known = replace(spec(root), base="debian@sha256:" + "1" * 64)
+    assert known.arguments("", "", "")["BASE_IMAGE"] == known.base
+    assert known.tag != spec(root).tag
+
+
+def test_paddles_version_is_read_from_the_lock() -> None:
+    assert re.fullmatch(r"3\.\d+\.\d+", paddle_of(ROOT, "requirements/train.lock"))
+
+
+def test_an_image_named_by_hand_is_doubted_aloud(root: Path) -> None:
+    labels = spec(root).labels("0.1.0", "", "3.3.1")
+    assert doubt_about(labels, root) == ""
+    (root / "contract/errors.py").write_text("changed")
+    assert doubt_about(labels, root) == "was built from other sources than today's"
+    assert doubt_about({}, root).startswith("was not built by this project")
+    with pytest.raises(UserError, match="speaks version 2 of the contract and this launcher 1"):
+        doubt_about(labels | {"paddleocr-sagemaker.contract": "2"}, root)
 
 
 def test_the_pinned_release_is_the_containers_own() -> None:
@@ -151,7 +190,6 @@ def test_the_dockerfile_takes_nothing_that_the_hash_does_not_see(tmp_path: Path)
     assert len(taken) > 5
     for path in taken:
         assert path.partition("/")[0] in {*SOURCE_PATHS, LOCKS}
-    arguments = spec(ROOT).arguments("abc", "u", "m") | replace(spec(ROOT), cuda="c", tree="git").arguments(
-        "a", "u", "m"
-    )
+    gpu = replace(spec(ROOT), cuda="c", tree="git", tree_url="u")
+    arguments = spec(ROOT).arguments("m", "p", "n") | gpu.arguments("m", "p", "n")
     assert set(arguments) <= set(re.findall(r"^ARG (\w+)", text, re.MULTILINE))

@@ -10,28 +10,37 @@ import os
 import subprocess
 import sys
 import tarfile
+import tempfile
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from contract.errors import UserError
+from contract.paths import LIFELINE_VARIABLE
+from launcher.interruption import Interruption
 from launcher.plan import Plan, plan_run
-from launcher.platforms.compose import Compose
-from launcher.platforms.local_mode_checks import check_compose, check_folders, check_sdk, refused_prefixes
-from launcher.platforms.local_mode_container import (
+from launcher.platforms.local_mode.checks import check_compose, check_folders, check_sdk, refused_prefixes
+from launcher.platforms.local_mode.complaints import (
     SAYS_AFTER_COMPOSE,
     SAYS_BEFORE_COMPOSE,
-    _complaint_in,
-    _why_not_started,
+    complaint_in,
+    lines_to_keep,
+    our_error_in,
+    why_not_started,
 )
-from launcher.platforms.local_mode_job import read_job, write_job
-from launcher.platforms.local_mode_model import take_failure, take_model
-from launcher.platforms.local_mode_request import build_job, sdk_environment
+from launcher.platforms.local_mode.compose import Compose
+from launcher.platforms.local_mode.job import LocalModeJob, read_job, write_job
+from launcher.platforms.local_mode.model import take_failure, take_model
+from launcher.platforms.local_mode.request import build_job, sdk_environment
+from launcher.platforms.platform import request_of
 from launcher.settings import load_settings
 from tests.launcher.running import call
 
 pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="local mode needs Linux or macOS")
+
+
+ENGINE = {"MemTotal": 8 << 30, "SecurityOptions": ["name=seccomp,profile=default"]}
 
 
 def plan(tmp_path: Path, *flags: str) -> Plan:
@@ -40,7 +49,7 @@ def plan(tmp_path: Path, *flags: str) -> Plan:
 
 def test_the_request_is_the_jobs_own_without_what_local_mode_refuses(tmp_path: Path) -> None:
     planned = plan(tmp_path, "--epochs", "3", "--env", "PRICE=$5", "--grace", "30s")
-    job = build_job(planned, Path("/private/root"), 8 << 30)
+    job = build_job(planned, Path("/private/root"), ENGINE)
     assert job.request["AlgorithmSpecification"]["TrainingImage"] == "ours:tag"
     assert job.request["HyperParameters"] == {"config": "rec/demo_digits.yml", "run_id": "r", "epochs": "3"}
     assert job.request["Environment"] == {"PRICE": "$$5", "OCR_CHECKPOINTS": "/opt/ml/input/data/checkpoints"}
@@ -59,10 +68,27 @@ def test_the_request_is_the_jobs_own_without_what_local_mode_refuses(tmp_path: P
         "paddleocr-sagemaker.checkpoints": f"{tmp_path}/out/r/checkpoints",
     }
     assert job.container_config["shm_size"] == 4 << 30
+    assert "userns_mode" not in job.container_config
+
+
+def test_root_of_the_container_is_root_of_the_folders_where_the_engine_renames_users(tmp_path: Path) -> None:
+    for options, mode in ((["name=userns"], "host"), (["name=rootless", "name=userns"], None), (None, None)):
+        job = build_job(plan(tmp_path), tmp_path, ENGINE | {"SecurityOptions": options})
+        assert job.container_config.get("userns_mode") == mode
+
+
+def test_a_dry_run_shows_what_the_sdk_is_given(tmp_path: Path) -> None:
+    planned = replace(plan(tmp_path, "--env", "A=1"), sends_recipe=True)
+    shown = request_of(planned)
+    private = shown["OutputDataConfig"]["S3OutputPath"].removeprefix("file://").removesuffix("/output")
+    assert Path(private).parent == Path(tempfile.gettempdir()).resolve()
+    assert not Path(private).exists()
+    assert shown == build_job(planned, Path(private), ENGINE).request
+    assert shown != request_of(replace(planned, interruptions=(Interruption(seconds=1),)))
 
 
 def test_a_job_is_read_as_written_and_private(tmp_path: Path) -> None:
-    job = build_job(plan(tmp_path), tmp_path, 8 << 30)
+    job = build_job(plan(tmp_path), tmp_path, ENGINE)
     write_job(job, tmp_path / "job.json")
     assert read_job(tmp_path / "job.json") == job
     assert (tmp_path / "job.json").stat().st_mode & 0o777 == 0o600
@@ -81,11 +107,11 @@ def test_the_sdk_finds_no_credentials(tmp_path: Path) -> None:
     assert variables["PATH"].split(os.pathsep)[0] == str(tmp_path / "bin")
     assert not set(theirs) - {"HOME"} & set(variables)
     file = tmp_path / "job.json"
-    write_job(build_job(plan(tmp_path), tmp_path, 8 << 30), file)
+    write_job(build_job(plan(tmp_path), tmp_path, ENGINE), file)
     code = (
         "import json, sys; from pathlib import Path\n"
-        "from launcher.platforms.local_mode import build_estimator\n"
-        "from launcher.platforms.local_mode_job import read_job\n"
+        "from launcher.platforms.local_mode.sdk import build_estimator\n"
+        "from launcher.platforms.local_mode.job import read_job\n"
         "from sagemaker.utils import _SENSITIVE_SYSTEM_PATHS\n"
         "estimator, inputs = build_estimator(read_job(Path(sys.argv[1])))\n"
         "session = estimator.sagemaker_session\n"
@@ -144,6 +170,16 @@ def test_temporary_files_lie_in_a_folder_that_can_be_mounted(tmp_path: Path, mon
     monkeypatch.setattr("tempfile.tempdir", str(tmp_path / "a:b"))
     with pytest.raises(UserError, match="TMPDIR"):
         check_folders(plan(tmp_path))
+
+
+@pytest.mark.parametrize("folder", ["/root/x", "/var/lib/x", "~/.config/x"])
+def test_a_recipe_of_ones_own_is_not_handed_over_where_the_sdk_mounts_nothing(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, folder: str
+) -> None:
+    monkeypatch.setattr("tempfile.tempdir", str(Path(folder).expanduser()))
+    check_folders(plan(tmp_path))  # without one, nothing of it is mounted as a channel
+    with pytest.raises(UserError, match=r"\(TMPDIR\) .*/x, in which a recipe .* mounts nothing below"):
+        check_folders(replace(plan(tmp_path), sends_recipe=True))
 
 
 def test_compose_1_has_no_gpus() -> None:
@@ -273,15 +309,57 @@ GPU = (
         ("Creating x ... error\n\n" + GPU + "\nERROR: Encountered errors\n", "error: Failed to run", "has no GPU"),
         ("Error response from daemon: port is taken", "error: Failed to run", "(response from daemon: port is taken)"),
         ("Traceback\nTypeError: ssl_version", "error: Failed to run", "(TypeError: ssl_version)"),
-        (None, "error: ValueError: restricted", "(ValueError: restricted)"),
+        ("", "error: Failed to run", "(Failed to run)"),
+        (None, "Killed", "(Killed)"),
         (None, "", "(without saying why)"),
     ],
 )
-def test_why_there_was_no_container(tmp_path: Path, compose: str | None, sdk: str, why: str) -> None:
-    log = tmp_path / "sdk.log"
-    ran = f"INFO:{SAYS_BEFORE_COMPOSE}docker-compose up\n{compose}{SAYS_AFTER_COMPOSE}see https\n" if compose else ""
-    log.write_text(f"sagemaker.config INFO - defaults\n{ran}{sdk}\n" if sdk else "")
-    assert why in _why_not_started(_complaint_in(log))
+def test_why_there_was_no_container(compose: str | None, sdk: str, why: str) -> None:
+    ran = f"INFO:{SAYS_BEFORE_COMPOSE}docker-compose up\n{compose}{SAYS_AFTER_COMPOSE}see https\n"
+    log = f"sagemaker.config INFO - defaults\n{'' if compose is None else ran}{sdk}\n" if sdk else ""
+    assert why in why_not_started(complaint_in(log))
+
+
+def run_sdk(job: LocalModeJob, folder: Path) -> str:
+    """The SDK's own process on a machine with Compose, as far as it goes. What it prints."""
+    (folder / "bin").mkdir()
+    (folder / "bin/docker").write_text('#!/bin/sh\n[ "$1 $2" = "compose version" ] && echo v2.40.0\n')
+    (folder / "bin/docker").chmod(0o755)
+    write_job(job, folder / "job.json")
+    lifeline, held = os.pipe()
+    with (folder / "sdk.log").open("wb") as log:
+        process = subprocess.run(
+            [sys.executable, "-m", "launcher.platforms.local_mode.sdk", str(folder / "job.json")],
+            env=sdk_environment(os.environ, folder / "bin") | {LIFELINE_VARIABLE: str(lifeline)},
+            cwd=folder,
+            stdout=log,
+            stderr=log,
+            pass_fds=[lifeline],
+            check=False,
+        )
+    os.close(lifeline)
+    os.close(held)
+    assert process.returncode == 1
+    return (folder / "sdk.log").read_text(encoding="utf-8")
+
+
+@pytest.mark.parametrize(
+    ("training", "why"),
+    [
+        ("/etc/x", "Local Mode does not support mounting from restricted system paths. Got: /etc/x"),
+        ("/no/such", "Invalid data source: /no/such does not exist."),
+    ],
+)
+def test_why_the_sdk_failed_before_compose(tmp_path: Path, training: str, why: str) -> None:
+    """The SDK's real log: an error of its own comes after the exception and only says where to read."""
+    planned = replace(plan(tmp_path), channels={"training": Path(training)})
+    text = run_sdk(build_job(planned, tmp_path, ENGINE), tmp_path)
+    assert SAYS_AFTER_COMPOSE in text
+    assert complaint_in(text) == our_error_in(text) == why
+    assert f"({why}): --instance process" in why_not_started(complaint_in(text))
+    assert "\n".join(lines_to_keep(text, container_ran=False)) == text.rstrip("\n")
+    first, *_, last = lines_to_keep(text, container_ran=True)
+    assert (first, last) == ("Traceback (most recent call last):", f"error: {why}")
 
 
 def test_the_sdk_says_what_we_look_for() -> None:

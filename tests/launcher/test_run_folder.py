@@ -73,6 +73,21 @@ def test_a_shared_checkpoint_folder_stays_with_its_user(tmp_path: Path, monkeypa
         assert (tmp_path / "saved").is_dir()
 
 
+def test_another_run_cannot_take_the_checkpoints_of_one_that_trains(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("launcher.run_folder.LOCK_WAIT_S", 0.1)
+    victim = plan(tmp_path, "--run", "victim")
+    thief = plan(tmp_path, "--run", "thief", "--checkpoint-uri", str(victim.checkpoints))
+    with (
+        open_run_folder(victim, quiet),
+        pytest.raises(UserError, match=r"victim/checkpoints is in use.* name another --checkpoint-uri"),
+        open_run_folder(thief, quiet),
+    ):
+        pass
+    assert not thief.folder.exists()
+
+
 @pytest.mark.parametrize("place", ["checkpoints/step-000000001", "model/run.json", "notes"])
 def test_what_somebody_has_put_there_is_not_taken_back(tmp_path: Path, place: str) -> None:
     planned = plan(tmp_path)

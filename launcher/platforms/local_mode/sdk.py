@@ -1,6 +1,6 @@
 """SageMaker's local mode through the SDK's Estimator; the one module that imports `sagemaker`.
 
-`python -m launcher.platforms.local_mode JOB.json`: a process of its own, because the SDK takes seconds to import,
+`python -m launcher.platforms.local_mode.sdk JOB.json`: a process of its own, because the SDK takes seconds to import,
 prints as it likes, and cannot be stopped from inside. The launcher talks to the container itself.
 """
 
@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from contract.paths import LIFELINE_VARIABLE
-from launcher.platforms.local_mode_job import LocalModeJob, read_job
+from launcher.platforms.local_mode.job import LocalModeJob, read_job
 
 if TYPE_CHECKING:
     from sagemaker.estimator import Estimator
@@ -27,7 +27,7 @@ NO_TELEMETRY = {"SchemaVersion": "1.0", "SageMaker": {"PythonSDK": {"Modules": {
 
 
 def main(argv: list[str] | None = None) -> int:
-    """Run one job to its end. The last line says why when that did not work."""
+    """Run one job to its end. A line that begins with `error: ` says why when that did not work."""
     file = Path((sys.argv[1:] if argv is None else argv)[0])
     job = read_job(file)
     _clean_up_when_the_launcher_is_gone(file)
@@ -78,7 +78,9 @@ def _clean_up_when_the_launcher_is_gone(file: Path) -> None:
 
     def wait_for_end() -> None:
         os.read(descriptor, 1)  # nobody writes: this returns when the launcher is gone
-        os.execve(sys.executable, [sys.executable, "-m", "launcher.platforms.local_mode_job", str(file)], variables)
+        os.execve(
+            sys.executable, (sys.executable, "-m", "launcher.platforms.local_mode.clean_up", str(file)), variables
+        )
 
     threading.Thread(target=wait_for_end, daemon=True, name="lifeline").start()
 

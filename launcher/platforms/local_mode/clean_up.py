@@ -1,66 +1,32 @@
-"""A job in SageMaker's local mode: its private folder, and everything that it leaves behind in Docker and on disk.
+"""Everything that a job in local mode leaves behind in Docker and on disk, taken away.
 
-`python -m launcher.platforms.local_mode_job JOB.json` takes all of that away; it is what a job becomes whose launcher
-was killed.
+`python -m launcher.platforms.local_mode.clean_up JOB.json` is what a job becomes whose launcher was killed.
 """
 
 from __future__ import annotations
 
-import json
 import os
 import shutil
 import signal
 import sys
 import time
 from collections.abc import Callable
-from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
-from launcher.engine import LABEL_PREFIX, connect
+from launcher.engine import connect
 from launcher.platforms.docker_container import gone_already
+from launcher.platforms.local_mode.job import JOB_LABEL, NO_SELINUX_LABEL, LocalModeJob, read_job
+from launcher.platforms.users import host_users, is_rootless
 
 if TYPE_CHECKING:
     import docker
-
-JOB_LABEL = LABEL_PREFIX + "job"  # on the containers of a job: its id
 
 # The SDK gives every job's network this name, and leaves it behind.
 NETWORK = "sagemaker-local"
 COMPOSE_NETWORK_LABEL = "com.docker.compose.network"
 
-# Where SELinux rules, a container may otherwise read no folder of the user's.
-NO_SELINUX_LABEL = "label=disable"
-
 COMPOSE_ENDS_WITHIN_S = 10.0
-
-
-@dataclass(frozen=True)
-class LocalModeJob:
-    """What the SDK's process needs to know."""
-
-    id: str
-    root: str  # a private folder, for as long as the job lasts
-    image: str
-    checkpoints: str
-    request: dict[str, Any]  # CreateTrainingJob, as far as local mode takes it
-    container_config: dict[str, Any]  # keys of the Compose file that the SDK does not set itself
-
-    @property
-    def label(self) -> str:
-        """By which its containers are found."""
-        return f"{JOB_LABEL}={self.id}"
-
-
-def write_job(job: LocalModeJob, file: Path) -> None:
-    """Write it where only this user can read it: the environment of a job may hold secrets."""
-    file.touch(mode=0o600)
-    file.write_text(json.dumps(asdict(job)), encoding="utf-8")
-
-
-def read_job(file: Path) -> LocalModeJob:
-    """What `write_job` wrote."""
-    return LocalModeJob(**json.loads(file.read_text(encoding="utf-8")))
 
 
 def clean_up(job: LocalModeJob, client: docker.DockerClient) -> list[str]:
@@ -107,11 +73,13 @@ def give_back(client: docker.DockerClient, image: str, folders: list[Path], user
     folders = [folder for folder in folders if _holds_files_of_others(folder, user)]
     if not folders:
         return
+    info = client.info()
+    owner = "0:0" if is_rootless(info) else f"{user}:{group}"
     places = {str(folder): {"bind": f"/folders/{number}", "mode": "rw"} for number, folder in enumerate(folders)}
     client.containers.run(
         image,
         entrypoint=["chown"],
-        command=["-hR", f"{user}:{group}", *(place["bind"] for place in places.values())],
+        command=["-hR", owner, *(place["bind"] for place in places.values())],
         user="0:0",
         volumes=places,
         network_mode="none",
@@ -120,23 +88,8 @@ def give_back(client: docker.DockerClient, image: str, folders: list[Path], user
         cap_add=["CHOWN", "DAC_OVERRIDE"],
         security_opt=["no-new-privileges", NO_SELINUX_LABEL],
         remove=True,
+        **host_users(info),
     )
-
-
-def remove_network(client: docker.DockerClient) -> None:
-    """Remove the network of the SDK's jobs, unless another of them uses it."""
-    import docker
-
-    for network in client.networks.list(names=[NETWORK], filters={"label": COMPOSE_NETWORK_LABEL}):
-        if network.name != NETWORK:  # the engine's filter takes a part of a name too
-            continue
-        try:
-            network.remove()
-        except docker.errors.NotFound:
-            pass
-        except docker.errors.APIError as error:
-            if error.status_code != 403:  # 403: in use
-                raise
 
 
 def _holds_files_of_others(folder: Path, user: int) -> bool:
@@ -147,6 +100,29 @@ def _holds_files_of_others(folder: Path, user: int) -> bool:
         if any(os.lstat(os.path.join(parent, name)).st_uid != user for name in (*names, *files)):  # noqa: PTH118
             return True
     return False
+
+
+def remove_network(client: docker.DockerClient) -> None:
+    """Remove the network of the SDK's jobs, unless another job is there.
+
+    Compose finds the network, makes its container, and only then starts it: the engine itself calls a network unused
+    until that last step.
+    """
+    import docker
+
+    others = ({"network": NETWORK}, {"label": JOB_LABEL})
+    if any(client.containers.list(all=True, filters=other, ignore_removed=True) for other in others):
+        return
+    for network in client.networks.list(names=[NETWORK], filters={"label": COMPOSE_NETWORK_LABEL}):
+        if network.name != NETWORK:  # the engine's filter takes a part of a name too
+            continue
+        try:
+            network.remove()
+        except docker.errors.NotFound:
+            pass
+        except docker.errors.APIError as error:
+            if error.status_code != 403:  # 403: in use
+                raise
 
 
 def main(argv: list[str] | None = None) -> int:

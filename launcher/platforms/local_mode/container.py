@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import os
 import queue
-import re
 import shutil
 import signal
 import subprocess
@@ -21,7 +20,14 @@ from types import TracebackType
 from typing import TYPE_CHECKING
 
 from contract.paths import EXIT_FAILED, EXIT_REFUSED, LIFELINE_VARIABLE
-from launcher.platforms.docker_container import CONFLICT, NOT_FOUND, OUT_OF_MEMORY, as_process, engine_lost
+from launcher.platforms.docker_container import OUT_OF_MEMORY, as_process, engine_lost, send_signal
+from launcher.platforms.local_mode.complaints import (
+    complaint_in,
+    lines_to_keep,
+    our_error_in,
+    read_log,
+    why_not_started,
+)
 from launcher.platforms.platform import ContainerLost
 
 if TYPE_CHECKING:
@@ -32,14 +38,7 @@ LOOK_EVERY_S = 0.2  # for the container, until the SDK has started it
 SETTLE_S = 3.0  # between the end of the SDK's process and the last news of its container, when all is well
 NOT_STARTED = "0001-01-01"  # Docker's way to say never
 
-# Lines of the SDK around those of Compose.
-SAYS_BEFORE_COMPOSE = "sagemaker.local.image:docker command: "
-SAYS_AFTER_COMPOSE = "\nERROR:sagemaker:"
-
 ALMOST_NOTHING = 1 << 20  # bytes
-
-NO_GPU = "could not select device driver"
-WITHOUT = "--instance process runs the same job without Docker"
 
 
 class LocalModeContainer:
@@ -90,7 +89,7 @@ class LocalModeContainer:
 
     @property
     def name(self) -> str:
-        return f"container with label {self._label}"
+        return f"container {self._container.name}" if self._container else ""
 
     @property
     def exit_code(self) -> int | None:
@@ -122,14 +121,14 @@ class LocalModeContainer:
         if self._container is None or not self._heard:
             self.kill()
         else:
-            self._signal(self._container, "SIGTERM")
+            send_signal(self._container, "SIGTERM")
 
     def kill(self) -> None:
         if self._code is not None:
             return
         self._ending = True
         if self._container is not None:
-            self._signal(self._container, "SIGKILL")
+            send_signal(self._container, "SIGKILL")
         with suppress(ProcessLookupError, PermissionError):  # macOS: EPERM for a group of zombies
             os.killpg(self._process.pid, signal.SIGKILL)
 
@@ -142,7 +141,7 @@ class LocalModeContainer:
             if container is not None:
                 self._container = container
                 if self._ending:  # it was started in the moment of the kill
-                    self._signal(container, "SIGKILL")
+                    send_signal(container, "SIGKILL")
                 for line in _lines_of(container):
                     self._heard = True
                     self._lines.put(line)
@@ -178,15 +177,24 @@ class LocalModeContainer:
         sdk = self._process.returncode
         if self._ending and sdk < 0:
             return "", sdk
+        text = read_log(self._log)
         if code is None:
-            return _why_not_started(self._reason or _complaint_in(self._log)), EXIT_REFUSED
-        said = _last_words_in(self._log) or _full_disk(self._log.parent) or f"exit code {sdk}"
+            self._keep(text)
+            return why_not_started(self._reason or complaint_in(text)), EXIT_REFUSED
+        said = our_error_in(text) or _full_disk(self._log.parent) or f"exit code {sdk}"
         if self._abandoned:
+            self._keep(text)
             return f"SageMaker's local mode ended before its container ({said}): start the same run again", EXIT_FAILED
         if code == 0 and sdk != 0 and not self._log.with_name("output").joinpath("model.tar.gz").exists():
+            self._keep(text)
             return f"SageMaker's local mode did not pack the model ({said}): start the same run again", EXIT_FAILED
         state = self._container.attrs["State"] if self._container else {}
         return OUT_OF_MEMORY if state.get("OOMKilled") else "", as_process(code)
+
+    def _keep(self, text: str) -> None:
+        """Hand out what local mode itself printed, for job.log: its own file goes with the private folder."""
+        for line in lines_to_keep(text, container_ran=self._container is not None):
+            self._lines.put(f"local mode: {line}\n".encode())
 
     def _end_with_the_sdk(self) -> None:
         """A container whose SDK has ended would train a model that nobody packs: let it save and end."""
@@ -195,7 +203,7 @@ class LocalModeContainer:
         self._sdk_ended = self._sdk_ended or time.monotonic()
         if self._abandoned or time.monotonic() - self._sdk_ended < SETTLE_S:
             return
-        self._abandoned = self._signal(self._container, "SIGTERM")
+        self._abandoned = send_signal(self._container, "SIGTERM")
         if self._abandoned:
             timer = threading.Timer(self._grace_s, self._kill_container)
             timer.daemon = True
@@ -204,22 +212,7 @@ class LocalModeContainer:
     def _kill_container(self) -> None:
         if self._container is not None:
             with suppress(ContainerLost):  # the watcher finds that, too
-                self._signal(self._container, "SIGKILL")
-
-    def _signal(self, container: Container, name: str) -> bool:
-        """Send a signal; False: it has ended already."""
-        from docker.errors import APIError, DockerException
-        from requests import RequestException
-
-        try:
-            container.kill(signal=name)
-        except APIError as error:
-            if error.status_code in (NOT_FOUND, CONFLICT):
-                return False
-            raise ContainerLost(engine_lost(error)) from error
-        except (DockerException, RequestException) as error:
-            raise ContainerLost(engine_lost(error)) from error
-        return True
+                send_signal(self._container, "SIGKILL")
 
     def _raise_if_lost(self) -> None:
         if self._lost and self._lines.empty():
@@ -234,7 +227,7 @@ def _start_sdk(
     try:
         with log.open("wb") as output:
             process = subprocess.Popen(
-                [sys.executable, "-m", "launcher.platforms.local_mode", str(job_file)],
+                [sys.executable, "-m", "launcher.platforms.local_mode.sdk", str(job_file)],
                 cwd=job_file.parent,
                 env={**environment, LIFELINE_VARIABLE: str(lifeline)},
                 stdin=subprocess.DEVNULL,
@@ -263,30 +256,8 @@ def _lines_of(container: Container) -> Iterator[bytes]:
         yield bytes(line)
 
 
-def _complaint_in(log: Path) -> str:
-    """What is wrong: Compose's own words, if it came to that, else the SDK's."""
-    text = log.read_text(encoding="utf-8", errors="replace")
-    _, ran_compose, rest = text.partition(SAYS_BEFORE_COMPOSE)
-    said = [line for line in rest.partition(SAYS_AFTER_COMPOSE)[0].splitlines()[1:] if line.strip()]
-    lines = said if ran_compose else text.splitlines()
-    errors = [found[1] for line in lines if (found := re.match(r"\W*error\b[: ]*(.+)", line, re.IGNORECASE))]
-    return " ".join((errors or lines[-1:] or [""])[0].split())
-
-
-def _last_words_in(log: Path) -> str:
-    """The error of the SDK, once the container has run; what Compose printed since is the container's own."""
-    last = log.read_text(encoding="utf-8", errors="replace").rstrip().rpartition("\n")[2]
-    return last.removeprefix("error: ") if last.startswith("error: ") else ""
-
-
 def _full_disk(folder: Path) -> str:
     """The SDK packs the model in the private folder; when that is full, its log is cut short, too."""
     if shutil.disk_usage(folder).free > ALMOST_NOTHING:
         return ""
     return f"no space is left in {folder.parent}; TMPDIR can name another folder"
-
-
-def _why_not_started(said: str) -> str:
-    if NO_GPU in said:
-        return "this Docker engine has no GPU for containers: install nvidia-container-toolkit, or use --instance local"
-    return f"SageMaker's local mode has not started the container ({said or 'without saying why'}): {WITHOUT}"

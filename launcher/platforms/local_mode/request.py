@@ -1,61 +1,70 @@
-"""What local mode is asked to run: the request of the cloud job, minus what local mode refuses. Pure."""
+"""What local mode is asked to run: the request of the cloud job, minus what local mode refuses."""
 
 from __future__ import annotations
 
 import math
 import os
+import tempfile
 import uuid
 from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
 from contract.paths import CHECKPOINTS_VARIABLE, DEFAULT_BASE_DIR, JobPaths
 from launcher.plan import RECIPE_CHANNEL, Plan, build_request
-from launcher.platforms.compose import search_path_with
 from launcher.platforms.container_process import child_environment
-from launcher.platforms.docker_platform import CHECKPOINTS_LABEL, FOLDER_LABEL, RUN_LABEL
-from launcher.platforms.local_mode_job import JOB_LABEL, NO_SELINUX_LABEL, LocalModeJob
+from launcher.platforms.leftovers import run_labels
+from launcher.platforms.local_mode.compose import search_path_with
+from launcher.platforms.local_mode.job import JOB_LABEL, NO_SELINUX_LABEL, LocalModeJob
+from launcher.platforms.users import host_users
 
 # Local mode has no checkpoints; but a channel is mounted where it lies, and can be written to.
 CHECKPOINTS_CHANNEL = "checkpoints"
 CHECKPOINTS_INSIDE = str(JobPaths(Path(DEFAULT_BASE_DIR)).channel(CHECKPOINTS_CHANNEL))
 
+ROOT_PREFIX = "ocr-local-mode-"
+OUTPUT_FOLDER = "output"  # of the private folder: here the SDK packs what the job leaves
 RECIPE_FOLDER = "recipe"  # of the private folder: local mode would mount everything beside a recipe with it
 
 
-def build_job(plan: Plan, root: Path, memory: int) -> LocalModeJob:
-    """The job of a plan, in the private folder `root`, on an engine with so much memory (bytes)."""
+def build_job(plan: Plan, root: Path, info: Mapping[str, Any]) -> LocalModeJob:
+    """The job of a plan, in the private folder `root`, for an engine that says `info` about itself."""
     number = uuid.uuid4().hex[:12]
-    request = build_request(plan)
-    del request["CheckpointConfig"]
-    environment = {name: _literal(value) for name, value in plan.environment.items()}
-    request["Environment"] = environment | {CHECKPOINTS_VARIABLE: CHECKPOINTS_INSIDE}
-    request["OutputDataConfig"] = {"S3OutputPath": f"file://{root}/output"}
-    request["InputDataConfig"] = [
-        {"ChannelName": name, "DataSource": {"FileDataSource": {"FileUri": f"file://{folder}"}}}
-        for name, folder in mounted_folders(plan, root).items()
-    ]
+    labels = {JOB_LABEL: number} | run_labels(plan)
     return LocalModeJob(
         id=number,
         root=str(root),
         image=plan.image,
         checkpoints=str(plan.checkpoints),
-        request=request,
+        request=build_local_request(plan, root),
         container_config={
-            "labels": {JOB_LABEL: number} | {name: _literal(value) for name, value in run_labels(plan).items()},
-            "shm_size": memory // 2,  # as in launcher/platforms/docker_platform.py
+            "labels": {name: _literal(value) for name, value in labels.items()},
+            "shm_size": info["MemTotal"] // 2,  # as in launcher/platforms/docker_platform.py
             "security_opt": [NO_SELINUX_LABEL],
             "stop_grace_period": f"{math.ceil(plan.grace_s)}s",
+            **host_users(info),  # otherwise its root would be a stranger in the user's folders
         },
     )
 
 
-def run_labels(plan: Plan) -> dict[str, str]:
-    """What only one container at a time may write to, named as in a rehearsal in Docker: each sees the other."""
-    return {
-        RUN_LABEL: plan.run,
-        FOLDER_LABEL: os.path.realpath(plan.folder),
-        CHECKPOINTS_LABEL: os.path.realpath(plan.checkpoints),
+def build_local_request(plan: Plan, root: Path) -> dict[str, Any]:
+    """The request that the SDK is given, in the private folder `root`. Pure."""
+    request = build_request(plan)
+    del request["CheckpointConfig"]
+    environment = {name: _literal(value) for name, value in plan.environment.items()}
+    return request | {
+        "Environment": environment | {CHECKPOINTS_VARIABLE: CHECKPOINTS_INSIDE},
+        "OutputDataConfig": {"S3OutputPath": f"file://{root}/{OUTPUT_FOLDER}"},
+        "InputDataConfig": [
+            {"ChannelName": name, "DataSource": {"FileDataSource": {"FileUri": f"file://{folder}"}}}
+            for name, folder in mounted_folders(plan, root).items()
+        ],
     }
+
+
+def planned_root() -> Path:
+    """The private folder of a job that is only planned: its name is drawn when it is made."""
+    return Path(tempfile.gettempdir()).resolve() / f"{ROOT_PREFIX}XXXXXXXX"
 
 
 def mounted_folders(plan: Plan, root: Path) -> dict[str, Path]:

@@ -10,7 +10,7 @@ from pathlib import Path
 from contract.errors import UserError
 from contract.paths import PRETRAINED_CHANNEL, TRAINING_CHANNEL, VALIDATION_CHANNEL
 from launcher.plan import LOCAL_GPU, Plan
-from launcher.platforms.compose import Compose, find_compose
+from launcher.platforms.local_mode.compose import Compose, find_compose
 
 # The SDK mounts nothing whose path begins like one of these (`_SENSITIVE_SYSTEM_PATHS` in its utils.py).
 REFUSED_IN_HOME = (".aws", ".ssh", ".kube", ".docker", ".config", ".credentials")
@@ -20,6 +20,7 @@ REFUSED = ("/etc", "/root", "/var/lib", "/opt/ml/metadata")
 UNMOUNTABLE = "?#;:$\t\r\n"
 
 FLAGS = {TRAINING_CHANNEL: "--dataset", VALIDATION_CHANNEL: "--validation", PRETRAINED_CHANNEL: "--pretrained"}
+TEMPORARY = "the folder of temporary files (TMPDIR)"
 WAYS_OUT = "or use --instance process, or rehearse in Docker with --interrupt-after"
 
 
@@ -46,13 +47,12 @@ def check_folders(plan: Plan) -> None:
     folders = {FLAGS[name]: folder for name, folder in plan.channels.items()} | {checkpoints: plan.checkpoints}
     for flag, folder in folders.items():
         path = os.path.abspath(folder)  # noqa: PTH100 - as the SDK: links are not followed
-        prefix = next((each for each in refused_prefixes() if path.startswith(each)), None)
-        if prefix:
-            raise UserError(
-                f"{flag} {folder}: SageMaker's local mode mounts nothing below {prefix}: use another folder, {WAYS_OUT}"
-            )
-        _check_characters(flag, path)
-    _check_characters("the folder of temporary files (TMPDIR)", tempfile.gettempdir())
+        _check_place(f"{flag} {folder}", path)
+        _check_characters(f"{flag} {path}", path)
+    private = os.path.realpath(tempfile.gettempdir())  # where a job's private folder is made
+    if plan.sends_recipe:
+        _check_place(f"{TEMPORARY} {private}, in which a recipe of your own is handed over", private)
+    _check_characters(f"{TEMPORARY} {private}", private)
 
 
 def refused_prefixes() -> list[str]:
@@ -69,9 +69,13 @@ def check_compose(compose: Compose, instance: str) -> None:
         )
 
 
+def _check_place(what: str, path: str) -> None:
+    prefix = next((each for each in refused_prefixes() if path.startswith(each)), None)
+    if prefix:
+        raise UserError(f"{what}: SageMaker's local mode mounts nothing below {prefix}: use another folder, {WAYS_OUT}")
+
+
 def _check_characters(what: str, path: str) -> None:
     odd = next((character for character in path if character in UNMOUNTABLE), None)
     if odd:
-        raise UserError(
-            f"{what} {path}: SageMaker's local mode cannot mount a path with {odd!r}: rename it, {WAYS_OUT}"
-        )
+        raise UserError(f"{what}: SageMaker's local mode cannot mount a path with {odd!r}: rename it, {WAYS_OUT}")
