@@ -1,12 +1,12 @@
 #!/bin/sh
 # apt_install.sh PACKAGE...: install and leave no lists, caches, logs or documentation behind.
-# DEBIAN_MIRROR: a mirror of deb.debian.org/debian; …/debian-security is expected beside it. /run/secrets/ca.crt: extra certificates for a https mirror.
+# DEBIAN_MIRROR: takes the place of every …/debian that the base image names; …/debian-security is expected beside it.
+# /run/secrets/ca.crt: extra certificates for a https mirror.
 set -eu
 if [ -n "${DEBIAN_MIRROR:-}" ]; then
-  # …/debian-security and …/debian are siblings on mirrors too
   mirror=$(printf %s "$DEBIAN_MIRROR" | sed 's/[&#\\]/\\&/g')
   find /etc/apt -name '*.list' -o -name '*.sources' |
-    xargs sed -i "s#https\{0,1\}://\(deb\|security\)\.debian\.org/debian#$mirror#"
+    xargs sed -i "s#https\{0,1\}://[^ ]*/debian#$mirror#"
 fi
 options=
 if [ -s /run/secrets/ca.crt ]; then options="-o Acquire::https::CAInfo=/run/secrets/ca.crt"; fi

@@ -64,17 +64,21 @@ def connect(timeout_s: float = TIMEOUT_S) -> docker.DockerClient:
 @contextlib.contextmanager
 def session() -> Iterator[docker.DockerClient]:
     """A client for some questions. Whatever the engine fails with on the way is one sentence. Raises UserError."""
-    client = connect()
+    with contextlib.closing(connect()) as client, explained():
+        yield client
+
+
+@contextlib.contextmanager
+def explained() -> Iterator[None]:
+    """Turns what the engine fails with inside into a UserError."""
     from docker.errors import DockerException
     from requests import RequestException
 
     try:
-        yield client
+        yield
     except (DockerException, RequestException) as error:
         said = " ".join(str(getattr(error, "explanation", None) or error).split())
         raise UserError(f"the Docker engine failed ({said}): see that it runs (docker info), then try again") from error
-    finally:
-        client.close()
 
 
 def find_image(client: docker.DockerClient, reference: str) -> Image | None:

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, TextIO
 from contract.events import parse_event
 from launcher.people import people
 from launcher.progress import Event, Progress, clock, describe_event
-from launcher.terminal import bar_with_figures
+from launcher.terminal import bar_with_figures, print_above
 
 if TYPE_CHECKING:
     from rich.progress import Progress as Bar
@@ -114,7 +114,7 @@ class TerminalView(PlainView):
         )
 
     def _print(self, text: str) -> None:
-        self._bar.console.print(text, markup=False, highlight=False, soft_wrap=True)
+        print_above(self._bar, text)
 
 
 def event_of(text: str) -> Event | None:

@@ -116,3 +116,14 @@ def clock(seconds: float) -> str:
     minutes, rest = divmod(round(seconds), 60)
     hours, minutes = divmod(minutes, 60)
     return f"{hours}:{minutes:02}:{rest:02}" if hours else f"{minutes}:{rest:02}"
+
+
+def size_text(count: int) -> str:
+    """`12 kB`, `3.4 MB`, `1.2 GB`: powers of 1000, as Docker counts."""
+    if count < 1000:
+        return f"{count} B"
+    size, unit = count / 1e3, "kB"
+    for larger in ("MB", "GB"):
+        if size >= 999.5:
+            size, unit = size / 1000, larger
+    return f"{size:.0f} {unit}" if size >= 10 else f"{size:.1f} {unit}"

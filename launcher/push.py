@@ -12,9 +12,8 @@ from typing import TYPE_CHECKING
 from contract.errors import UserError
 from launcher.entry import enter
 from launcher.image_settings import ImageSettings, load_image_settings
-from launcher.images.push_progress import size_text
 from launcher.people import answer, say
-from launcher.progress import clock
+from launcher.progress import clock, size_text
 
 if TYPE_CHECKING:
     import docker

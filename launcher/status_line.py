@@ -7,7 +7,7 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING, TextIO
 
 from launcher.people import people
-from launcher.terminal import line_with_clock
+from launcher.terminal import line_with_clock, print_above
 
 if TYPE_CHECKING:
     from rich.progress import Progress as Bar
@@ -43,7 +43,7 @@ class TerminalStatus(PlainStatus):
         self._bar.update(self._task, description=text)
 
     def say(self, text: str) -> None:
-        self._bar.console.print(text, markup=False, highlight=False, soft_wrap=True)
+        print_above(self._bar, text)
 
 
 @contextmanager

@@ -47,6 +47,11 @@ def line_with_clock(stream: TextIO) -> Iterator[Bar | None]:
         yield bar
 
 
+def print_above(bar: Bar, text: str) -> None:
+    """A line that stays, above what is live."""
+    bar.console.print(text, markup=False, highlight=False, soft_wrap=True)
+
+
 def _is_live(stream: TextIO) -> bool:
     return stream.isatty() and os.environ.get("TERM") != "dumb"
 

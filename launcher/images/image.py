@@ -21,14 +21,7 @@ SHOWN_DIGITS = 12  # of a hash, in a tag
 
 DOCKERFILE, IGNORE = "Dockerfile", ".dockerignore"
 LOCKS = "requirements"
-SOURCE_PATHS = (
-    DOCKERFILE,
-    IGNORE,
-    "image",
-    "contract",
-    "container",
-    "configs",
-)  # what .dockerignore lets in, and a lock
+SOURCE_PATHS = (DOCKERFILE, IGNORE, "image", "contract", "container", "configs")  # what a build sees, and a lock
 SOURCE_LABEL = LABEL_PREFIX + "source"
 
 
@@ -153,9 +146,11 @@ def image_for(client: docker.DockerClient, device: str, root: Path = ROOT) -> Lo
     """
     fitting = [image for image in local_images(client) if image.device in (device, "gpu")]
     today = {
-        lock: source_hash(root, lock) for lock in {_lock_of(image) for image in fitting} if (root / lock).is_file()
+        lock: source_hash(root, lock)
+        for lock in {_lock_of(image.labels) for image in fitting}
+        if (root / lock).is_file()
     }
-    current = [image for image in fitting if image.labels.get(SOURCE_LABEL) == today.get(_lock_of(image), "")]
+    current = [image for image in fitting if image.labels.get(SOURCE_LABEL) == today.get(_lock_of(image.labels), "")]
     command = "make image" if device == "cpu" else f"python -m launcher build --device {device}"
     if current:
         return min(current, key=lambda image: image.device != device)  # stays newest first
@@ -176,7 +171,7 @@ def doubt_about(labels: Mapping[str, str], root: Path = ROOT) -> str:
         raise UserError(
             f"the image speaks version {contract} of the contract and this launcher {CONTRACT_VERSION}: build it again"
         )
-    lock = lock_of(labels.get(LABEL_PREFIX + "device", ""), labels.get(LABEL_PREFIX + "cuda", ""))
+    lock = _lock_of(labels)
     is_today = (root / lock).is_file() and labels.get(SOURCE_LABEL) == source_hash(root, lock)
     return "" if is_today else "was built from other sources than today's"
 
@@ -206,5 +201,6 @@ def version_of(root: Path) -> str:
     return match.group(1) if match else ""
 
 
-def _lock_of(image: LocalImage) -> str:
-    return lock_of(image.device, image.labels.get(LABEL_PREFIX + "cuda", ""))
+def _lock_of(labels: Mapping[str, str]) -> str:
+    """The lock file of an image that is there, by its labels."""
+    return lock_of(labels.get(LABEL_PREFIX + "device", ""), labels.get(LABEL_PREFIX + "cuda", ""))

@@ -9,7 +9,8 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, TextIO
 
 from launcher.people import people
-from launcher.terminal import bar_with_figures
+from launcher.progress import size_text
+from launcher.terminal import bar_with_figures, print_above
 
 if TYPE_CHECKING:
     from rich.progress import Progress as Bar
@@ -125,7 +126,7 @@ class TerminalPushView(PlainPushView):
         self._bar.update(self._task, completed=done, total=total or None, figures=text)
 
     def say(self, text: str) -> None:
-        self._bar.console.print(text, markup=False, highlight=False, soft_wrap=True)
+        print_above(self._bar, text)
 
 
 @contextmanager
@@ -144,14 +145,3 @@ def figures(state: PushProgress, seconds: float) -> str:
         if seconds >= 1:
             parts.append(f"{size_text(round(state.sent / seconds))}/s")
     return "  ".join(parts)
-
-
-def size_text(count: int) -> str:
-    """`12 kB`, `3.4 MB`, `1.2 GB`: powers of 1000, as Docker counts."""
-    if count < 1000:
-        return f"{count} B"
-    size, unit = count / 1e3, "kB"
-    for larger in ("MB", "GB"):
-        if size >= 999.5:
-            size, unit = size / 1000, larger
-    return f"{size:.0f} {unit}" if size >= 10 else f"{size:.1f} {unit}"

@@ -15,10 +15,10 @@ from contract.paths import BASE_DIR_VARIABLE, DEFAULT_BASE_DIR, LIFELINE_VARIABL
 from launcher import engine
 from launcher.plan import LOCAL_GPU, RECIPE_CHANNEL, Plan
 from launcher.platforms.docker_container import DockerContainer
+from launcher.platforms.engine_info import NO_SELINUX_LABEL, host_users, is_rootless, shared_memory
 from launcher.platforms.gpu import gpu_request
 from launcher.platforms.job_folder import HOST, private_folder, write_job
 from launcher.platforms.leftovers import end_leftovers, run_labels
-from launcher.platforms.users import host_users, is_rootless
 from launcher.run_folder import RunFolder
 
 if TYPE_CHECKING:
@@ -43,9 +43,9 @@ class DockerPlatform:
     @contextmanager
     def lay_out(self, plan: Plan) -> Iterator[JobPaths]:
         """The mount points are made here: those that Docker would make belong to root."""
-        with engine.session() as client:
-            end_leftovers(client, plan)
         with closing(engine.connect()) as self._client, private_folder() as folder:
+            with engine.explained():
+                end_leftovers(self._client, plan)
             image = engine.find_image(self._client, plan.image)
             if image is None:
                 raise UserError(_image_gone(plan))
@@ -96,9 +96,8 @@ def _options(plan: Plan, paths: JobPaths, scratch: Path, info: dict[str, Any]) -
         "network_mode": "none",
         "read_only": True,
         "cap_drop": ["ALL"],
-        # label=disable: where SELinux rules, a container may otherwise read no folder of the user's
-        "security_opt": ["no-new-privileges", "label=disable"],
-        "shm_size": info["MemTotal"] // 2,  # as SageMaker's machines seem to have; Docker's own 64 MiB are too few
+        "security_opt": ["no-new-privileges", NO_SELINUX_LABEL],
+        "shm_size": shared_memory(info),
         "device_requests": [request] if request else None,
         **_identity(info),
     }

@@ -93,7 +93,7 @@ def _make_base_image(client: docker.DockerClient, why: str) -> None:
         raise NoEngine(f"{BASE_IMAGE} cannot be pulled ({why}), and without root and debootstrap not be made")
     with tempfile.TemporaryDirectory(prefix="ocr-base-") as folder:
         root = Path(folder) / "root"
-        command = ["debootstrap", "--variant=minbase", "bookworm", str(root), "http://deb.debian.org/debian"]
+        command = ["debootstrap", "--variant=minbase", "bookworm", str(root)]
         subprocess.run(command, check=True, stdout=subprocess.DEVNULL)
         for name in NOT_IN_SLIM:
             shutil.rmtree(root / name, ignore_errors=True)

@@ -10,7 +10,8 @@ import pytest
 from contract.errors import UserError
 from launcher.images.ecr import Login
 from launcher.images.push_layers import ENGINE_TIMEOUT_S, PAUSES_S, TagTaken, Trouble, push_image, trouble_of
-from launcher.images.push_progress import PlainPushView, PushProgress, figures, follow_push, size_text
+from launcher.images.push_progress import PlainPushView, PushProgress, figures, follow_push
+from launcher.progress import size_text
 
 URI = "123456789012.dkr.ecr.eu-west-1.amazonaws.com/ocr"
 DIGEST = "sha256:c2a03e2d555f193f25f5cb3dfb553548b00301962545fc523ad67722a76ab5d1"

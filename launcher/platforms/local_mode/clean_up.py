@@ -16,8 +16,8 @@ from typing import TYPE_CHECKING
 
 from launcher.engine import connect
 from launcher.platforms.docker_container import gone_already
-from launcher.platforms.local_mode.job import JOB_LABEL, NO_SELINUX_LABEL, LocalModeJob, read_job
-from launcher.platforms.users import host_users, is_rootless
+from launcher.platforms.engine_info import NO_SELINUX_LABEL, host_users, is_rootless
+from launcher.platforms.local_mode.job import JOB_LABEL, LocalModeJob, read_job
 
 if TYPE_CHECKING:
     import docker

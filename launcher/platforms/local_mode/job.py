@@ -11,9 +11,6 @@ from launcher.engine import LABEL_PREFIX
 
 JOB_LABEL = LABEL_PREFIX + "job"  # on the containers of a job: its id
 
-# Where SELinux rules, a container may otherwise read no folder of the user's.
-NO_SELINUX_LABEL = "label=disable"
-
 
 @dataclass(frozen=True)
 class LocalModeJob:

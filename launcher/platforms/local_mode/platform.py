@@ -53,10 +53,10 @@ class LocalModePlatform:
     @contextmanager
     def lay_out(self, plan: Plan) -> Iterator[JobPaths]:
         compose = find_compose(os.environ)
-        with engine.session() as client:
-            end_leftovers(client, plan)
-            info = client.info()
         with closing(engine.connect()) as client:
+            with engine.explained():
+                end_leftovers(client, plan)
+                info = client.info()
             root = Path(tempfile.mkdtemp(prefix=ROOT_PREFIX)).resolve()  # for this user only
             job = build_job(plan, root, info)
             try:

@@ -13,10 +13,10 @@ from typing import Any
 from contract.paths import CHECKPOINTS_VARIABLE, DEFAULT_BASE_DIR, JobPaths
 from launcher.plan import RECIPE_CHANNEL, Plan, build_request
 from launcher.platforms.container_process import child_environment
+from launcher.platforms.engine_info import NO_SELINUX_LABEL, host_users, shared_memory
 from launcher.platforms.leftovers import run_labels
 from launcher.platforms.local_mode.compose import search_path_with
-from launcher.platforms.local_mode.job import JOB_LABEL, NO_SELINUX_LABEL, LocalModeJob
-from launcher.platforms.users import host_users
+from launcher.platforms.local_mode.job import JOB_LABEL, LocalModeJob
 
 # Local mode has no checkpoints; but a channel is mounted where it lies, and can be written to.
 CHECKPOINTS_CHANNEL = "checkpoints"
@@ -39,7 +39,7 @@ def build_job(plan: Plan, root: Path, info: Mapping[str, Any]) -> LocalModeJob:
         request=build_local_request(plan, root),
         container_config={
             "labels": {name: _literal(value) for name, value in labels.items()},
-            "shm_size": info["MemTotal"] // 2,  # as in launcher/platforms/docker_platform.py
+            "shm_size": shared_memory(info),
             "security_opt": [NO_SELINUX_LABEL],
             "stop_grace_period": f"{math.ceil(plan.grace_s)}s",
             **host_users(info),  # otherwise its root would be a stranger in the user's folders

@@ -1,9 +1,17 @@
-"""Users inside and outside of containers, by what an engine says about itself (`info`). Pure."""
+"""How a container fits the machine that it runs on, by what the engine says about itself (`info`). Pure."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from typing import Any
+
+# Where SELinux rules, a container may otherwise read no folder of the user's.
+NO_SELINUX_LABEL = "label=disable"
+
+
+def shared_memory(info: Mapping[str, Any]) -> int:
+    """Bytes of /dev/shm: half of the memory, as SageMaker's machines seem to have. Docker's own 64 MiB are too few."""
+    return info["MemTotal"] // 2
 
 
 def is_rootless(info: Mapping[str, Any]) -> bool:
