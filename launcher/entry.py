@@ -1,4 +1,4 @@
-"""How `build` and `push` begin and end: signals, mistakes in one sentence, exit codes."""
+"""How most verbs begin and end: signals, mistakes in one sentence, exit codes."""
 
 from __future__ import annotations
 
@@ -16,36 +16,42 @@ from launcher.people import answer, fill_closed_streams, people, say
 EXIT_REFUSED, EXIT_FAILED, EXIT_CTRL_C = 1, 2, 130
 
 
-def enter(argv: list[str] | None, work: Callable[[list[str]], int], failures: tuple[type[UserError], ...]) -> int:
+def enter(
+    argv: list[str] | None,
+    work: Callable[[list[str]], int],
+    failures: tuple[type[UserError], ...] = (),
+    *,
+    result: str = "image",
+    stopped: str = "stopped; starting again goes on from what is there",
+) -> int:
     """Do the work and return its exit code; `failures` are the errors of work that had begun (2 instead of 1).
 
-    With --json an error is an object on stdout too. Ctrl-C, SIGTERM and a closed terminal end it the same way.
+    With --json an error is an object on stdout too, in which `result` is null. Ctrl-C, SIGTERM and a closed terminal
+    end it the same way, with the words `stopped`.
     """
     arguments = sys.argv[1:] if argv is None else argv
     fill_closed_streams()
     try:
-        with _every_stop_is_ctrl_c():
+        with every_stop_is_ctrl_c():
             return work(arguments)
     except UserError as error:
         if "--debug" in arguments:
             traceback.print_exc(file=people())
         say(f"error: {error}")
-        return _fail(arguments, str(error), EXIT_FAILED if isinstance(error, failures) else EXIT_REFUSED)
+        return _fail(arguments, result, str(error), EXIT_FAILED if isinstance(error, failures) else EXIT_REFUSED)
     except KeyboardInterrupt:
-        say("stopped; starting again goes on from what is there")
-        return _fail(arguments, "stopped", EXIT_CTRL_C)
+        say(stopped)
+        return _fail(arguments, result, "stopped", EXIT_CTRL_C)
 
 
-def _fail(arguments: list[str], reason: str, code: int) -> int:
-    return (
-        answer(json.dumps({"image": None, "reason": reason, "exit_code": code}), code)
-        if "--json" in arguments
-        else code
-    )
+def _fail(arguments: list[str], result: str, reason: str, code: int) -> int:
+    if "--json" not in arguments:
+        return code
+    return answer(json.dumps({result: None, "reason": reason, "exit_code": code}), code)
 
 
 @contextmanager
-def _every_stop_is_ctrl_c() -> Iterator[None]:
+def every_stop_is_ctrl_c() -> Iterator[None]:
     """SIGTERM and SIGHUP unwind like Ctrl-C, so that nothing is left running or lying around."""
 
     def stop(_number: int, _frame: FrameType | None) -> None:

@@ -9,7 +9,7 @@ from collections.abc import Mapping
 
 from contract.errors import UserError
 from launcher.people import answer, fill_closed_streams, people, say
-from launcher.settings import Settings, load_settings, show_config
+from launcher.settings import Settings, idle_flags, load_settings, show_config
 
 
 def main(
@@ -26,7 +26,7 @@ def main(
     arguments = sys.argv[1:] if argv is None else argv
     fill_closed_streams()
     try:
-        return submit(load_settings(arguments, environment), command, platform)
+        return submit(load_settings(arguments, environment), command, platform, environment)
     except UserError as error:
         if "--debug" in arguments:
             traceback.print_exc(file=people())
@@ -38,17 +38,28 @@ def main(
         return 1
 
 
-def submit(settings: Settings, command: tuple[str, ...] | None = None, platform: str = sys.platform) -> int:
+def submit(
+    settings: Settings,
+    command: tuple[str, ...] | None = None,
+    platform: str = sys.platform,
+    environment: Mapping[str, str] | None = None,
+) -> int:
     """Plan, show, run, finish."""
     if settings.show_config:
         return answer(show_config(settings), 0)
+    if idle := idle_flags(settings):
+        say(f"note: {idle} does nothing {'on SageMaker' if settings.cloud else 'on this machine'}")
+    if settings.cloud:
+        from launcher.cloud.submission import submit_to_cloud
+
+        return submit_to_cloud(settings, environment)
     # Imported here: --help, --show-config and a wrong flag need none of this (YAML, subprocess, rich on a terminal).
+    from launcher.ctrl_c import listen_for_stop
     from launcher.follow import follow
     from launcher.job_image import with_image
     from launcher.plan import CONTAINER_COMMAND, build_request, describe_plan, plan_as_json, plan_run
     from launcher.run_folder import open_run_folder
     from launcher.run_job import REFUSED, run_job
-    from launcher.stop import listen_for_stop
     from launcher.summary import describe_result, exit_code, result_as_json
 
     plan = with_image(plan_run(settings, command or CONTAINER_COMMAND, platform), settings.image_uri)

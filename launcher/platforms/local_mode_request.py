@@ -9,7 +9,8 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from contract.paths import CHECKPOINTS_VARIABLE, DEFAULT_BASE_DIR, JobPaths
-from launcher.plan import RECIPE_CHANNEL, Plan, build_request
+from launcher.inputs import RECIPE_CHANNEL
+from launcher.plan import Plan, build_request
 from launcher.platforms.compose import search_path_with
 from launcher.platforms.container_process import child_environment
 from launcher.platforms.docker_platform import CHECKPOINTS_LABEL, FOLDER_LABEL, RUN_LABEL
