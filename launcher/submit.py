@@ -6,10 +6,14 @@ import json
 import sys
 import traceback
 from collections.abc import Mapping
+from typing import TYPE_CHECKING
 
 from contract.errors import UserError
 from launcher.people import answer, fill_closed_streams, people, say
 from launcher.settings import Settings, idle_flags, load_settings, show_config
+
+if TYPE_CHECKING:
+    from launcher.cloud.patience import Clock
 
 
 def main(
@@ -17,16 +21,17 @@ def main(
     command: tuple[str, ...] | None = None,
     environment: Mapping[str, str] | None = None,
     platform: str = sys.platform,
+    clock: Clock | None = None,
 ) -> int:
     """One call. Returns the exit code.
 
-    `command` takes the container's place, `platform` the operating system's name; `environment` holds the settings
-    that are variables (default: those of this process).
+    `command` takes the container's place, `platform` the operating system's name, `clock` that of a job on SageMaker;
+    `environment` holds the settings that are variables (default: those of this process).
     """
     arguments = sys.argv[1:] if argv is None else argv
     fill_closed_streams()
     try:
-        return submit(load_settings(arguments, environment), command, platform, environment)
+        return submit(load_settings(arguments, environment), command, platform, environment, clock)
     except UserError as error:
         if "--debug" in arguments:
             traceback.print_exc(file=people())
@@ -43,6 +48,7 @@ def submit(
     command: tuple[str, ...] | None = None,
     platform: str = sys.platform,
     environment: Mapping[str, str] | None = None,
+    clock: Clock | None = None,
 ) -> int:
     """Plan, show, run, finish."""
     if settings.show_config:
@@ -52,7 +58,7 @@ def submit(
     if settings.cloud:
         from launcher.cloud.submission import submit_to_cloud
 
-        return submit_to_cloud(settings, environment)
+        return submit_to_cloud(settings, environment, clock)
     # Imported here: --help, --show-config and a wrong flag need none of this (YAML, subprocess, rich on a terminal).
     from launcher.ctrl_c import listen_for_stop
     from launcher.follow import follow

@@ -2,23 +2,35 @@
 
 from __future__ import annotations
 
+import time
+
 from contract.errors import UserError
 from launcher.aws import Account, error_code, explained, will_pass
 from launcher.cloud.job import RUN_HYPERPARAMETER, Job, describe_job
 from launcher.cloud.probes.quota import request_link
 from launcher.cloud.request import Request
+from launcher.people import say
+
+APPEARS_WITHIN_S, LOOK_EVERY_S = 8.0, 2.0
 
 
 class NoRoom(UserError):
     """The quota of this instance is used up; another may take the job."""
 
 
+class Stopped(KeyboardInterrupt):
+    """Ctrl-C while a job was being created: is it there?"""
+
+    def __init__(self, *, exists: bool) -> None:
+        super().__init__()
+        self.exists = exists
+
+
 def create(account: Account, request: Request) -> Job:
     """The job of this request. Raises NoRoom, or UserError."""
-    try:
-        from launcher.cloud.estimator import create_job
-    except ImportError:
-        raise UserError("the Python package sagemaker is not installed here: run bash setup.sh --launch") from None
+    from launcher.cloud.estimator import create_job, load_sdk
+
+    load_sdk()  # takes seconds: a stop meanwhile needs no questions
     from botocore.exceptions import BotoCoreError, ClientError
     from botocore.parsers import ResponseParserError
 
@@ -26,9 +38,8 @@ def create(account: Account, request: Request) -> Job:
     try:
         create_job(account, request)
     except KeyboardInterrupt:
-        if describe_job(account, name) is None:
-            raise UserError(f"stopped: the job {name} was not submitted, nothing is billed") from None
-        raise
+        say("stopping: asking SageMaker whether the job is there already")
+        raise Stopped(exists=_appears(account, name)) from None
     except (BotoCoreError, ClientError, ResponseParserError) as error:
         # The request may have arrived though its answer did not, and a retry then meets its own job.
         lost = error_code(error) == "ResourceInUse" or will_pass(error)
@@ -40,6 +51,15 @@ def create(account: Account, request: Request) -> Job:
             f"SageMaker took the job {name} and does not know it: look for it with `python -m launcher list`"
         )
     return job
+
+
+def _appears(account: Account, name: str) -> bool:
+    """The request was perhaps on its way when its answer was given up."""
+    for _ in range(round(APPEARS_WITHIN_S / LOOK_EVERY_S)):
+        if describe_job(account, name):
+            return True
+        time.sleep(LOOK_EVERY_S)
+    return describe_job(account, name) is not None
 
 
 def _is_ours(account: Account, request: Request) -> bool:

@@ -19,16 +19,30 @@ from launcher.cloud.request import Request
 
 # Given as a whole, it also keeps the SDK's own settings files out of the job.
 NO_TELEMETRY = {"SchemaVersion": "1.0", "SageMaker": {"PythonSDK": {"Modules": {"TelemetryOptOut": True}}}}
-EVENT = "provide-client-params.sagemaker.CreateTrainingJob"
+SENDING = "provide-client-params.sagemaker.CreateTrainingJob"
+ANSWERED = "after-call.sagemaker.CreateTrainingJob"
+
+
+def load_sdk() -> None:
+    """Import the SDK. Raises UserError when it is not installed."""
+    os.environ.setdefault("SAGEMAKER_SUPPRESS_V2_WARNING", "1")
+    try:
+        with _quiet():
+            import sagemaker.estimator  # noqa: F401
+    except ImportError:
+        raise UserError("the Python package sagemaker is not installed here: run bash setup.sh --launch") from None
 
 
 def create_job(account: Account, request: Request) -> None:
     """Create the training job and return. Raises what botocore raises, or UserError when the SDK would change it."""
-    os.environ.setdefault("SAGEMAKER_SUPPRESS_V2_WARNING", "1")
     client = account.client("sagemaker")
-    client.meta.events.register(EVENT, lambda params, **_: _check_unchanged(params, request))
+    answers: list[object] = []
+    client.meta.events.register(SENDING, lambda params, **_: _check_unchanged(params, request))
+    client.meta.events.register(ANSWERED, lambda parsed, **_: answers.append(parsed))
     with _quiet():
         _estimator(account, client, request).fit(_inputs(request), wait=False, job_name=request["TrainingJobName"])
+    if not answers:  # the SDK's telemetry returns in a `finally`, and so swallows Ctrl-C even when it is switched off
+        raise KeyboardInterrupt
 
 
 def _estimator(account: Account, client: Any, request: Request) -> Any:

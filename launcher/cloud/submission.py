@@ -12,7 +12,7 @@ from datetime import datetime, timezone
 from contract.errors import UserError
 from launcher.aws import Account, explained, open_account
 from launcher.cloud.call import Commands, commands_like
-from launcher.cloud.creation import NoRoom, create
+from launcher.cloud.creation import NoRoom, Stopped, create
 from launcher.cloud.facts import gather_facts
 from launcher.cloud.job import COMPLETED, IN_PROGRESS, Job, jobs_of_run
 from launcher.cloud.patience import Clock
@@ -55,8 +55,8 @@ def submit_to_cloud(
     with every_stop_is_ctrl_c():
         try:
             return submission.run(environment)
-        except KeyboardInterrupt:
-            say(submission.left_behind)
+        except KeyboardInterrupt as stop:
+            say(str(stop) or submission.left_behind)
             if not settings.json:
                 return EXIT_CTRL_C
             left = {
@@ -117,6 +117,23 @@ class _Submission:
             return self._attach(account, running[-1])
         plan = plan_cloud_run(self.settings, gathered.facts)
         return self._climb(account, plan, plan.rungs)
+
+    def leave(self, *, there_is_a_job: bool | None) -> int:
+        """Ctrl-C: say what exists and how to go on. None: this call has not come to creating one, or has created it."""
+        if there_is_a_job is None:
+            there_is_a_job = self.left_behind == SUBMITTED
+        elif there_is_a_job:
+            self.left_behind = SUBMITTED
+        else:
+            self.job, self.left_behind = None, f"stopped: the job {self.job} was not submitted, nothing is billed"
+        say(self.left_behind)
+        if there_is_a_job:
+            say(self._next("watch", "stop"))
+        left = {"run": self.settings.run, "job": self.job, "status": "stopped", "exit_code": EXIT_CTRL_C}
+        return answer(json.dumps(left), EXIT_CTRL_C) if self.settings.json else EXIT_CTRL_C
+
+    def _next(self, *verbs: str) -> str:
+        return "\n".join(f"  {verb:12} {self.commands(verb, self.settings.run)}" for verb in verbs)
 
     def _open(self) -> tuple[Account | None, str, tuple[str, ...]]:
         """The account and the region. A dry run goes on without an account, and says what keeps it from AWS."""
@@ -204,15 +221,17 @@ class _Submission:
             say(f"{ended.name}: {ended.reason or ended.secondary}\nmoving on to {others[0].instance}")
             return self._climb(account, plan, others)
 
-        return follow_job(account, job, self.commands, self.settings.json, self.clock, elsewhere)
+        try:
+            return follow_job(account, job, self.commands, self.settings.json, self.clock, elsewhere)
+        except UserError as error:
+            raise UserError(f"{error}; the job {job.name} goes on: {self.commands('watch', job.run)}") from error
 
     def _leave(self, account: Account, job: Job) -> int:
         """--no-wait: what comes next is the user's."""
         from launcher.cloud.aftermath import result_as_json
         from launcher.cloud.prices import price_of
 
-        verbs = ("watch", "status", "stop")
-        say("\n".join(f"  {verb:12} {self.commands(verb, job.run)}" for verb in verbs))
+        say(self._next("watch", "status", "stop"))
         if not self.settings.json:
             return 0
         return answer(json.dumps(result_as_json(job, None, price_of(account, job.instance, account.region))), 0)

@@ -99,15 +99,10 @@ class S3Endpoint:
         return request
 
 
-class _KeepAlive(WSGIRequestHandler):
-    """moto's own server closes the connection after each answer; S3 keeps it."""
+class _Quiet(WSGIRequestHandler):
+    """Each answer closes its connection, as werkzeug wants it; S3 keeps them."""
 
-    protocol_version = "HTTP/1.1"
-
-    def send_header(self, keyword: str, value: str) -> None:
-        """Without werkzeug's own wish to close; the body of the request has been read by then."""
-        if keyword.lower() != "connection":
-            super().send_header(keyword, value)
+    protocol_version = "HTTP/1.1"  # for 100-continue
 
     def log_request(self, *_: object) -> None:
         """Not on the tests' output."""
@@ -121,7 +116,7 @@ def run_s3() -> Iterator[S3Endpoint]:
     """The endpoint, until the end of the block."""
     endpoint = S3Endpoint()
     moto = DomainDispatcherApplication(create_backend_app)
-    server = make_server("127.0.0.1", 0, _door(endpoint, moto), threaded=True, request_handler=_KeepAlive)
+    server = make_server("127.0.0.1", 0, _door(endpoint, moto), threaded=True, request_handler=_Quiet)
     server.daemon_threads = True  # type: ignore[attr-defined]
     endpoint.url = f"http://127.0.0.1:{server.server_port}"
     thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.05}, daemon=True)
