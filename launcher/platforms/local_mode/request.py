@@ -11,7 +11,8 @@ from pathlib import Path
 from typing import Any
 
 from contract.paths import CHECKPOINTS_VARIABLE, DEFAULT_BASE_DIR, JobPaths
-from launcher.plan import RECIPE_CHANNEL, Plan, build_request
+from launcher.inputs import RECIPE_CHANNEL
+from launcher.plan import Plan, build_request
 from launcher.platforms.container_process import child_environment
 from launcher.platforms.leftovers import run_labels
 from launcher.platforms.local_mode.compose import search_path_with
