@@ -361,7 +361,19 @@ def described(plan: CloudPlan) -> dict[str, Any]:
 
 FLAGS = (
     (),
-    ("--spot", "--max-run", "90m", "--max-wait", "3h", "--epochs", "3", "-o", "Optimizer.lr.name=Const", "--env", "A=b=c"),
+    (
+        "--spot",
+        "--max-run",
+        "90m",
+        "--max-wait",
+        "3h",
+        "--epochs",
+        "3",
+        "-o",
+        "Optimizer.lr.name=Const",
+        "--env",
+        "A=b=c",
+    ),
     ("--instance", "ml.p3.2xlarge", "--volume-size", "77", "--kms-key", "alias/ocr", "--network-isolation"),
     ("--subnets", "s-1,s-2", "--security-groups", "g-1", "--keep-alive", "30m", "--instance-count", "2"),
     ("--checkpoint-uri", "none", "--prefix", "team/ocr"),
@@ -401,7 +413,9 @@ def test_a_repeated_job_is_the_same_job_under_another_name(flags: tuple[str, ...
 
 
 def test_flags_win_over_a_repeated_job(tmp_path: Path) -> None:
-    job = read_settings(described(planned("--epochs", "3", "--spot", "-o", "Global.seed=1", "-o", "Global.log_smooth_window=7")))
+    job = read_settings(
+        described(planned("--epochs", "3", "--spot", "-o", "Global.seed=1", "-o", "Global.log_smooth_window=7"))
+    )
     argv = ["--from-job", "x", "--epochs", "9", "--no-spot", "-o", "Global.seed=2", "--instance", "ml.g5.xlarge"]
     settings = load_settings(argv, {}, tmp_path, job)
     assert dict(settings.hyperparameters) == {"epochs": "9"}

@@ -212,6 +212,9 @@ def test_a_dataset_in_s3_is_used_where_it_lies(cloud: Cloud, capsys: pytest.Capt
     assert cloud.created[0]["HyperParameters"]["config"] == "its-own.yml"
     assert cloud.submit("--dataset", f"s3://{BUCKET}/ocr/empty", "--run", "x", "--no-wait") == 1
     assert "holds nothing" in capsys.readouterr().err
+    s3.put_object(Bucket=BUCKET, Key="ocr/mine/dict.txt", Body=b"0\n1\n")
+    assert cloud.submit("--dataset", f"s3://{BUCKET}/ocr/mine", "--run", "z", "--no-wait") == 1
+    assert "dataset: s3://my-bucket/ocr/mine/: train.txt:" in capsys.readouterr().err
     wrong = ("-o", "Global.epochs=3", "--run", "y", "--no-wait")
     assert cloud.submit("--dataset", f"s3://{BUCKET}/ocr/mine", "--config", "its-own.yml", *wrong) == 1
     assert "unknown recipe key 'Global.epochs'" in capsys.readouterr().err
@@ -362,9 +365,7 @@ def test_a_dataset_that_will_not_train_is_refused(cloud: Cloud, capsys: pytest.C
     assert cloud.service.writes() == []
 
 
-def test_a_dataset_that_trains_with_other_settings_says_which(
-    cloud: Cloud, capsys: pytest.CaptureFixture[str]
-) -> None:
+def test_a_dataset_that_trains_with_other_settings_says_which(cloud: Cloud, capsys: pytest.CaptureFixture[str]) -> None:
     assert cloud.submit("--max-text-length", "1", "--dry-run") == 1
     text = capsys.readouterr().err
     flags = text.partition("with these flags the recipe takes it: ")[2].split()
@@ -395,9 +396,7 @@ def test_the_role_of_a_notebook_and_of_the_environment_will_do(
     assert resolve_role(someone, "") == ""
 
 
-def test_flags_that_mean_nothing_where_the_job_runs_are_named(
-    cloud: Cloud, capsys: pytest.CaptureFixture[str]
-) -> None:
+def test_flags_that_mean_nothing_where_the_job_runs_are_named(cloud: Cloud, capsys: pytest.CaptureFixture[str]) -> None:
     assert cloud.submit("--dry-run", "--interrupt-after", "20s") == 0
     assert "note: --interrupt-after does nothing on SageMaker" in capsys.readouterr().err
     assert cloud.submit("--dry-run", "--instance", "process", "--bucket", BUCKET) == 0
@@ -468,7 +467,9 @@ def test_a_run_that_somebody_else_has_started_meanwhile_is_followed(
 
 
 # ---------------------------------------------------------------- Ctrl-C
-def interrupt_when(cloud: Cloud, process: subprocess.Popen[str], operation: str, after: int = 1) -> tuple[int, str, str]:
+def interrupt_when(
+    cloud: Cloud, process: subprocess.Popen[str], operation: str, after: int = 1
+) -> tuple[int, str, str]:
     """Ctrl-C as soon as the service has seen so many calls."""
     give_up = time.monotonic() + 120
     while len(cloud.service.requests(operation)) < after:
