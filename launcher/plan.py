@@ -27,7 +27,7 @@ from launcher.settings import Settings
 CONTAINER_COMMAND = (sys.executable, "-m", "container", "train")
 IMAGE_COMMAND = ("train",)  # SageMaker runs `docker run IMAGE train`
 PROCESS, LOCAL, LOCAL_GPU = "process", "local", "local_gpu"
-INSTANCES = f"{PROCESS} (without Docker), {LOCAL} or {LOCAL_GPU}"
+INSTANCES = f"{PROCESS} (without Docker), {LOCAL}, {LOCAL_GPU}, or an ml type such as ml.g4dn.xlarge (SageMaker)"
 
 
 @dataclass(frozen=True)
@@ -194,8 +194,6 @@ def describe_plan(plan: Plan) -> str:
 def _check_instance(instance: str) -> None:
     if not instance:
         raise UserError(f"no instance: say where the job runs with --instance {INSTANCES}")
-    if instance.startswith("ml."):
-        raise UserError(f"this version runs jobs on this machine only: use --instance {INSTANCES}")
     if instance not in (PROCESS, LOCAL, LOCAL_GPU):
         raise UserError(f"unknown instance {instance!r}: use --instance {INSTANCES}")
 

@@ -46,6 +46,7 @@ class Gathered:
     """The facts, and what of this machine is to be brought to S3, by channel."""
 
     facts: CloudFacts
+    recipe: Recipe | None  # with the settings of this call; None: it is in S3 and AWS could not be asked
     datasets: dict[str, LocalDataset]
     files: dict[str, OneFile]
 
@@ -99,7 +100,7 @@ def gather_facts(
         jobs=jobs,
         obstacles=obstacles,
     )
-    return Gathered(facts, datasets, files)
+    return Gathered(facts, recipe, datasets, files)
 
 
 def layout_of(settings: Settings, wanted: CloudSettings) -> RunLayout:

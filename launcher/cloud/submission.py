@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from datetime import datetime, timezone
 
 from contract.errors import UserError
+from contract.recipe import Recipe
 from launcher.aws import Account, explained, open_account
 from launcher.cloud.call import Commands, commands_like
 from launcher.cloud.creation import NoRoom, create
@@ -56,16 +57,7 @@ def submit_to_cloud(
         try:
             return submission.run(environment)
         except KeyboardInterrupt as stop:
-            say(str(stop) or submission.left_behind)
-            if not settings.json:
-                return EXIT_CTRL_C
-            left = {
-                "run": submission.settings.run,
-                "job": submission.job,
-                "status": "stopped",
-                "exit_code": EXIT_CTRL_C,
-            }
-            return answer(json.dumps(left), EXIT_CTRL_C)
+            return submission.leave(there_is_a_job=stop.exists if isinstance(stop, Stopped) else None)
 
 
 class _Submission:
@@ -106,7 +98,7 @@ class _Submission:
         if plan.finished:
             return self._tell_finished(account, plan.finished)
         _refuse(plan)
-        _check_account(account, self.settings, plan)
+        _check_account(account, self.wanted, plan, gathered.recipe)
         if not self._is_confirmed():
             raise UserError("not submitted: nothing was sent")
         from launcher.cloud.upload import bring
@@ -250,13 +242,11 @@ def _refuse(plan: CloudPlan) -> None:
         raise UserError(plan.obstacles[0] + (f" (and {others} more, see `missing` above)" if others else ""))
 
 
-def _check_account(account: Account, settings: Settings, plan: CloudPlan) -> None:
-    """Ask AWS what would refuse the job or make it fail. Raises UserError."""
+def _check_account(account: Account, wanted: CloudSettings, plan: CloudPlan, recipe: Recipe | None) -> None:
+    """Ask AWS what would refuse the job or make it fail. A local dataset has been checked. Raises UserError."""
     from launcher.cloud.checks import OK, CheckRequest, problems_of, run_checks
     from launcher.status_line import status_line
 
-    wanted = settings.cloud
-    assert wanted is not None
     with status_line() as view:
         view.set("asking AWS what would refuse the job")
         checks = run_checks(
@@ -272,7 +262,9 @@ def _check_account(account: Account, settings: Settings, plan: CloudPlan) -> Non
                 prefix=wanted.prefix,
                 role=plan.role,
                 image_uris=tuple(dict.fromkeys(rung.image for rung in plan.rungs)),
+                dataset=None if wanted.validation else wanted.dataset,  # with another one to validate it lacks val.txt
                 dataset_size=plan.data_bytes,
+                recipe=recipe,
             ),
             account,
         )

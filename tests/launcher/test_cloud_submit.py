@@ -212,6 +212,9 @@ def test_a_dataset_in_s3_is_used_where_it_lies(cloud: Cloud, capsys: pytest.Capt
     assert cloud.created[0]["HyperParameters"]["config"] == "its-own.yml"
     assert cloud.submit("--dataset", f"s3://{BUCKET}/ocr/empty", "--run", "x", "--no-wait") == 1
     assert "holds nothing" in capsys.readouterr().err
+    s3.put_object(Bucket=BUCKET, Key="ocr/mine/dict.txt", Body=b"0\n1\n")
+    assert cloud.submit("--dataset", f"s3://{BUCKET}/ocr/mine", "--run", "z", "--no-wait") == 1
+    assert "dataset: s3://my-bucket/ocr/mine/: train.txt:" in capsys.readouterr().err
     wrong = ("-o", "Global.epochs=3", "--run", "y", "--no-wait")
     assert cloud.submit("--dataset", f"s3://{BUCKET}/ocr/mine", "--config", "its-own.yml", *wrong) == 1
     assert "unknown recipe key 'Global.epochs'" in capsys.readouterr().err
