@@ -65,7 +65,9 @@ FIXTURES: dict[str, tuple[tuple[str, ...], dict[str, Any], dict[str, Any]]] = {
         "ResourceConfig.VolumeSizeInGB": 80,
     }),
     "a volume on NVMe": (("--volume-size", "80"), {}, {"ResourceConfig.VolumeSizeInGB": 80}),
-    "a type not in the table": (("--instance", "ml.g7e.2xlarge"), {}, {"ResourceConfig.InstanceType": "ml.g7e.2xlarge"}),
+    "a type not in the table": (("--instance", "ml.g7e.2xlarge"), {}, {
+        "ResourceConfig.InstanceType": "ml.g7e.2xlarge",
+    }),
     "Spot": (("--spot",), {}, {
         "EnableManagedSpotTraining": True,
         "StoppingCondition": {"MaxRuntimeInSeconds": 86400, "MaxWaitTimeInSeconds": 172800},
@@ -95,7 +97,9 @@ FIXTURES: dict[str, tuple[tuple[str, ...], dict[str, Any], dict[str, Any]]] = {
     "VPC": (VPC, {}, {
         "VpcConfig": {"Subnets": ["subnet-0a1b", "subnet-2c3d"], "SecurityGroupIds": ["sg-0a1b"]},
     }),
-    "VPC and Spot": ((*VPC, "--spot"), {}, {"EnableManagedSpotTraining": True, "VpcConfig.SecurityGroupIds": ["sg-0a1b"]}),
+    "VPC and Spot": ((*VPC, "--spot"), {}, {
+        "EnableManagedSpotTraining": True, "VpcConfig.SecurityGroupIds": ["sg-0a1b"],
+    }),
     "a key on NVMe": (("--kms-key", KEY), {}, {
         "OutputDataConfig.KmsKeyId": KEY, "ResourceConfig.VolumeKmsKeyId": ABSENT,
     }),
