@@ -39,7 +39,8 @@ def build_parser(verb: Verb) -> Parser:
             names = [name for name in flag.flags if name != flag.off]
             group.add_argument(*names, dest=flag.key, help=text, action="store_const", const="true")
             if flag.off:
-                group.add_argument(flag.off, dest=flag.key, help="switch it off", action="store_const", const="false")
+                text = f"the opposite of {names[0]}"
+                group.add_argument(flag.off, dest=flag.key, help=text, action="store_const", const="false")
         elif flag.many:
             group.add_argument(*flag.flags, dest=flag.key, help=text, metavar=flag.metavar, action="append")
         elif flag.optional_value:
