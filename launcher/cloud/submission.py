@@ -13,7 +13,7 @@ from contract.errors import UserError
 from contract.recipe import Recipe
 from launcher.aws import Account, explained, open_account
 from launcher.cloud.call import Commands, commands_like
-from launcher.cloud.creation import NoRoom, create
+from launcher.cloud.creation import NoRoom, Stopped, create
 from launcher.cloud.facts import gather_facts
 from launcher.cloud.job import COMPLETED, IN_PROGRESS, Job, jobs_of_run
 from launcher.cloud.patience import Clock

@@ -391,13 +391,8 @@ def test_a_repeated_job_is_the_same_job_under_another_name(flags: tuple[str, ...
     plan = planned(*flags, channels=channels)
     # launcher.yml and the environment say how other jobs train
     (tmp_path / "launcher.yml").write_text(
-<<<<<<< HEAD
-        "dataset: other\nepochs: 99\nvalidation: x\noverride: {Global.seed: 7}\nspot: true\n"
-        "env: {X: y}\nbucket: wrong\n"
-=======
         "dataset: other\nepochs: 99\nvalidation: x\noverride: {Global.seed: 7}\nspot: true\nenv: {X: y}\n"
         "bucket: wrong\n"
->>>>>>> issue-4
     )
     environment = {"OCR_BATCH_SIZE": "1", "OCR_MAX_RUN": "1h"}
     argv = ["--from-job", plan.job, "--run", "again"]

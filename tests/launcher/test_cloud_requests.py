@@ -65,15 +65,9 @@ FIXTURES: dict[str, tuple[tuple[str, ...], dict[str, Any], dict[str, Any]]] = {
         "ResourceConfig.VolumeSizeInGB": 80,
     }),
     "a volume on NVMe": (("--volume-size", "80"), {}, {"ResourceConfig.VolumeSizeInGB": 80}),
-<<<<<<< HEAD
-    "a type not in the table": (
-        ("--instance", "ml.g7e.2xlarge"), {}, {"ResourceConfig.InstanceType": "ml.g7e.2xlarge"}
-    ),
-=======
     "a type not in the table": (("--instance", "ml.g7e.2xlarge"), {}, {
         "ResourceConfig.InstanceType": "ml.g7e.2xlarge",
     }),
->>>>>>> issue-4
     "Spot": (("--spot",), {}, {
         "EnableManagedSpotTraining": True,
         "StoppingCondition": {"MaxRuntimeInSeconds": 86400, "MaxWaitTimeInSeconds": 172800},
@@ -103,15 +97,9 @@ FIXTURES: dict[str, tuple[tuple[str, ...], dict[str, Any], dict[str, Any]]] = {
     "VPC": (VPC, {}, {
         "VpcConfig": {"Subnets": ["subnet-0a1b", "subnet-2c3d"], "SecurityGroupIds": ["sg-0a1b"]},
     }),
-<<<<<<< HEAD
-    "VPC and Spot": (
-        (*VPC, "--spot"), {}, {"EnableManagedSpotTraining": True, "VpcConfig.SecurityGroupIds": ["sg-0a1b"]}
-    ),
-=======
     "VPC and Spot": ((*VPC, "--spot"), {}, {
         "EnableManagedSpotTraining": True, "VpcConfig.SecurityGroupIds": ["sg-0a1b"],
     }),
->>>>>>> issue-4
     "a key on NVMe": (("--kms-key", KEY), {}, {
         "OutputDataConfig.KmsKeyId": KEY, "ResourceConfig.VolumeKmsKeyId": ABSENT,
     }),
