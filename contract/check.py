@@ -29,6 +29,7 @@ EXAMPLES = 3  # how many lines a problem about many lines names
 
 Decode = Callable[[bytes], bool]  # does the image really decode?
 Progress = Callable[[int, int], None]  # samples checked, samples in all
+Found = Callable[[str, int, str], None]  # a sound image: its path as the label has it, bytes, sha256
 
 
 @dataclass(frozen=True)
@@ -86,14 +87,17 @@ class Report:
 def check_dataset(
     folder: Path,
     limits: Limits | None,
-    decode: Decode,
+    decode: Decode | None,
     *,
     validation: Path | None = None,
     progress: Progress | None = None,
+    found: Found | None = None,
 ) -> Report:
     """Check a dataset folder and, when given, the dataset folder that validates instead of its val.txt.
 
     limits: what the recipe can learn; None checks the dataset alone.
+    decode: None checks labels and dictionary alone; no image is opened, and there is no content hash.
+    found: told of each sound image.
     Raises UserError only when there is no dataset folder to check.
     """
     if not folder.is_dir():
@@ -101,7 +105,8 @@ def check_dataset(
     report = Report(folder)
     _read_splits(report, validation)
     _read_dictionary(report)
-    _check_images(report, decode, progress)
+    if decode:
+        _check_images(report, decode, progress, found)
     _check_characters(report)
     _measure(report)
     if limits:
@@ -142,7 +147,7 @@ def _read_dictionary(report: Report) -> None:
         report.problems.append(_file_problem(report.folder / DICTIONARY, error))
 
 
-def _check_images(report: Report, decode: Decode, progress: Progress | None) -> None:
+def _check_images(report: Report, decode: Decode, progress: Progress | None, found: Found | None) -> None:
     total = len(_labelled(report))
     done = 0
     entries: list[tuple[str, str, str, str]] = []
@@ -163,6 +168,8 @@ def _check_images(report: Report, decode: Decode, progress: Progress | None) -> 
                 report.aspects.append(header.width / header.height)
                 digest = hashlib.sha256(data).hexdigest()
                 entries.append((split.name, sample.image, sample.label, digest))
+                if found:
+                    found(sample.image, len(data), digest)
                 first_split, first_label = seen.setdefault(digest, (split.name, sample.label))
                 leaked += first_split != split.name
                 contradicting += first_label != sample.label

@@ -26,6 +26,10 @@ METRIC_DEFINITIONS = tuple(
         ("eval:acc", "eval", "acc"),
         ("eval:cer", "eval", "cer"),
         ("eval:norm_edit_dis", "eval", "norm_edit_dis"),
+        # SageMaker keeps the last value of each metric with the job: these are the final scores.
+        ("best:acc", "done", "acc"),
+        ("best:cer", "done", "cer"),
+        ("best:norm_edit_dis", "done", "norm_edit_dis"),
     )
 )
 

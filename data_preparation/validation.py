@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
-from contract.check import Report, check_dataset, check_limits
+from contract.check import Found, Report, check_dataset, check_limits
 from contract.errors import UserError
 from contract.hyperparameters import Hyperparameters
 from contract.parameters import apply_parameters
@@ -50,10 +50,21 @@ def open_recipe(name: str, dataset: Path, overrides: list[str]) -> Recipe:
     return recipe
 
 
-def validate(dataset: Path, recipe: Recipe | None, advance: Advance) -> Verdict:
-    """Check everything in one pass; with a recipe, also whether overrides would make the labels fit."""
+def validate(
+    dataset: Path,
+    recipe: Recipe | None,
+    advance: Advance | None,
+    found: Found | None = None,
+    *,
+    images: bool = True,
+) -> Verdict:
+    """Check everything in one pass; with a recipe, also whether overrides would make the labels fit.
+
+    found: told of each sound image, such as DatasetFiles.add_image.
+    images: False checks labels and dictionary alone.
+    """
     limits = limits_of(recipe) if recipe else None
-    report = check_dataset(dataset, limits, decodes, progress=advance)
+    report = check_dataset(dataset, limits, decodes if images else None, progress=advance, found=found)
     report.notes += odd_labels(
         (split.place(sample.line), sample.label) for split in report.splits for sample in split.file.samples
     )

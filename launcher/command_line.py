@@ -33,8 +33,14 @@ def build_parser(verb: Verb) -> Parser:
     for flag in verb.flags:
         text = flag.help + (f" (default: {flag.default})" if flag.default else "")
         group = groups[flag.group]
-        if not flag.metavar:
-            group.add_argument(*flag.flags, dest=flag.key, help=text, action="store_const", const="true")
+        if flag.positional:
+            group.add_argument(flag.key, help=text, metavar=flag.metavar, nargs="+" if flag.many else None)
+        elif not flag.metavar:
+            names = [name for name in flag.flags if name != flag.off]
+            group.add_argument(*names, dest=flag.key, help=text, action="store_const", const="true")
+            if flag.off:
+                text = f"the opposite of {names[0]}"
+                group.add_argument(flag.off, dest=flag.key, help=text, action="store_const", const="false")
         elif flag.many:
             group.add_argument(*flag.flags, dest=flag.key, help=text, metavar=flag.metavar, action="append")
         elif flag.optional_value:
@@ -58,3 +64,17 @@ def parse_flags(verb: Verb, argv: list[str]) -> dict[str, str | tuple[str, ...]]
         for key, value in vars(given).items()
         if value is not None
     }
+
+
+def without_flags(verb: Verb, argv: tuple[str, ...], keys: tuple[str, ...]) -> list[str]:
+    """A command line that lacks these flags and their values."""
+    has_value = {name: bool(verb.by_key[key].metavar) for key in keys for name in verb.by_key[key].flags}
+    kept: list[str] = []
+    words = iter(argv)
+    for word in words:
+        name, equals, _ = word.partition("=")
+        if name not in has_value:
+            kept.append(word)
+        elif has_value[name] and not equals:
+            next(words, None)
+    return kept

@@ -24,6 +24,19 @@ People's text goes to stderr, data to stdout.
 
 # What a page has to say of a verb beside its table.
 NOTES = {
+    "watch": """\
+`--json` prints one object on stdout when the job is over: `run`, `job`, `status`, `secondary`, `reason`, `instance`,
+`instance_count`, `spot`, `interruptions`, `training_seconds`, `billable_seconds`, `spot_saving` (0 to 1), `cost`,
+`price`, `best`, `steps`, `artifacts` (`model_tar`, `checkpoints`) and `exit_code`. `status --json` prints the same, and
+while the job is under way `phase`, `step`, `of_steps` and `eta_seconds`.
+
+Throttling, outages and expired credentials do not end it: after two minutes it says once what is wrong, and goes on
+when AWS answers again. Signing in anew in another terminal is enough.
+""",
+    "metrics": """\
+The columns: `step`, `epoch`, `loss`, `lr`, `samples_per_s`, `reader_share`, `acc`, `cer`, `norm_edit_dis`, `job` and
+`time` (UTC). Empty: not measured at this step.
+""",
     "submit": """\
 `--show-config` tells where each setting comes from. In `launcher.yml`, `override:` and `env:` take a mapping,
 `interrupt_after:` a list.
@@ -40,6 +53,21 @@ The tag is a hash of the Dockerfile, `.dockerignore`, `image/`, `contract/`, `co
 installed, the choices under "what is built" and the ID of the base image. `HTTP_PROXY`, `HTTPS_PROXY` and `NO_PROXY`
 reach the build and stay out of the image, as do index addresses and certificates. The output of a build is in
 `build/TAG.log`.
+""",
+    "doctor": """\
+Prints nothing on stdout; with `--json` one object: `ok`, `next` (what to do now) and `checks`, each with `name`,
+`status` (`ok`, `problem`, `unknown`), `detail`, `remedy`. What cannot be asked, such as quotas without the permission
+to list them, is `unknown` and no problem. `--instance` is that of the job; one of this machine in `launcher.yml` is
+passed over.
+""",
+    "setup": """\
+With `--json` one object: `region`, `bucket`, `role`, `repository` and `created` (with `--dry-run`: `would_create`).
+What it makes has the tag `created-by: paddleocr-sagemaker`. What it may do itself is in `docs/iam/setup.json`, what the
+role may do in `docs/iam/execution-role.json`, and what a user needs who only launches in
+`docs/iam/launching-user.json`.
+""",
+    "teardown": """\
+With `--json` one object: `removed` and `left`. The names that `--delete-data` asks for are read from stdin, one a line.
 """,
     "push": """\
 Prints the image's address with its digest; with `--json` one object: `uri`, `tag`, `digest`, `repository`, `pushed`
@@ -79,7 +107,7 @@ def _section(verb: Verb) -> str:
 
 def _row(flag: Flag) -> str:
     names = ", ".join(f"`{name}`" for name in flag.flags)
-    value = f" {flag.metavar}" if flag.metavar else ""
+    value = f" {flag.metavar}" if flag.metavar and not flag.positional else ""
     meaning = flag.help.replace("|", "\\|") + (" (repeatable)" if flag.many else "")
     default = f"`{flag.default}`" if flag.default else ""
     variable = f"`{flag.variable}`" if flag.variable else ""

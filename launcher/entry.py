@@ -17,25 +17,24 @@ from launcher.people import answer, fill_closed_streams, people, say
 EXIT_REFUSED, EXIT_FAILED, EXIT_CTRL_C = 1, 2, 130
 
 
-def _without_an_image(reason: str, code: int) -> dict[str, Any]:
-    return {"image": None, "reason": reason, "exit_code": code}
-
-
 def enter(
     argv: list[str] | None,
     work: Callable[[list[str]], int],
     failures: tuple[type[UserError], ...] = (),
-    as_json: Callable[[str, int], dict[str, Any]] = _without_an_image,
+    *,
+    result: str = "image",
+    stopped: str = "stopped; starting again goes on from what is there",
+    as_json: Callable[[str, int], dict[str, Any]] | None = None,
 ) -> int:
     """Do the work and return its exit code; `failures` are the errors of work that had begun (2 instead of 1).
 
-    With --json an error is an object on stdout too (`as_json` of reason and exit code). Ctrl-C, SIGTERM and a closed
-    terminal end it the same way, unless the work listens to them itself.
+    With --json an error is an object on stdout too: `as_json` of reason and exit code, else one in which `result` is
+    null. Ctrl-C, SIGTERM and a closed terminal end it with the words `stopped`, unless the work listens to them itself.
     """
     arguments = sys.argv[1:] if argv is None else argv
     fill_closed_streams()
     try:
-        with _every_stop_is_ctrl_c():
+        with every_stop_is_ctrl_c():
             return work(arguments)
     except UserError as error:
         if "--debug" in arguments:
@@ -43,13 +42,16 @@ def enter(
         say(f"error: {error}")
         reason, code = str(error), EXIT_FAILED if isinstance(error, failures) else EXIT_REFUSED
     except KeyboardInterrupt:
-        say("stopped; starting again goes on from what is there")
+        say(stopped)
         reason, code = "stopped", EXIT_CTRL_C
-    return answer(json.dumps(as_json(reason, code)), code) if "--json" in arguments else code
+    if "--json" not in arguments:
+        return code
+    shown = as_json(reason, code) if as_json else {result: None, "reason": reason, "exit_code": code}
+    return answer(json.dumps(shown), code)
 
 
 @contextmanager
-def _every_stop_is_ctrl_c() -> Iterator[None]:
+def every_stop_is_ctrl_c() -> Iterator[None]:
     """SIGTERM and SIGHUP unwind like Ctrl-C, so that nothing is left running or lying around."""
 
     def stop(_number: int, _frame: FrameType | None) -> None:

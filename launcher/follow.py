@@ -34,9 +34,12 @@ class PlainView:
         """The container starts, or starts again."""
         self.progress.begin_attempt()
 
-    def line(self, text: str) -> Event | None:
-        """Show one line of the container and return its event, if it is one."""
-        now = time.monotonic()
+    def line(self, text: str, at: float | None = None) -> Event | None:
+        """Show one line of the container and return its event, if it is one.
+
+        `at`: the time in seconds at which it was written, when that is not now.
+        """
+        now = time.monotonic() if at is None else at
         event = event_of(text)
         if event is None:
             self.progress.hear(now)

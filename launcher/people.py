@@ -11,6 +11,8 @@ import sys
 from collections.abc import Callable
 from typing import Any, TextIO
 
+from contract.errors import UserError
+
 
 class PeopleStream:
     """A text stream that falls silent instead of failing: the job goes on, and job.log has every line."""
@@ -62,6 +64,19 @@ def answer(text: str, code: int) -> int:
             say(f"error: stdout cannot be written ({error.strerror}): make room or name another file")
             return code or 2
     return code
+
+
+def pour(text: str) -> bool:
+    """Print data as it comes. Returns whether somebody still reads it (`| head`). Raises UserError on a full disk."""
+    try:
+        print(text, flush=True)
+    except OSError as error:
+        with contextlib.suppress(OSError), open(os.devnull, "wb") as nowhere:
+            os.dup2(nowhere.fileno(), sys.stdout.fileno())
+        if not isinstance(error, BrokenPipeError):
+            raise UserError(f"stdout cannot be written ({error.strerror}): make room or name another file") from None
+        return False
+    return True
 
 
 def fill_closed_streams() -> None:

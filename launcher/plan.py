@@ -8,7 +8,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from contract.dataset import DICTIONARY, TRAIN_LABELS, VAL_LABELS
 from contract.errors import UserError
 from contract.events import METRIC_DEFINITIONS
 from contract.hyperparameters import did_you_mean, parse_hyperparameters
@@ -18,22 +17,17 @@ from contract.paths import (
     CHECKPOINTS_VARIABLE,
     DEFAULT_BASE_DIR,
     LIFELINE_VARIABLE,
-    PRETRAINED_CHANNEL,
     TRAINING_CHANNEL,
-    VALIDATION_CHANNEL,
-    JobPaths,
 )
-from contract.recipe import CONFIGS, find_recipe, load_recipe
+from contract.recipe import load_recipe
+from launcher.inputs import NO_DATASET, RECIPE_CHANNEL, channels_here, choose_recipe, path_in_recipe_channel
 from launcher.interruption import Interruption
 from launcher.settings import Settings
 
 CONTAINER_COMMAND = (sys.executable, "-m", "container", "train")
 IMAGE_COMMAND = ("train",)  # SageMaker runs `docker run IMAGE train`
 PROCESS, LOCAL, LOCAL_GPU = "process", "local", "local_gpu"
-INSTANCES = f"{PROCESS} (without Docker), {LOCAL} or {LOCAL_GPU}"
-
-# The channel of a recipe that is neither in the image nor in the dataset: a folder that holds this one file.
-RECIPE_CHANNEL = "recipe"
+INSTANCES = f"{PROCESS} (without Docker), {LOCAL}, {LOCAL_GPU}, or an ml type such as ml.g4dn.xlarge (SageMaker)"
 
 
 @dataclass(frozen=True)
@@ -94,11 +88,13 @@ def plan_run(settings: Settings, command: tuple[str, ...] = CONTAINER_COMMAND, p
     _check_instance(settings.instance)
     if platform == "win32" and not settings.dry_run:
         raise UserError(f"--instance {settings.instance} needs Linux or macOS: on Windows use WSL")
-    channels = _channels(settings)
-    recipe_name, recipe = _find_recipe(settings, channels[TRAINING_CHANNEL])
+    if settings.dataset is None:
+        raise UserError(NO_DATASET)
+    channels = channels_here(settings)
+    recipe_name, recipe = choose_recipe(settings, channels[TRAINING_CHANNEL])
     sends_recipe = settings.instance != PROCESS and recipe_name == str(recipe)
     if sends_recipe:
-        recipe_name = str(JobPaths(Path(DEFAULT_BASE_DIR)).channel(RECIPE_CHANNEL) / recipe.name)
+        recipe_name = path_in_recipe_channel(recipe.name)
     hyperparameters = {"config": recipe_name, "run_id": settings.run} | dict(settings.hyperparameters)
     hyperparameters |= dict(settings.overrides)
     apply_parameters(load_recipe(recipe), parse_hyperparameters(hyperparameters), recipe)  # refuses what will not do
@@ -198,66 +194,8 @@ def describe_plan(plan: Plan) -> str:
 def _check_instance(instance: str) -> None:
     if not instance:
         raise UserError(f"no instance: say where the job runs with --instance {INSTANCES}")
-    if instance.startswith("ml."):
-        raise UserError(f"this version runs jobs on this machine only: use --instance {INSTANCES}")
     if instance not in (PROCESS, LOCAL, LOCAL_GPU):
         raise UserError(f"unknown instance {instance!r}: use --instance {INSTANCES}")
-
-
-def _channels(settings: Settings) -> dict[str, Path]:
-    if settings.dataset is None:
-        raise UserError(
-            "there is no dataset: name its folder with --dataset, OCR_DATASET or `dataset:` in launcher.yml"
-        )
-    if not settings.dataset.is_dir():
-        raise UserError(f"there is no dataset: {settings.dataset} is not a folder")
-    for name in (TRAIN_LABELS, DICTIONARY):
-        if not (settings.dataset / name).is_file():
-            raise UserError(f"{settings.dataset}: {name} is missing: a dataset has {TRAIN_LABELS} and {DICTIONARY}")
-    channels = {TRAINING_CHANNEL: settings.dataset}
-    if settings.validation:
-        if not any((settings.validation / name).is_file() for name in (VAL_LABELS, TRAIN_LABELS)):
-            raise UserError(f"--validation {settings.validation}: it has neither {VAL_LABELS} nor {TRAIN_LABELS}")
-        channels[VALIDATION_CHANNEL] = settings.validation
-    if settings.pretrained:
-        _check_pretrained(settings.pretrained)
-        channels[PRETRAINED_CHANNEL] = settings.pretrained
-    return channels
-
-
-def _check_pretrained(folder: Path) -> None:
-    if not folder.is_dir():
-        raise UserError(f"--pretrained {folder}: not a folder: name the one that holds the .pdparams file")
-    count = sum(1 for _ in folder.rglob("*.pdparams"))
-    if count != 1:
-        raise UserError(f"--pretrained {folder}: it holds {count or 'no'} .pdparams files: name a folder with one")
-
-
-def _find_recipe(settings: Settings, dataset: Path) -> tuple[str, Path]:
-    """The hyperparameter `config` and the file it means.
-
-    A name means configs/ first, then the dataset, then the current folder; `./name` is always the user's own file.
-    """
-    name = settings.config
-    own = settings.config_folder / Path(name).expanduser()
-    if name.startswith((".", "~")) or Path(name).is_absolute():
-        if not own.is_file():
-            raise UserError(f"there is no recipe {name!r}: no such file")
-        found = own
-    else:
-        try:
-            found = find_recipe(name, dataset)
-        except UserError:
-            if not own.is_file():
-                raise
-            found = own
-    found = found.resolve()
-    for root in (CONFIGS, dataset.resolve()):
-        if found.is_relative_to(root):
-            name = found.relative_to(root).as_posix()
-            if find_recipe(name, dataset).resolve() == found:  # a recipe of the dataset may share its name with ours
-                return name, found
-    return str(found), found
 
 
 def _environment(settings: Settings) -> dict[str, str]:

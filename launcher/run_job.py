@@ -11,6 +11,7 @@ from typing import BinaryIO
 
 from contract.errors import UserError
 from contract.paths import EXIT_FINISHED, EXIT_INTERRUPTED, EXIT_REFUSED, JobPaths
+from launcher.ctrl_c import Stop
 from launcher.follow import PlainView
 from launcher.interruption import Interruption
 from launcher.pack import pack_model
@@ -18,7 +19,6 @@ from launcher.plan import Plan
 from launcher.platforms.platform import ContainerLost, Platform, RunningContainer, platform_of
 from launcher.progress import Event
 from launcher.run_folder import RunFolder
-from launcher.stop import Stop
 
 TICK_S = 0.1  # how late an interruption or Ctrl-C may be noticed
 

@@ -13,9 +13,10 @@ from pathlib import Path
 
 from contract.errors import UserError
 from contract.hyperparameters import BY_NAME, parse_value
-from launcher.flags import SUBMIT, TUNING
+from launcher.cloud.settings import CloudSettings, cloud_settings, is_cloud, is_in_s3
+from launcher.flags import ACCOUNT, CLOUD, REHEARSAL, SUBMIT, TUNING
 from launcher.interruption import Interruption, parse_duration, parse_interruption
-from launcher.sources import Given, Raw, gather, path_of
+from launcher.sources import Given, Raw, gather, pair_of, path_of, texts_of
 
 # A run's name is a folder name everywhere, and no longer than a SageMaker job name.
 _RUN = re.compile(r"[A-Za-z0-9](-*[A-Za-z0-9_.]){0,62}")
@@ -42,6 +43,7 @@ class Settings:
     checkpoint_folder: Path | None
     interruptions: tuple[Interruption, ...]
     grace_s: float
+    cloud: CloudSettings | None  # None: the job runs on this machine
     dry_run: bool
     show_config: bool
     json: bool
@@ -51,10 +53,26 @@ class Settings:
 
 
 def load_settings(
-    argv: list[str], environment: Mapping[str, str] | None = None, folder: Path | None = None
+    argv: list[str],
+    environment: Mapping[str, str] | None = None,
+    folder: Path | None = None,
+    job: Mapping[str, Raw] | None = None,
 ) -> Settings:
-    """Read and type the settings of one call; reads at most launcher.yml. Raises UserError."""
-    return _typed(gather(SUBMIT, argv, environment, folder), tuple(argv))
+    """Read and type the settings of one call; reads at most launcher.yml. Raises UserError.
+
+    `job`: the settings of a job that is repeated (launcher/cloud/repeat.py).
+    """
+    return _typed(gather(SUBMIT, argv, environment, folder, job), tuple(argv))
+
+
+def idle_flags(settings: Settings) -> str:
+    """The flags of this call that mean nothing where the job runs, for a note; empty when there are none."""
+    idle = (REHEARSAL,) if settings.cloud else (CLOUD, ACCOUNT)
+    groups = {flag.key: flag.group for flag in SUBMIT.flags}
+    names = [
+        origin.partition(" ")[2] for key, _, origin in settings.origins if groups[key] in idle and "flag" in origin
+    ]
+    return ", ".join(names)
 
 
 def show_config(settings: Settings) -> str:
@@ -99,11 +117,20 @@ def _typed(given: dict[str, Given], argv: tuple[str, ...]) -> Settings:
     if not run:
         run = new_run_id(config)
         origins = [(key, run, "built-in") if key == "run" else (key, raw, origin) for key, raw, origin in origins]
+    cloud = cloud_settings(given) if is_cloud(given) else None
+
+    def folder(key: str) -> Path | None:
+        """A folder of this machine; None too where SageMaker has its own place in S3."""
+        raw = given.get(key)
+        if cloud and (is_in_s3(raw) or key == "checkpoint_uri"):
+            return None
+        return _folder(raw, SUBMIT.by_key[key].flags[0])
+
     return Settings(
         instance=text("instance"),
-        dataset=_folder(given.get("dataset"), "--dataset"),
-        validation=_folder(given.get("validation"), "--validation"),
-        pretrained=_folder(given.get("pretrained"), "--pretrained"),
+        dataset=folder("dataset"),
+        validation=folder("validation"),
+        pretrained=folder("pretrained"),
         config=config,
         config_folder=given["config"].folder,
         hyperparameters=tuple(
@@ -111,16 +138,17 @@ def _typed(given: dict[str, Given], argv: tuple[str, ...]) -> Settings:
             for flag in SUBMIT.flags
             if flag.group == TUNING and flag.key in given
         ),
-        overrides=tuple(_override(raw) for raw in _many(given, "override")),
+        overrides=tuple(_override(raw) for raw in texts_of(given, "override")),
         image_uri=text("image_uri"),
-        env=tuple(_pair(raw, "--env") for raw in _many(given, "env")),
+        env=tuple(pair_of(raw, "--env") for raw in texts_of(given, "env")),
         run=run,
         must_exist=must_exist,
         fresh=bool(text("fresh")),
-        output=_folder(given["output"], "--output") or Path("output"),
-        checkpoint_folder=_folder(given.get("checkpoint_uri"), "--checkpoint-uri"),
-        interruptions=tuple(parse_interruption(raw) for raw in _many(given, "interrupt_after")),
+        output=folder("output") or path_of(Given(SUBMIT.by_key["output"].default or "", "", given["config"].folder)),
+        checkpoint_folder=folder("checkpoint_uri"),
+        interruptions=tuple(parse_interruption(raw) for raw in texts_of(given, "interrupt_after")),
         grace_s=_grace(text("grace")),
+        cloud=cloud,
         dry_run=bool(text("dry_run")),
         show_config=bool(text("show_config")),
         json=bool(text("json")),
@@ -136,11 +164,6 @@ def _run(run: str, resume: str, run_is_flag: bool) -> tuple[str, bool]:
         raise UserError(f"--run {run} and --resume {resume} name two runs: give one of them")
     name = resume or run
     return (check_run(name) if name else ""), bool(resume)
-
-
-def _many(given: dict[str, Given], key: str) -> tuple[str, ...]:
-    raw = given[key].raw if key in given else ()
-    return (raw,) if isinstance(raw, str) else raw
 
 
 def _folder(given: Given | None, flag: str) -> Path | None:
@@ -166,16 +189,9 @@ def _hyperparameter(name: str, raw: str) -> tuple[str, str]:
 
 
 def _override(raw: str) -> tuple[str, str]:
-    key, value = _pair(raw, "-o")
+    key, value = pair_of(raw, "-o")
     if key in BY_NAME:
         raise UserError(f"-o sets keys of the recipe, and {key} is a flag: use {BY_NAME[key].flag} {value}")
     if "." not in key:
         raise UserError(f"-o needs a dotted key of the recipe, such as Global.seed=1, not {key!r}")
     return key, value
-
-
-def _pair(raw: str, flag: str) -> tuple[str, str]:
-    key, equals, value = raw.partition("=")
-    if not equals or not key.strip():
-        raise UserError(f"{flag} {raw!r}: write it as KEY=VALUE")
-    return key.strip(), value

@@ -12,7 +12,7 @@ from contract.errors import UserError
 from contract.hyperparameters import did_you_mean
 from contract.paths import CHECKPOINTS_VARIABLE, LIFELINE_VARIABLE
 from launcher.command_line import parse_flags
-from launcher.flags import CONFIG_FILE, KEYS, Flag, Verb
+from launcher.flags import ACCOUNT, CALL, CONFIG_FILE, KEYS, Flag, Verb
 
 if TYPE_CHECKING:
     import yaml
@@ -39,26 +39,57 @@ class Given:
 
 
 def gather(
-    verb: Verb, argv: list[str], environment: Mapping[str, str] | None = None, folder: Path | None = None
+    verb: Verb,
+    argv: list[str],
+    environment: Mapping[str, str] | None = None,
+    folder: Path | None = None,
+    job: Mapping[str, Raw] | None = None,
 ) -> dict[str, Given]:
     """The settings of one call of a verb, by key; reads at most launcher.yml. Raises UserError.
 
     launcher.yml and the environment are the same for all verbs: what belongs to another one is checked and left out.
+    `job`: the settings of a job that is repeated. Only flags win over them; of the rest, the account and the folder of
+    the runs remain.
     """
     here = folder or Path.cwd()
     flags = {key: Given(raw, f"flag {verb.by_key[key].flags[0]}", here) for key, raw in parse_flags(verb, argv).items()}
+    variables = _from_environment(os.environ if environment is None else environment, here)
+    file = _from_file(flags.get("config_file"), here)
+    if job is not None:
+        variables, file = _of_any_job(variables, verb), _of_any_job(file, verb)
     given = _merge(
         flags,
-        _from_environment(os.environ if environment is None else environment, here),
-        _from_file(flags.get("config_file"), here),
+        {key: Given(raw, "--from-job", here) for key, raw in (job or {}).items()},
+        variables,
+        file,
         {flag.key: Given(flag.default, "built-in", here) for flag in verb.flags if flag.default is not None},
     )
     return {key: value for key, value in given.items() if key in verb.by_key}
 
 
+def texts_of(given: Mapping[str, Given], key: str) -> tuple[str, ...]:
+    """The values of a setting that may be given more than once."""
+    raw = given[key].raw if key in given else ()
+    return (raw,) if isinstance(raw, str) else raw
+
+
+def pair_of(raw: str, flag: str) -> tuple[str, str]:
+    """`KEY=VALUE`. Raises UserError, naming the flag."""
+    key, equals, value = raw.partition("=")
+    if not equals or not key.strip():
+        raise UserError(f"{flag} {raw!r}: write it as KEY=VALUE")
+    return key.strip(), value
+
+
 def path_of(given: Given) -> Path:
     """The absolute path that a setting means."""
     return Path(os.path.normpath(given.folder / Path(str(given.raw)).expanduser()))
+
+
+def _of_any_job(given: dict[str, Given], verb: Verb) -> dict[str, Given]:
+    """What does not say how one job trains."""
+    kept = {flag.key for flag in verb.flags if flag.group in (ACCOUNT, CALL)} | {"output"}
+    return {key: each for key, each in given.items() if key in kept}
 
 
 def _from_environment(environment: Mapping[str, str], here: Path) -> dict[str, Given]:
@@ -148,12 +179,12 @@ def _scalar(flag: Flag, value: object, path: Path) -> str:
 
 
 def _merge(*sources: dict[str, Given]) -> dict[str, Given]:
-    """First source wins. Overrides and variables of the job are merged key by key."""
+    """First source wins. Overrides, variables and tags of the job are merged key by key."""
     merged: dict[str, Given] = {}
     for source in reversed(sources):
         for key, given in source.items():
             below = merged.get(key)
-            if key in ("override", "env") and below:
+            if key in ("override", "env", "tags") and below:
                 both = {raw.partition("=")[0]: raw for raw in (*below.raw, *given.raw)}
                 given = Given(tuple(both.values()), f"{below.origin} and {given.origin}", given.folder)
             merged[key] = given

@@ -1,33 +1,109 @@
-"""Ctrl-C, SIGTERM and a closed terminal: asked once, the job saves and stops; asked twice, it is killed."""
+"""`python -m launcher stop`: stop a job on SageMaker, with its checkpoint."""
 
 from __future__ import annotations
 
-import signal
-from collections.abc import Iterator
-from contextlib import contextmanager
-from types import FrameType
+import json
+import re
+from functools import partial
+from typing import TYPE_CHECKING
+
+from contract.errors import UserError
+from launcher.cloud.call import read_call
+from launcher.entry import EXIT_CTRL_C, enter
+from launcher.people import answer, say
+
+if TYPE_CHECKING:
+    from launcher.aws import Account
+    from launcher.cloud.job import Job
+    from launcher.cloud.patience import Clock
 
 
-class Stop:
-    """How often the user has asked for the end."""
-
-    def __init__(self) -> None:
-        self.asked = 0
-
-    def hear(self, _signal: int, _frame: FrameType | None) -> None:
-        self.asked += 1
+class StopFailed(UserError):
+    """The job ended in another way than by being stopped."""
 
 
-@contextmanager
-def listen_for_stop() -> Iterator[Stop]:
-    """Count requests to stop for as long as the job runs, instead of dying of them."""
-    stop = Stop()
-    numbers = [signal.SIGINT, signal.SIGTERM]
-    if signal.getsignal(signal.SIGHUP) is not signal.SIG_IGN:  # nohup keeps its meaning
-        numbers.append(signal.SIGHUP)
-    before = {number: signal.signal(number, stop.hear) for number in numbers}
-    try:
-        yield stop
-    finally:
-        for number, handler in before.items():
-            signal.signal(number, handler)
+def main(argv: list[str] | None = None, clock: Clock | None = None) -> int:
+    """One call. Returns the exit code."""
+    return enter(argv, partial(stop, clock=clock), (StopFailed,), result="run", stopped="nothing was stopped")
+
+
+def stop(argv: list[str], clock: Clock | None = None) -> int:
+    """Which job, ask it, wait for its checkpoint, say how to go on."""
+    call = read_call("stop", argv)
+    # Imported here: --help and a wrong flag need none of this (boto3).
+    from launcher.cloud.job import COMPLETED, FAILED, STOPPING, find_job
+
+    account = call.account()
+    job = find_job(account, call.named[0])
+    run = job.run or job.name
+    if not job.is_over and job.status != STOPPING:
+        ask_to_stop(account, job)
+        say(f"asked {job.name} to stop: it has 120 s to save, then its model is uploaded")
+    if not call.is_on("no_wait") and not job.is_over:
+        try:
+            job = _wait(account, job, clock)
+        except KeyboardInterrupt:
+            say("it stops all the same; this command has ended")
+            left = {"run": run, "job": job.name, "status": STOPPING, "exit_code": EXIT_CTRL_C}
+            return answer(json.dumps(left), EXIT_CTRL_C) if call.json else EXIT_CTRL_C
+    if job.status == FAILED:
+        raise StopFailed(f"the job {job.name} failed: {job.reason or 'SageMaker does not say why'}")
+    step = None
+    if job.is_over:
+        step = newest_checkpoint(account, job)
+        say(f"{job.name} has {'completed' if job.status == COMPLETED else 'stopped'}{_checkpoint(job, step)}")
+    if job.status != COMPLETED:
+        say(f"  {'continue':12} {call.commands('submit', '--resume', run)}")
+    if not call.json:
+        return 0
+    shown = {"run": run, "job": job.name, "status": job.status, "checkpoint_step": step}
+    return answer(json.dumps(shown | {"checkpoints": job.checkpoint_uri or None, "exit_code": 0}), 0)
+
+
+def ask_to_stop(account: Account, job: Job) -> None:
+    """StopTrainingJob. One that has ended meanwhile is no error. Raises UserError."""
+    from botocore.exceptions import ClientError
+
+    from launcher.aws import explained
+    from launcher.cloud.job import describe_job
+
+    with explained(f"stopping the job {job.name}"):
+        try:
+            account.client("sagemaker").stop_training_job(TrainingJobName=job.name)
+        except ClientError:
+            now = describe_job(account, job.name)
+            if now is None or not now.is_over:
+                raise
+
+
+def newest_checkpoint(account: Account, job: Job) -> int | None:
+    """The step of the newest checkpoint that is whole in S3: its manifest comes last. Raises UserError."""
+    from launcher.aws import explained
+    from launcher.cloud.layout import parse_s3_uri
+
+    if not job.checkpoint_uri:
+        return None
+    place = parse_s3_uri(job.checkpoint_uri, "checkpoints")
+    manifest = re.compile(re.escape(place.key) + r"step-(\d{9})/MANIFEST\.json")
+    with explained(f"looking for checkpoints in {place}"):
+        pages = account.client("s3").get_paginator("list_objects_v2").paginate(Bucket=place.bucket, Prefix=place.key)
+        found = [manifest.fullmatch(each["Key"]) for page in pages for each in page.get("Contents", ())]
+    return max((int(match[1]) for match in found if match), default=None)
+
+
+def _wait(account: Account, job: Job, clock: Clock | None) -> Job:
+    from launcher.cloud.view import job_view
+    from launcher.cloud.watch import watch_job
+
+    with job_view() as view:
+        return watch_job(account, job.name, view, None, clock).job
+
+
+def _checkpoint(job: Job, step: int | None) -> str:
+    if step is not None:
+        return f": the checkpoint of step {step} is in {job.checkpoint_uri}"
+    return f": there is no checkpoint in {job.checkpoint_uri}" if job.checkpoint_uri else ": it kept no checkpoints"
+
+
+if __name__ == "__main__":
+    raise SystemExit(main())

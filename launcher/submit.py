@@ -5,11 +5,14 @@ from __future__ import annotations
 import json
 import sys
 from collections.abc import Mapping
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from launcher.entry import enter
 from launcher.people import answer, say
-from launcher.settings import Settings, load_settings, show_config
+from launcher.settings import Settings, idle_flags, load_settings, show_config
+
+if TYPE_CHECKING:
+    from launcher.cloud.patience import Clock
 
 
 def main(
@@ -17,27 +20,44 @@ def main(
     command: tuple[str, ...] | None = None,
     environment: Mapping[str, str] | None = None,
     platform: str = sys.platform,
+    clock: Clock | None = None,
 ) -> int:
     """One call. Returns the exit code.
 
-    `command` takes the container's place, `platform` the operating system's name; `environment` holds the settings
-    that are variables (default: those of this process).
+    `command` takes the container's place, `platform` the operating system's name, `clock` that of a job on SageMaker;
+    `environment` holds the settings that are variables (default: those of this process).
     """
-    return enter(argv, lambda words: submit(load_settings(words, environment), command, platform), (), _no_run)
+
+    def work(words: list[str]) -> int:
+        return submit(load_settings(words, environment), command, platform, environment, clock)
+
+    return enter(argv, work, as_json=_no_run)
 
 
-def submit(settings: Settings, command: tuple[str, ...] | None = None, platform: str = sys.platform) -> int:
+def submit(
+    settings: Settings,
+    command: tuple[str, ...] | None = None,
+    platform: str = sys.platform,
+    environment: Mapping[str, str] | None = None,
+    clock: Clock | None = None,
+) -> int:
     """Plan, show, run, finish."""
     if settings.show_config:
         return answer(show_config(settings), 0)
+    if idle := idle_flags(settings):
+        say(f"note: {idle} does nothing {'on SageMaker' if settings.cloud else 'on this machine'}")
+    if settings.cloud:
+        from launcher.cloud.submission import submit_to_cloud
+
+        return submit_to_cloud(settings, environment, clock)
     # Imported here: --help, --show-config and a wrong flag need none of this (YAML, subprocess, rich on a terminal).
+    from launcher.ctrl_c import listen_for_stop
     from launcher.follow import follow
     from launcher.job_image import with_image
     from launcher.plan import CONTAINER_COMMAND, describe_plan, plan_as_json, plan_run
     from launcher.platforms.platform import request_of
     from launcher.run_folder import open_run_folder
     from launcher.run_job import REFUSED, run_job
-    from launcher.stop import listen_for_stop
     from launcher.summary import describe_result, exit_code, result_as_json
 
     plan = with_image(plan_run(settings, command or CONTAINER_COMMAND, platform), settings.image_uri)

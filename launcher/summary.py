@@ -7,6 +7,7 @@ import shlex
 from pathlib import Path
 from typing import Any
 
+from launcher.command_line import without_flags
 from launcher.flags import SUBMIT
 from launcher.plan import Plan
 from launcher.progress import clock
@@ -67,19 +68,7 @@ def describe_result(plan: Plan, outcome: Outcome, argv: tuple[str, ...]) -> str:
 
 def continue_command(argv: tuple[str, ...], run: str) -> str:
     """The same call, naming the run and leaving out what belongs to one attempt."""
-    once = {
-        name: bool(SUBMIT.by_key[key].metavar)
-        for key in ("run", "resume", "fresh", "interrupt_after", "json")
-        for name in SUBMIT.by_key[key].flags
-    }
-    kept: list[str] = []
-    words = iter(argv)
-    for word in words:
-        name, equals, _ = word.partition("=")
-        if name not in once:
-            kept.append(word)
-        elif once[name] and not equals:
-            next(words, None)  # its value
+    kept = without_flags(SUBMIT, argv, ("run", "resume", "fresh", "interrupt_after", "json"))
     return shlex.join([*SUBMIT.program.split(), *kept, "--run", run])
 
 

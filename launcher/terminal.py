@@ -5,13 +5,15 @@ from __future__ import annotations
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import TYPE_CHECKING, TextIO
+from typing import TYPE_CHECKING, Any, TextIO
 
 if TYPE_CHECKING:
+    from rich.console import RenderableType
     from rich.progress import Progress as Bar
     from rich.progress import ProgressColumn
 
 REFRESH_PER_SECOND = 4
+SLOW_REFRESH_PER_SECOND = 1  # for what is watched for hours and changes every few seconds
 
 
 @contextmanager
@@ -29,6 +31,33 @@ def bar_with_figures(stream: TextIO) -> Iterator[Bar | None]:
         TextColumn("{task.fields[figures]}"),
     )
     with _open(stream, *columns, transient=False) as bar:
+        yield bar
+
+
+@contextmanager
+def bar_of_a_job(stream: TextIO) -> Iterator[Bar | None]:
+    """A bar over the whole width; its task has the fields `figures`, beside it, and `more`, the line below."""
+    if not _is_live(stream):
+        yield None
+        return
+    from rich.progress import BarColumn, SpinnerColumn, TextColumn
+    from rich.progress import Progress as Bar
+    from rich.text import Text
+
+    class TwoLines(Bar):
+        def get_renderables(self) -> Iterator[RenderableType]:
+            yield self.make_tasks_table(self.tasks)
+            for task in self.tasks:
+                yield Text(f"  {task.fields.get('more', '')}", no_wrap=True, overflow="ellipsis")
+
+    columns = (
+        SpinnerColumn(),
+        TextColumn("{task.description}", markup=False),
+        BarColumn(bar_width=None),
+        TextColumn("{task.fields[figures]}", markup=False),
+    )
+    bar = TwoLines(*columns, expand=True, **_live(stream, SLOW_REFRESH_PER_SECOND, transient=True))
+    with bar:
         yield bar
 
 
@@ -57,14 +86,18 @@ def _is_live(stream: TextIO) -> bool:
 
 
 def _open(stream: TextIO, *columns: ProgressColumn, transient: bool) -> Bar:
-    from rich.console import Console
     from rich.progress import Progress as Bar
 
-    return Bar(
-        *columns,
-        console=Console(file=stream),
-        refresh_per_second=REFRESH_PER_SECOND,
-        transient=transient,
-        redirect_stdout=False,
-        redirect_stderr=False,
-    )
+    return Bar(*columns, **_live(stream, REFRESH_PER_SECOND, transient))
+
+
+def _live(stream: TextIO, refresh_per_second: float, transient: bool) -> dict[str, Any]:
+    from rich.console import Console
+
+    return {
+        "console": Console(file=stream),
+        "refresh_per_second": refresh_per_second,
+        "transient": transient,
+        "redirect_stdout": False,
+        "redirect_stderr": False,
+    }

@@ -37,6 +37,10 @@ LOOK_EVERY_S = 1.0
 
 _TAG = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.-]{0,127}")
 _NAME = re.compile(r"(?:[a-z0-9]+(?:[._-][a-z0-9]+)*/)*[a-z0-9]+(?:[._-][a-z0-9]+)*")
+_IMAGE = re.compile(
+    r"(?P<host>[^/]+)/(?P<name>[^:@]+)(?::(?P<tag>[A-Za-z0-9_][A-Za-z0-9_.-]{0,127}))?"
+    r"(?:@(?P<digest>sha256:[0-9a-f]{64}))?"
+)
 # 123456789012.dkr.ecr.REGION.amazonaws.com[.cn], the same with -fips, or 123456789012.dkr-ecr.REGION.on.aws
 _HOST = re.compile(r"(\d{12})\.dkr[.-]ecr(?:-fips)?\.([a-z0-9-]+)\.(?:amazonaws\.com(?:\.cn)?|on\.aws)")
 
@@ -48,6 +52,22 @@ class Address:
     name: str
     account: str = ""
     region: str = ""
+
+
+@dataclass(frozen=True)
+class ImageAddress:
+    """What names one image in ECR."""
+
+    account: str
+    region: str
+    name: str  # of the repository
+    tag: str = ""
+    digest: str = ""  # wins over the tag
+
+    @property
+    def image_id(self) -> dict[str, str]:
+        """As ECR's calls take it."""
+        return {"imageDigest": self.digest} if self.digest else {"imageTag": self.tag}
 
 
 @dataclass(frozen=True)
@@ -92,6 +112,20 @@ def parse_address(text: str) -> Address:
             f"--repository {text}: ECR takes 2 to 256 of a-z, 0-9 and single . _ - / between them: {remedy}"
         )
     return Address(name, *found.groups()) if found else Address(name)
+
+
+def parse_image(uri: str) -> ImageAddress:
+    """ACCOUNT.dkr.ecr.REGION.amazonaws.com/NAME with :TAG or @sha256:DIGEST. Raises UserError."""
+    found = _IMAGE.fullmatch(uri)
+    host = _HOST.fullmatch(found["host"]) if found else None
+    if not found or not host or not _NAME.fullmatch(found["name"]):
+        raise UserError(
+            f"--image-uri {uri} is no image in ECR, and SageMaker pulls from ECR only: write it as "
+            "123456789012.dkr.ecr.REGION.amazonaws.com/NAME@sha256:DIGEST, or run make push and leave it out"
+        )
+    # Docker takes an image without a tag for the one tagged latest.
+    account, region = host.groups()
+    return ImageAddress(account, region, found["name"], found["tag"] or "latest", found["digest"] or "")
 
 
 def check_tag(tag: str) -> None:

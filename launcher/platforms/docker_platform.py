@@ -13,7 +13,8 @@ from typing import TYPE_CHECKING, Any
 from contract.errors import UserError
 from contract.paths import BASE_DIR_VARIABLE, DEFAULT_BASE_DIR, LIFELINE_VARIABLE, JobPaths
 from launcher import engine
-from launcher.plan import LOCAL_GPU, RECIPE_CHANNEL, Plan
+from launcher.inputs import RECIPE_CHANNEL
+from launcher.plan import LOCAL_GPU, Plan
 from launcher.platforms.docker_container import DockerContainer
 from launcher.platforms.engine_info import NO_SELINUX_LABEL, host_users, is_rootless, shared_memory
 from launcher.platforms.gpu import gpu_request

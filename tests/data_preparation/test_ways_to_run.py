@@ -7,8 +7,13 @@ import pytest
 from data_preparation.__main__ import main
 from tests.data_preparation.folders import REPOSITORY, run_python
 
-SCRIPTS = {"demo": "create_demo_data", "convert": "convert_data", "validate": "validate_data"}
-HEAVY = ("numpy", "cv2", "PIL", "rich", "yaml")
+SCRIPTS = {
+    "demo": "create_demo_data",
+    "convert": "convert_data",
+    "validate": "validate_data",
+    "upload": "upload_dataset",
+}
+HEAVY = ("numpy", "cv2", "PIL", "rich", "yaml", "boto3", "botocore")
 
 
 @pytest.mark.parametrize("verb", SCRIPTS)

@@ -91,24 +91,30 @@ def test_the_documentation_does_not_end_quietly_on_a_full_disk() -> None:
 def test_only_verbs_that_exist_are_offered(capsys: pytest.CaptureFixture[str]) -> None:
     assert launcher([]) == 0
     offered = [line.split()[0] for line in capsys.readouterr().out.splitlines() if line.startswith("  ")]
-    assert offered == list(VERBS) == ["submit", "build", "push"]
+    assert offered == list(VERBS)
+    assert offered[:3] == ["submit", "build", "push"]
     assert launcher(["submi"]) == 1
     assert "did you mean 'submit'" in capsys.readouterr().err
 
 
+def needed(verb: Verb) -> list[str]:
+    """The words without a name that a verb must be given."""
+    return ["some-run" for flag in verb.flags if flag.positional]
+
+
 @EVERY_VERB
 def test_debug_shows_the_traceback(verb: Verb, capsys: pytest.CaptureFixture[str]) -> None:
-    assert launcher([verb.name, "--bad"]) == 1
+    assert launcher([verb.name, *needed(verb), "--bad"]) == 1
     error = capsys.readouterr().err
     assert error.startswith("error: unknown flag --bad")
     assert error.count("\n") == 1
-    assert launcher([verb.name, "--bad", "--debug"]) == 1
+    assert launcher([verb.name, *needed(verb), "--bad", "--debug"]) == 1
     assert "Traceback" in capsys.readouterr().err
 
 
 @EVERY_VERB
 def test_a_mistake_is_an_object_on_stdout_with_json(verb: Verb, capsys: pytest.CaptureFixture[str]) -> None:
-    assert launcher([verb.name, "--bad", "--json"]) == 1
+    assert launcher([verb.name, *needed(verb), "--bad", "--json"]) == 1
     shown = json.loads(capsys.readouterr().out)
     assert shown["exit_code"] == 1
     assert "--bad" in shown["reason"]

@@ -147,12 +147,20 @@ def test_the_channels_that_may_be_given(tmp_path: Path) -> None:
     assert f"pretrained   {weights}" in describe_plan(planned)
 
 
-def test_sagemaker_itself_is_refused_in_one_sentence(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    assert submit.main(call(tmp_path, "--instance", "ml.g4dn.xlarge")) == 1
-    assert capsys.readouterr().err == (
-        "error: this version runs jobs on this machine only: use --instance process (without Docker), local or "
-        "local_gpu\n"
-    )
+@pytest.mark.parametrize(
+    ("instance", "words"),
+    [
+        ("g4dn.xlarge", "unknown instance 'g4dn.xlarge': use --instance process (without Docker), local"),
+        ("ml.g4dn.xlarge,local", "name either ml types, or local alone"),
+    ],
+)
+def test_an_instance_that_is_none_is_refused_in_one_sentence(
+    tmp_path: Path, instance: str, words: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert submit.main(call(tmp_path, "--instance", instance)) == 1
+    error = capsys.readouterr().err
+    assert words in error
+    assert error.count("\n") == 1
 
 
 @pytest.mark.parametrize("instance", ["local", "local_gpu"])

@@ -71,7 +71,7 @@ def test_all_verbs_read_one_file_and_one_environment(tmp_path: Path) -> None:
 
 def test_a_key_means_the_same_in_every_verb() -> None:
     for verb in VERBS.values():
-        for flag in verb.flags:
+        for flag in (flag for flag in verb.flags if flag.saved):  # RUN is one word of one call, or several
             same = KEYS[flag.key]
             assert (flag.flags, flag.metavar, flag.many, flag.saved, flag.variable) == (
                 *(same.flags, same.metavar, same.many, same.saved, same.variable),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gzip
 import os
 import shutil
 import tarfile
@@ -13,17 +14,21 @@ from contract.paths import FAILURE_LIMIT
 LAST = "run.json"  # says that the model is complete
 
 
-def take_model(output: Path, model: Path) -> None:
-    """Put a complete model in the place of what `model` holds. Without one, nothing changes. Raises OSError."""
+def take_model(output: Path, model: Path, needed: tuple[str, ...] = (LAST,)) -> bool:
+    """Put a complete model in the place of what `model` holds. Raises OSError.
+
+    False: the archive is not there or lacks something that is needed, and nothing has changed.
+    """
     archive = output / "model.tar.gz"
     if not archive.exists():
-        return
+        return False
     staging = model / ".tmp-artifact"
     shutil.rmtree(staging, ignore_errors=True)
     staging.mkdir()
     try:
         unpack(archive, staging)
-        if (staging / LAST).is_file():
+        is_complete = all((staging / name).exists() for name in needed)
+        if is_complete:
             for old in model.iterdir():
                 if old != staging:
                     shutil.rmtree(old) if old.is_dir() and not old.is_symlink() else old.unlink()
@@ -31,6 +36,7 @@ def take_model(output: Path, model: Path) -> None:
                 new.rename(model / new.name)
     finally:
         shutil.rmtree(staging, ignore_errors=True)
+    return is_complete
 
 
 def take_failure(output: Path, failure: Path) -> None:
@@ -47,10 +53,13 @@ def take_failure(output: Path, failure: Path) -> None:
 def unpack(archive: Path, folder: Path) -> None:
     """Plain files and folders, all of them below `folder`; whatever else an archive may hold is refused (OSError)."""
     try:
-        with tarfile.open(archive) as tar:
-            for entry in tar:
-                _take(tar, entry, folder)
-    except (tarfile.TarError, EOFError, zlib.error) as error:
+        with gzip.open(archive) as stream:
+            with tarfile.open(str(archive), "r:", stream) as tar:
+                for entry in tar:
+                    _take(tar, entry, folder)
+            while stream.read(1 << 20):
+                pass  # the checksum comes after the last byte
+    except (tarfile.TarError, gzip.BadGzipFile, EOFError, zlib.error) as error:
         raise OSError(None, f"the archive is damaged ({error})", str(archive)) from None
 
 

@@ -11,7 +11,8 @@ from pathlib import Path
 from typing import Any
 
 from contract.paths import CHECKPOINTS_VARIABLE, DEFAULT_BASE_DIR, JobPaths
-from launcher.plan import RECIPE_CHANNEL, Plan, build_request
+from launcher.inputs import RECIPE_CHANNEL
+from launcher.plan import Plan, build_request
 from launcher.platforms.container_process import child_environment
 from launcher.platforms.engine_info import NO_SELINUX_LABEL, host_users, shared_memory
 from launcher.platforms.leftovers import run_labels

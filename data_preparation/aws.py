@@ -1,0 +1,150 @@
+"""Makes AWS clients, and says in one sentence what AWS has against a call."""
+
+from __future__ import annotations
+
+import os
+import threading
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from typing import Any
+
+from contract.errors import UserError
+
+# AWS throttles and fails at times: five tries, with pauses that adapt to its answers, are 10 to 30 seconds.
+ATTEMPTS = 5
+CONNECT_TIMEOUT_S = 10
+
+_MAKING = threading.Lock()  # botocore's sessions make one client at a time; the clients themselves are for all threads
+
+SAID_AT_MOST = 400  # characters of what AWS said; a proxy in between may answer with a whole page
+
+_OUTDATED = ("ExpiredToken", "ExpiredTokenException", "RequestExpired", "TokenRefreshRequired")
+_WRONG_KEYS = (
+    "InvalidAccessKeyId",
+    "InvalidClientTokenId",
+    "UnrecognizedClientException",
+    "SignatureDoesNotMatch",
+    "InvalidSignatureException",
+    "IncompleteSignature",
+    "AuthFailure",
+)
+_BUSY = (
+    "Throttling",
+    "ThrottlingException",
+    "ThrottledException",
+    "RequestThrottled",
+    "RequestThrottledException",
+    "TooManyRequestsException",
+    "RequestLimitExceeded",
+    "SlowDown",
+    "ServiceUnavailable",
+    "ServiceUnavailableException",
+    "InternalFailure",
+    "InternalServerError",
+    "InternalError",
+)
+_DENIED = ("AccessDenied", "AccessDeniedException", "AllAccessDisabled", "403", "UnauthorizedOperation")
+
+
+def open_session(profile: str = "", region: str = "") -> tuple[Any, str]:
+    """A boto3 session and the region to work in; asks nobody yet. Raises UserError, and botocore's own errors."""
+    try:
+        import boto3
+    except ImportError:
+        raise UserError("the Python package boto3 is not installed here: run bash setup.sh --launch") from None
+
+    session = boto3.Session(profile_name=profile or None)
+    # The CLI, CloudShell and notebooks set AWS_REGION; boto3 itself reads AWS_DEFAULT_REGION and the profile.
+    place = region or os.environ.get("AWS_REGION") or session.region_name
+    if not place:
+        raise UserError("no AWS region is set: give --region, such as --region ap-southeast-1, or set AWS_REGION")
+    return session, place
+
+
+def open_client(session: Any, service: str, region: str, *, connections: int = 10, attempts: int = ATTEMPTS) -> Any:
+    """A client of a service, such as "ecr". connections: how many stay open, one for each thread that calls."""
+    from botocore.config import Config
+
+    retries = {"mode": "adaptive", "total_max_attempts": attempts}
+    config = Config(retries=retries, connect_timeout=CONNECT_TIMEOUT_S, max_pool_connections=connections)
+    with _MAKING:
+        return session.client(service, region_name=region, config=config)
+
+
+@contextmanager
+def explained(doing: str) -> Iterator[None]:
+    """Turns what boto3 raises inside into a UserError; `doing` says what was under way."""
+    from botocore.exceptions import BotoCoreError, ClientError
+    from botocore.parsers import ResponseParserError
+
+    try:
+        yield
+    except (BotoCoreError, ClientError, ResponseParserError) as error:
+        raise UserError(f"{doing}: {reason_and_remedy(error)}") from error
+
+
+def error_code(error: Exception) -> str:
+    """AWS's name of a refusal, such as RepositoryNotFoundException; empty for other errors."""
+    return str(_answer(error).get("Code", ""))
+
+
+def has_expired(error: Exception) -> bool:
+    """The credentials are too old, or are being replaced: signing in again mends it."""
+    from botocore import exceptions as known
+
+    signed_out = (known.SSOError, known.TokenRetrievalError, known.LoginError, known.NoCredentialsError)
+    return error_code(error) in (*_OUTDATED, *_WRONG_KEYS) or isinstance(
+        error, (*signed_out, known.PartialCredentialsError, known.CredentialRetrievalError)
+    )
+
+
+def will_pass(error: Exception) -> bool:
+    """AWS is busy, failing or out of reach: the same call may do later."""
+    from botocore import exceptions as known
+    from botocore.parsers import ResponseParserError
+
+    if isinstance(error, known.ClientError):
+        status = error.response.get("ResponseMetadata", {}).get("HTTPStatusCode", 0)
+        return status >= 500 or status == 429 or error_code(error) in _BUSY
+    return isinstance(error, (known.ConnectionError, known.HTTPClientError, ResponseParserError))
+
+
+def reason_and_remedy(error: Exception) -> str:
+    """What a botocore error means, and what to do."""
+    from botocore import exceptions as known
+    from botocore.parsers import ResponseParserError
+
+    said = " ".join(str(error).split()).rstrip(".")
+    code = error_code(error)
+    if isinstance(error, known.NoCredentialsError):
+        return "no AWS credentials are found: run `aws configure` or `aws sso login`, or name a --profile"
+    if isinstance(error, known.ProfileNotFound):
+        return f"{said}: `aws configure list-profiles` lists those there are"
+    if code in _OUTDATED or isinstance(error, (known.SSOError, known.TokenRetrievalError, known.LoginError)):
+        return f"the AWS credentials have expired ({_message(error)}): sign in again, such as with `aws sso login`"
+    if code in _WRONG_KEYS:
+        return f"AWS does not accept these credentials ({_message(error)}): check the keys, or name another --profile"
+    if code in _DENIED:
+        return f"AWS does not allow it ({_message(error)}): ask for this permission, or name another --profile"
+    if isinstance(error, ResponseParserError):  # the login page of a network, the error page of a proxy
+        return f"what answers is not AWS ({said[:SAID_AT_MOST]}): check the network and the proxy"
+    if isinstance(error, (known.ConnectionError, known.HTTPClientError)):
+        return f"AWS cannot be reached ({said}): check the network, the proxy and the region"
+    if code in _BUSY:
+        return f"AWS is busy and keeps answering {code} ({_message(error)}): wait some minutes and try again"
+    if isinstance(error, known.InvalidRegionError):
+        return f"{said}: name one such as ap-southeast-1 with --region"
+    if code:
+        return f"AWS answers {code} ({_message(error)}): try again, or look the name up in the service's documentation"
+    return f"{said}: check the AWS settings of this machine (`aws configure list`)"
+
+
+def _message(error: Exception) -> str:
+    """What AWS said, on one line and without the full stop."""
+    return " ".join(str(_answer(error).get("Message") or error).split())[:SAID_AT_MOST].rstrip(".")
+
+
+def _answer(error: Exception) -> Mapping[str, Any]:
+    """Code and message of a ClientError. The `response` of other errors is HTTP's, or None."""
+    response = getattr(error, "response", None)
+    return response.get("Error", {}) if isinstance(response, dict) else {}

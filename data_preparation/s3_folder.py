@@ -1,0 +1,174 @@
+"""One folder in S3: what lies there, and how a file gets there. Says in one sentence what S3 has against a call."""
+
+from __future__ import annotations
+
+import base64
+import re
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from typing import Any, BinaryIO
+
+from contract.errors import UserError
+from data_preparation.aws import error_code, reason_and_remedy
+from data_preparation.dataset_files import DatasetFile
+
+# https://docs.aws.amazon.com/AmazonS3/latest/userguide/bucketnamingrules.html
+_URI = re.compile(r"s3://([a-z0-9][a-z0-9.-]{1,61}[a-z0-9])(?:/(.*))?")
+_CONFLICT_PAUSES_S = (0.5, 1.0, 2.0, 4.0)  # while someone else writes the same key
+_OTHER_BYTES = ("BadDigest", "XAmzContentSHA256Mismatch", "XAmzContentChecksumMismatch")
+
+
+@dataclass(frozen=True)
+class Listed:
+    """An object as a listing shows it. `etag` is the MD5 of the content unless it is encrypted with a KMS key."""
+
+    path: str  # relative to the folder
+    bytes: int
+    etag: str
+
+
+@dataclass(frozen=True)
+class S3Folder:
+    """A prefix that ends with /, in a bucket of the region. Botocore's errors pass through: `explained` takes them."""
+
+    client: Any = field(repr=False)
+    bucket: str
+    key: str
+    region: str
+    kms_key: str = ""
+
+    @property
+    def uri(self) -> str:
+        return f"s3://{self.bucket}/{self.key}"
+
+    def beginning(self, path: str, length: int) -> bytes | None:
+        """The first bytes of an object; None when there is none."""
+        from botocore.exceptions import ClientError
+
+        try:
+            whole = self.client.get_object(Bucket=self.bucket, Key=self.key + path, Range=f"bytes=0-{length - 1}")
+            return whole["Body"].read()
+        except ClientError as error:
+            if error_code(error) == "NoSuchKey":
+                return None
+            if error_code(error) == "InvalidRange":  # an empty object has no first byte
+                return b""
+            if error_code(error) != "AccessDenied":
+                raise
+            # Without s3:ListBucket on the bucket, S3 says AccessDenied for a key that does not exist, too.
+            found = self.client.list_objects_v2(Bucket=self.bucket, Prefix=self.key + path, MaxKeys=1)
+            if any(each["Key"] == self.key + path for each in found.get("Contents", ())):
+                raise
+            return None
+
+    def check_region(self) -> None:
+        """Raise UserError unless the bucket exists in the region: SageMaker reads from no other."""
+        from botocore.exceptions import ClientError
+
+        try:
+            answer = self.client.head_bucket(Bucket=self.bucket)
+        except ClientError as error:
+            answer = error.response
+            if answer["ResponseMetadata"]["HTTPStatusCode"] == 404:
+                raise UserError(self._no_bucket()) from None
+            # S3 names the region when it refuses, too; HeadBucket may be forbidden where PutObject is allowed.
+        region = answer["ResponseMetadata"]["HTTPHeaders"].get("x-amz-bucket-region", self.region)
+        if region != self.region:
+            raise UserError(
+                f"the bucket {self.bucket} is in {region}, and the job is to run in {self.region}, where SageMaker"
+                f" cannot read it: give --region {region}, or name a bucket in {self.region}"
+            )
+
+    def listed(self) -> Iterator[Listed]:
+        """What lies there, in the order of UTF-8 bytes, a thousand objects a request."""
+        pages = self.client.get_paginator("list_objects_v2").paginate(Bucket=self.bucket, Prefix=self.key)
+        for page in pages:
+            for each in page.get("Contents", ()):
+                yield Listed(each["Key"].removeprefix(self.key), each["Size"], each["ETag"].strip('"'))
+
+    def put(self, path: str, body: bytes | BinaryIO, sha256: str, *, only_new: bool = False) -> bool:
+        """Send an object, whose SHA-256 S3 verifies. False: only_new is asked, and there is one of this name."""
+        from botocore.exceptions import ClientError
+
+        options: dict[str, Any] = {"IfNoneMatch": "*"} if only_new else {}
+        if self.kms_key:  # BucketKeyEnabled: one call to KMS for many objects
+            options |= {"ServerSideEncryption": "aws:kms", "SSEKMSKeyId": self.kms_key, "BucketKeyEnabled": True}
+        for pause in (*_CONFLICT_PAUSES_S, None):
+            if not isinstance(body, bytes):
+                body.seek(0)
+            try:
+                self.client.put_object(
+                    Bucket=self.bucket,
+                    Key=self.key + path,
+                    Body=body,
+                    ChecksumAlgorithm="SHA256",
+                    ChecksumSHA256=_base64(sha256),
+                    **options,
+                )
+                return True
+            except ClientError as error:
+                if error_code(error) == "PreconditionFailed":
+                    return False
+                if error_code(error) != "ConditionalRequestConflict" or pause is None:
+                    raise
+                time.sleep(pause)
+        raise AssertionError("the last pause is None")
+
+    def holds(self, file: DatasetFile, md5: str, listed: Listed | None = None) -> bool:
+        """The object of this file has its content, and is encrypted as asked. One request when the listing won't do."""
+        if listed and listed.bytes != file.bytes:
+            return False
+        if listed and listed.etag == md5 and not self.kms_key:
+            return True
+        head = self.client.head_object(Bucket=self.bucket, Key=self.key + file.path, ChecksumMode="ENABLED")
+        same = head.get("ChecksumSHA256") == _base64(file.sha256) or head["ETag"].strip('"') == md5
+        return same and self._encrypted_as_asked(head)
+
+    @contextmanager
+    def explained(self, doing: str) -> Iterator[None]:
+        """Turns botocore's errors inside into a UserError that says what was under way."""
+        from botocore.exceptions import BotoCoreError, ClientError
+
+        try:
+            yield
+        except (BotoCoreError, ClientError) as error:
+            raise UserError(f"{doing}: {self.reason(error)}") from error
+
+    def reason(self, error: Exception) -> str:
+        """What S3 has against a call, and what to do."""
+        code = error_code(error)
+        if code == "NoSuchBucket":
+            return self._no_bucket()
+        if code in _OTHER_BYTES:
+            return "S3 received other bytes than were read: the file changed meanwhile, or the network damages data"
+        if code.startswith("KMS"):
+            return f"the KMS key cannot be used ({code}): check --kms-key, its state and its region ({self.region})"
+        return reason_and_remedy(error)
+
+    def _no_bucket(self) -> str:
+        return (
+            f"the bucket {self.bucket} does not exist: name another, or make it with"
+            f" `aws s3 mb s3://{self.bucket} --region {self.region}`"
+        )
+
+    def _encrypted_as_asked(self, head: dict[str, Any]) -> bool:
+        if not self.kms_key:
+            return True
+        named = self.kms_key.rpartition("/")[2]  # of an ARN or an id; an alias is not what S3 answers
+        by_alias = "alias/" in self.kms_key
+        return head.get("ServerSideEncryption") == "aws:kms" and (by_alias or head["SSEKMSKeyId"].endswith(named))
+
+
+def s3_folder(client: Any, uri: str, region: str, kms_key: str = "") -> S3Folder:
+    """The folder of an `s3://BUCKET/…` address. Raises UserError."""
+    match = _URI.fullmatch(uri)
+    if not match:
+        raise UserError(f"{uri}: write an address in S3 as s3://BUCKET/folder/")
+    key = match[2] or ""
+    return S3Folder(client, match[1], key if not key or key.endswith("/") else f"{key}/", region, kms_key)
+
+
+def _base64(sha256: str) -> str:
+    return base64.b64encode(bytes.fromhex(sha256)).decode()

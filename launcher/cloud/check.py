@@ -1,0 +1,48 @@
+"""One thing that is looked at before money is spent, and what came of it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from contract.errors import UserError
+from launcher.aws import explained
+
+OK, PROBLEM, UNKNOWN = "ok", "problem", "unknown"
+
+
+@dataclass(frozen=True)
+class Check:
+    """`unknown` is what could not be asked: it stops nobody."""
+
+    name: str
+    status: str
+    detail: str
+    remedy: str = ""
+
+    @property
+    def sentence(self) -> str:
+        """What is wrong and what to do, for an error message."""
+        return f"{self.name}: {self.detail}: {self.remedy}" if self.remedy else f"{self.name}: {self.detail}"
+
+
+def fine(name: str, detail: str) -> Check:
+    return Check(name, OK, detail)
+
+
+def problem(name: str, detail: str, remedy: str) -> Check:
+    return Check(name, PROBLEM, detail, remedy)
+
+
+def unknown(name: str, why: str, remedy: str = "") -> Check:
+    return Check(name, UNKNOWN, why, remedy)
+
+
+def asking(name: str, doing: str, work: Callable[[], Check]) -> Check:
+    """The check that `work` makes; what AWS does not answer or allow is unknown, with AWS's reason."""
+    try:
+        with explained(doing):
+            return work()
+    except UserError as error:
+        reason, _, remedy = str(error).rpartition(": ")
+        return unknown(name, reason, remedy)

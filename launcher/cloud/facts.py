@@ -1,0 +1,241 @@
+"""What a plan for SageMaker takes from the world: data, recipe, image, role, prices, earlier jobs. Writes nothing."""
+
+from __future__ import annotations
+
+import hashlib
+import tempfile
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+from datetime import datetime, timezone
+from pathlib import Path
+
+from contract.errors import UserError
+from contract.hyperparameters import parse_hyperparameters
+from contract.parameters import apply_parameters
+from contract.paths import PRETRAINED_CHANNEL, TRAINING_CHANNEL, VALIDATION_CHANNEL
+from contract.recipe import Recipe, load_recipe
+from data_preparation.dataset_files import CHUNK, DatasetFiles, LocalDataset
+from data_preparation.progress import progress
+from launcher.aws import Account, error_code, explained
+from launcher.cloud.instances import instance_facts
+from launcher.cloud.job import Job
+from launcher.cloud.layout import RunLayout, S3Uri, parse_s3_uri, run_layout
+from launcher.cloud.plan import CloudFacts, Input, RecipeChoice, needs_old_cuda
+from launcher.cloud.prices import price_of
+from launcher.cloud.role import resolve_role
+from launcher.cloud.settings import S3, CloudSettings
+from launcher.images.image import ROOT, lock_of, source_hash
+from launcher.images.pushed_images import find_pushed
+from launcher.inputs import NO_DATASET, RECIPE_CHANNEL, channels_here, choose_recipe, path_in_recipe_channel
+from launcher.settings import Settings
+
+RECIPE_BYTES = 1_000_000  # a recipe has some thousand
+
+
+@dataclass(frozen=True)
+class OneFile:
+    """A recipe or weights of this machine, and where its content goes."""
+
+    path: Path
+    sha256: str
+    folder: S3Uri
+
+
+@dataclass(frozen=True)
+class Gathered:
+    """The facts, and what of this machine is to be brought to S3, by channel."""
+
+    facts: CloudFacts
+    recipe: Recipe | None  # with the settings of this call; None: it is in S3 and AWS could not be asked
+    datasets: dict[str, LocalDataset]
+    files: dict[str, OneFile]
+
+
+def gather_facts(
+    settings: Settings,
+    account: Account | None,
+    region: str,
+    jobs: tuple[Job, ...] | None,
+    obstacles: tuple[str, ...] = (),
+    root: Path = ROOT,
+) -> Gathered:
+    """Look at everything that the plan depends on. Raises UserError.
+
+    `account`: None when a dry run found no AWS to ask. `jobs`: those of the run, the oldest first. `root`: the folder
+    of the Dockerfile, beside which pushed images are noted.
+    """
+    wanted = settings.cloud
+    assert wanted is not None
+    layout = layout_of(settings, wanted)
+    choice, recipe_input, own_recipe = _recipe(settings, wanted, account, layout)
+    recipe = _as_asked(settings, choice)
+    datasets = {name: _read_dataset(folder, recipe) for name, folder in _dataset_folders(settings)}
+    files = {}
+    if settings.pretrained:
+        files[PRETRAINED_CHANNEL] = _one_file(next(settings.pretrained.rglob("*.pdparams")), layout)
+    if own_recipe:
+        files[RECIPE_CHANNEL] = own_recipe
+    channels: dict[str, Input] = {}
+    for name, remote in ((TRAINING_CHANNEL, wanted.dataset), (VALIDATION_CHANNEL, wanted.validation)):
+        if name in datasets:
+            data = datasets[name]
+            channels[name] = Input(layout.dataset(data.name, data.content_sha256), data.bytes, str(data.folder))
+        elif remote:
+            channels[name] = Input(remote, _size_in_s3(account, remote) if name == TRAINING_CHANNEL else None)
+    if wanted.pretrained:
+        channels[PRETRAINED_CHANNEL] = Input(wanted.pretrained)
+    for name, file in files.items():
+        channels[name] = Input(file.folder, file.path.stat().st_size, str(file.path))
+    if recipe_input:
+        channels[RECIPE_CHANNEL] = recipe_input
+    facts = CloudFacts(
+        now=datetime.now(timezone.utc),
+        region=region,
+        layout=layout,
+        channels=channels,
+        recipe=choice,
+        role=resolve_role(account, wanted.role),
+        images=_images(settings, wanted, root),
+        prices={name: price for name in wanted.instances if (price := price_of(account, name, region))},
+        jobs=jobs,
+        obstacles=obstacles,
+    )
+    return Gathered(facts, recipe, datasets, files)
+
+
+def layout_of(settings: Settings, wanted: CloudSettings) -> RunLayout:
+    """Where the run lives in S3. Raises UserError when nothing says so."""
+    bucket = wanted.bucket or (wanted.runs.bucket if wanted.runs else "")
+    if not bucket:
+        raise UserError(
+            "there is no bucket: name one in the job's region with --bucket, OCR_BUCKET or `bucket:` in launcher.yml; "
+            "`python -m launcher setup --write` makes one"
+        )
+    return run_layout(bucket, settings.run, wanted.prefix, wanted.runs)
+
+
+def with_place(gathered: Gathered, channel: str, uri: str) -> Gathered:
+    """The same once a dataset is in S3: where it lies is the uploader's word."""
+    channels = dict(gathered.facts.channels)
+    channels[channel] = replace(channels[channel], uri=parse_s3_uri(uri, "the uploaded dataset"))
+    return replace(gathered, facts=replace(gathered.facts, channels=channels))
+
+
+def _dataset_folders(settings: Settings) -> Iterator[tuple[str, Path]]:
+    here = channels_here(settings)
+    wanted = settings.cloud
+    if TRAINING_CHANNEL not in here and not (wanted and wanted.dataset):
+        raise UserError(NO_DATASET)
+    for name in (TRAINING_CHANNEL, VALIDATION_CHANNEL):
+        if name in here:
+            yield name, here[name]
+
+
+def _read_dataset(folder: Path, recipe: Recipe | None) -> LocalDataset:
+    """Check a dataset against the recipe and hash it, reading each image once. Raises UserError."""
+    from data_preparation.validation import validate
+
+    files = DatasetFiles(folder)
+    with progress("checking") as advance:
+        verdict = validate(folder, recipe, advance, files.add_image)
+    if verdict.overrides and verdict.fits_with_overrides:
+        flags = " ".join(f"-o {override}" for override in verdict.overrides)
+        problem = verdict.report.problems[0]
+        raise UserError(f"{folder}/{problem.where}: {problem.message}; with these flags the recipe takes it: {flags}")
+    return files.dataset(verdict.report)
+
+
+def _recipe(
+    settings: Settings, wanted: CloudSettings, account: Account | None, layout: RunLayout
+) -> tuple[RecipeChoice, Input | None, OneFile | None]:
+    """The recipe; its folder in S3 when it lies in one of its own there; its file when it is to be sent."""
+    if settings.config.startswith(S3):
+        folder, _, file_name = settings.config.rpartition("/")
+        uri = parse_s3_uri(folder, "--config")
+        content = _fetch_recipe(account, uri, file_name)
+        return RecipeChoice(path_in_recipe_channel(file_name), content, settings.config), Input(uri), None
+    try:
+        name, path = choose_recipe(settings, settings.dataset)
+    except UserError:
+        if not wanted.dataset or settings.config.startswith((".", "~", "/")):
+            raise
+        content = _fetch_recipe(account, wanted.dataset, settings.config)  # a recipe of the dataset
+        return RecipeChoice(settings.config, content, str(wanted.dataset.file(settings.config))), None, None
+    content = load_recipe(path)
+    if name == str(path):  # it is in neither image nor dataset: it travels in a channel of its own
+        return RecipeChoice(path_in_recipe_channel(path.name), content, str(path)), None, _one_file(path, layout)
+    return RecipeChoice(name, content, str(path)), None, None
+
+
+def _as_asked(settings: Settings, choice: RecipeChoice) -> Recipe | None:
+    """The recipe with this call's settings: what the dataset is checked against. Raises UserError."""
+    if choice.content is None:
+        return None
+    given = {"config": choice.name} | dict(settings.hyperparameters) | dict(settings.overrides)
+    recipe, _ = apply_parameters(choice.content, parse_hyperparameters(given), choice.where)
+    return recipe
+
+
+def _fetch_recipe(account: Account | None, folder: S3Uri, name: str) -> Recipe | None:
+    """A recipe that lies in S3; None when AWS cannot be asked. Raises UserError."""
+    from botocore.exceptions import ClientError
+
+    if account is None:
+        return None
+    uri = folder.file(name)
+    with explained(f"reading the recipe {uri}"):
+        try:
+            answer = account.client("s3").get_object(Bucket=uri.bucket, Key=uri.key)
+            data = answer["Body"].read(RECIPE_BYTES)
+        except ClientError as error:
+            if error_code(error) != "NoSuchKey":
+                raise
+            raise UserError(f"there is no recipe {uri}: correct --config") from None
+    with tempfile.TemporaryDirectory() as temporary:
+        path = Path(temporary, Path(name).name)
+        path.write_bytes(data)
+        try:
+            return load_recipe(path)
+        except UserError as error:
+            raise UserError(str(error).replace(str(path), str(uri))) from None
+
+
+def _size_in_s3(account: Account | None, uri: S3Uri) -> int | None:
+    """Bytes of a dataset in S3, which has to be one. Raises UserError."""
+    if account is None:
+        return None
+    from data_preparation.s3 import describe_dataset_uri
+
+    return describe_dataset_uri(str(uri), account.session, account.region).bytes
+
+
+def _one_file(path: Path, layout: RunLayout) -> OneFile:
+    digest = hashlib.sha256()
+    try:
+        with path.open("rb") as stream:
+            while chunk := stream.read(CHUNK):
+                digest.update(chunk)
+    except OSError as error:
+        raise UserError(f"{path} cannot be read ({error.strerror}): make it readable") from None
+    return OneFile(path, digest.hexdigest(), layout.files(digest.hexdigest()))
+
+
+def _images(settings: Settings, wanted: CloudSettings, root: Path) -> dict[str, str]:
+    """The image of each instance: the one that is named, or the last one pushed of today's sources."""
+    if settings.image_uri:
+        return dict.fromkeys(wanted.instances, settings.image_uri)
+    return {name: image for name in wanted.instances if (image := pushed_for(name, root))}
+
+
+def pushed_for(instance: str, root: Path) -> str:
+    """An image for GPUs runs without one too, and an older CUDA line on newer GPUs."""
+    candidates = [("gpu", "cu118")]
+    if not needs_old_cuda(instance):
+        candidates.insert(0, ("gpu", "cu126"))
+    if instance_facts(instance).gpus == 0:
+        candidates.insert(0, ("cpu", ""))
+    for device, cuda in candidates:
+        lock = lock_of(device, cuda)
+        if (root / lock).is_file() and (found := find_pushed(root, source_hash(root, lock), device)):
+            return found.uri
+    return ""

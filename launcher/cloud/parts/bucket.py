@@ -1,0 +1,150 @@
+"""The bucket: private, versioned, for encrypted connections only."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from typing import Any
+
+from contract.errors import UserError
+from launcher.aws import Account, error_code, explained
+from launcher.cloud.parts.part import INCOMPLETE, MISSING, OTHERS, OURS, TAG, Contents, Found, is_ours
+from launcher.cloud.permissions import partition_of
+from launcher.cloud.probes.bucket import region_of_bucket
+from launcher.status_line import PlainStatus
+
+# Written when all settings are: a setup that was cut short goes on next time.
+COMPLETE = {"Key": "paddleocr-sagemaker:setup", "Value": "complete"}
+OLD_VERSIONS_DAYS = 30  # SageMaker passes deletions of checkpoints on to S3: for this long they can be undone
+UPLOADS_DAYS = 7
+AT_ONCE = 1000  # keys in one DeleteObjects
+
+
+class Bucket:
+    """One bucket of the account."""
+
+    kind = "bucket"
+
+    def __init__(self, account: Account, name: str) -> None:
+        self.name = name
+        self._account = account
+        self._client = account.client("s3")
+
+    def look(self) -> Found:
+        with explained(f"looking for the bucket {self.name}"):
+            status, region = region_of_bucket(self._client, self.name)
+            if status == 404:
+                return Found(MISSING)
+            if status != 200:
+                raise UserError(
+                    f"the bucket {self.name} is another account's, or these credentials may not look into it: name "
+                    "another --bucket or --profile"
+                )
+            if region and region != self._account.region:
+                raise UserError(
+                    f"the bucket {self.name} is in {region} and this call in {self._account.region}: give --region "
+                    f"{region}, or another --bucket"
+                )
+            tags = self._tags()
+        if not is_ours(tags):
+            return Found(OTHERS)
+        return Found(OURS) if COMPLETE in tags else Found(INCOMPLETE, "its settings are not complete")
+
+    def plan(self) -> str:
+        return (
+            f"in {self._account.region}, private, versioned (what is overwritten or deleted stays for "
+            f"{OLD_VERSIONS_DAYS} days), for encrypted connections only"
+        )
+
+    def create(self) -> tuple[str, ...]:
+        name, region = self.name, self._account.region
+        place = {} if region == "us-east-1" else {"CreateBucketConfiguration": {"LocationConstraint": region}}
+        client = self._client
+        with explained(f"creating the bucket {name}"):
+            try:
+                client.create_bucket(Bucket=name, **place)
+            except (client.exceptions.BucketAlreadyOwnedByYou, client.exceptions.BucketAlreadyExists):
+                if self.look().state not in (INCOMPLETE, OURS):  # someone was quicker
+                    raise
+            client.put_bucket_tagging(Bucket=name, Tagging={"TagSet": [TAG]})
+        with explained(f"setting up the bucket {name}"):
+            client.put_public_access_block(Bucket=name, PublicAccessBlockConfiguration=dict.fromkeys(_BLOCKS, True))
+            client.put_bucket_versioning(Bucket=name, VersioningConfiguration={"Status": "Enabled"})
+            client.put_bucket_lifecycle_configuration(Bucket=name, LifecycleConfiguration={"Rules": [_RULE]})
+            client.put_bucket_policy(Bucket=name, Policy=json.dumps(self._policy()))
+            client.put_bucket_tagging(Bucket=name, Tagging={"TagSet": [TAG, COMPLETE]})
+        return ()
+
+    def contents(self, view: PlainStatus) -> Contents | None:
+        count = size = 0
+        with explained(f"counting what is in the bucket {self.name}"):
+            for version in self._versions():
+                count, size = count + 1, size + int(version.get("Size", 0))
+                if count % AT_ONCE == 0:
+                    view.set(f"counting what is in {self.name}: {count:,}")
+        return Contents(count, size, "object version")
+
+    def remove(self, view: PlainStatus) -> None:
+        with explained(f"deleting the bucket {self.name}"):
+            done = 0
+            # The first page again and again: no place in a list has to survive that what it lists is deleted.
+            while batch := self._first_versions():
+                done += self._delete(batch)
+                view.set(f"deleting what is in {self.name}: {done:,}")
+            self._abort_uploads()
+            self._client.delete_bucket(Bucket=self.name)
+
+    def _tags(self) -> list[dict[str, str]]:
+        try:
+            return list(self._client.get_bucket_tagging(Bucket=self.name)["TagSet"])
+        except self._client.exceptions.ClientError as error:
+            if error_code(error) == "NoSuchTagSet":
+                return []
+            raise
+
+    def _policy(self) -> dict[str, Any]:
+        arn = f"arn:{partition_of(self._account.region)}:s3:::{self.name}"
+        statement = {
+            "Sid": "EncryptedConnectionsOnly",
+            "Effect": "Deny",
+            "Principal": "*",
+            "Action": "s3:*",
+            "Resource": [arn, f"{arn}/*"],
+            "Condition": {"Bool": {"aws:SecureTransport": "false"}},
+        }
+        return {"Version": "2012-10-17", "Statement": [statement]}
+
+    def _versions(self) -> Iterator[dict[str, Any]]:
+        """Every version of every object, and every mark of a deletion."""
+        for page in self._client.get_paginator("list_object_versions").paginate(Bucket=self.name):
+            yield from page.get("Versions", [])
+            yield from page.get("DeleteMarkers", [])
+
+    def _first_versions(self) -> list[dict[str, str]]:
+        page = self._client.list_object_versions(Bucket=self.name, MaxKeys=AT_ONCE)
+        found = [*page.get("Versions", []), *page.get("DeleteMarkers", [])]
+        return [{"Key": each["Key"], "VersionId": each["VersionId"]} for each in found]
+
+    def _delete(self, batch: list[dict[str, str]]) -> int:
+        answer = self._client.delete_objects(Bucket=self.name, Delete={"Objects": batch, "Quiet": True})
+        for error in answer.get("Errors", []):
+            raise UserError(
+                f"the object {error.get('Key')} of the bucket {self.name} cannot be deleted "
+                f"({error.get('Code')}: {error.get('Message')}): remove what holds it, then start again"
+            )
+        return len(batch)
+
+    def _abort_uploads(self) -> None:
+        for page in self._client.get_paginator("list_multipart_uploads").paginate(Bucket=self.name):
+            for upload in page.get("Uploads", []):
+                self._client.abort_multipart_upload(Bucket=self.name, Key=upload["Key"], UploadId=upload["UploadId"])
+
+
+_BLOCKS = ("BlockPublicAcls", "IgnorePublicAcls", "BlockPublicPolicy", "RestrictPublicBuckets")
+_RULE = {
+    "ID": "paddleocr-sagemaker",
+    "Status": "Enabled",
+    "Filter": {"Prefix": ""},
+    "NoncurrentVersionExpiration": {"NoncurrentDays": OLD_VERSIONS_DAYS},
+    "AbortIncompleteMultipartUpload": {"DaysAfterInitiation": UPLOADS_DAYS},
+}

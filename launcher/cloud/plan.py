@@ -1,0 +1,353 @@
+"""What a run on SageMaker will be, decided before anything is sent: places, limits, cost, checks. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from datetime import datetime
+
+from contract.errors import UserError
+from contract.hyperparameters import parse_hyperparameters
+from contract.parameters import apply_parameters
+from contract.recipe import Recipe
+from launcher.cloud.instances import DEFAULT_VOLUME_GB, InstanceFacts, instance_facts
+from launcher.cloud.job import COMPLETED, RUN_HYPERPARAMETER, Job
+from launcher.cloud.layout import RunLayout, S3Uri, job_name, job_tags
+from launcher.cloud.plan_checks import (
+    DAY_S,
+    LONGEST_WAIT_S,
+    check_apart,
+    check_earlier,
+    check_encryption,
+    check_image,
+    check_network,
+    check_role,
+    check_time,
+    hours,
+    job_environment,
+)
+from launcher.cloud.prices import Cost, Price, cost_of, money, seconds_for
+from launcher.cloud.settings import CloudSettings
+from launcher.settings import Settings
+
+SLACK_S = DAY_S  # added to --max-run for --max-wait: waiting for Spot capacity costs nothing
+
+# Billed beside the time that --max-run limits: fetching image and data, 120 s to save and stop, sending the model.
+BILLED_AROUND_S = 600
+SHORTEST_RUN_S = 600  # --max-cost that buys less is a mistake: fetching image and data alone takes minutes
+
+ROOM_FOR_DATA = 2  # times the data: File mode copies it, and the model, checkpoints and scratch want room too
+FEW_SAVES_MINUTES = 30  # with Spot: each interruption repeats what was trained since the last checkpoint
+
+
+@dataclass(frozen=True)
+class Input:
+    """What a channel holds: a folder in S3, and how large it is where that is known."""
+
+    uri: S3Uri
+    bytes: int | None = None
+    source: str = ""  # the folder or file of this machine that goes there; empty: it is in S3 already
+
+
+@dataclass(frozen=True)
+class RecipeChoice:
+    """The recipe of the job: how the hyperparameter `config` names it, and what it says."""
+
+    name: str
+    content: Recipe | None  # None: it is in S3 and could not be read
+    where: str  # for messages
+
+
+@dataclass(frozen=True)
+class CloudFacts:
+    """What the plan takes from the world around it."""
+
+    now: datetime
+    region: str
+    layout: RunLayout
+    channels: Mapping[str, Input]
+    recipe: RecipeChoice
+    role: str = ""  # its ARN; empty: there is none
+    images: Mapping[str, str] = field(default_factory=dict)  # by instance; a missing one: none was pushed
+    prices: Mapping[str, Price] = field(default_factory=dict)  # by instance, where known
+    jobs: tuple[Job, ...] | None = ()  # of the run, the oldest first; None: AWS could not be asked
+    obstacles: tuple[str, ...] = ()  # what a submission will not get past, though a plan can be shown
+
+
+@dataclass(frozen=True)
+class Rung:
+    """One instance type of --instance with what follows from it."""
+
+    instance: str
+    image: str
+    max_run_s: int
+    max_wait_s: int | None  # Spot only
+    volume_gb: int
+    volume_key: str
+    price: Price | None
+
+
+@dataclass(frozen=True)
+class CloudPlan:
+    """One job on SageMaker, in full."""
+
+    run: str
+    job: str
+    region: str
+    role: str
+    layout: RunLayout
+    rungs: tuple[Rung, ...]  # tried in turn
+    count: int
+    spot: bool
+    keep_alive_s: int
+    channels: Mapping[str, Input]
+    hyperparameters: Mapping[str, str]
+    environment: Mapping[str, str]
+    tags: Mapping[str, str]
+    checkpoints: S3Uri | None
+    subnets: tuple[str, ...]
+    security_groups: tuple[str, ...]
+    kms_key: str
+    network_isolation: bool
+    start: str  # what happens to the run's name, in words
+    finished: Job | None  # it has done all this already
+    notes: tuple[str, ...]
+    obstacles: tuple[str, ...]
+
+    @property
+    def output(self) -> S3Uri:
+        return self.layout.output
+
+    @property
+    def data_bytes(self) -> int | None:
+        """Of all channels; None when one is not known."""
+        sizes = [each.bytes for each in self.channels.values()]
+        return None if None in sizes else sum(size for size in sizes if size)
+
+    def at(self, now: datetime) -> CloudPlan:
+        """The same for a job that starts now: the name of a job is taken as soon as it exists."""
+        return replace(self, job=job_name(self.run, now))
+
+    def cost(self, rung: Rung) -> Cost | None:
+        """What the job costs if it takes all its time; None: no price is known."""
+        return self._cost(rung, spot=self.spot)
+
+    def cost_on_demand(self, rung: Rung) -> Cost | None:
+        """The same without Spot: no job costs more."""
+        return self._cost(rung, spot=False)
+
+    def _cost(self, rung: Rung, *, spot: bool) -> Cost | None:
+        if rung.price is None:
+            return None
+        seconds = rung.max_run_s + BILLED_AROUND_S + self.keep_alive_s
+        return cost_of(rung.price, seconds, self.count, spot=spot)
+
+
+def plan_cloud_run(settings: Settings, facts: CloudFacts) -> CloudPlan:
+    """Check everything that can be known and decide the rest. Raises UserError."""
+    wanted = settings.cloud
+    if wanted is None:
+        raise ValueError("these settings are for a job on this machine")
+    checkpoints = _checkpoints(settings, wanted, facts)
+    check_time(wanted)
+    check_network(wanted)
+    check_encryption(wanted)
+    check_role(facts.role)
+    check_earlier(settings, facts.region, facts.jobs)
+    environment = job_environment(settings)
+    hyperparameters = {"config": facts.recipe.name, RUN_HYPERPARAMETER: settings.run} | dict(settings.hyperparameters)
+    hyperparameters |= dict(settings.overrides)
+    parameters = parse_hyperparameters(hyperparameters)
+    if facts.recipe.content is not None:
+        apply_parameters(facts.recipe.content, parameters, facts.recipe.where)  # refuses what will not do
+    check_apart(facts.layout, checkpoints, {name: each.uri for name, each in facts.channels.items()})
+    rungs = tuple(_rung(instance, wanted, facts) for instance in wanted.instances)
+    plan = CloudPlan(
+        run=settings.run,
+        job=job_name(settings.run, facts.now),
+        region=facts.region,
+        role=facts.role,
+        layout=facts.layout,
+        rungs=rungs,
+        count=wanted.instance_count,
+        spot=wanted.spot,
+        keep_alive_s=wanted.keep_alive_s,
+        channels=facts.channels,
+        hyperparameters=hyperparameters,
+        environment=environment,
+        tags=job_tags(settings.run, dict(wanted.tags)),
+        checkpoints=checkpoints,
+        subnets=wanted.subnets,
+        security_groups=wanted.security_groups,
+        kms_key=wanted.kms_key,
+        network_isolation=wanted.network_isolation,
+        start="new",
+        finished=None,
+        notes=(),
+        obstacles=(*facts.obstacles, *_obstacles(wanted, facts)),
+    )
+    plan = _continue_or_not(plan, settings, facts)
+    return replace(plan, notes=tuple(_notes(plan, wanted, parameters.save_minutes)))
+
+
+def _checkpoints(settings: Settings, wanted: CloudSettings, facts: CloudFacts) -> S3Uri | None:
+    """The folder that the job continues from: the one named, else that of the run's newest job, else the run's own."""
+    if not wanted.keeps_checkpoints:
+        if wanted.spot:
+            raise UserError(
+                "Spot without checkpoints starts over after each interruption and may never finish: "
+                "leave --checkpoint-uri none out, or give --no-spot"
+            )
+        return None
+    earlier = [_folder_of(job.checkpoint_uri) for job in facts.jobs or () if job.checkpoint_uri]
+    if settings.fresh:
+        if wanted.checkpoints in earlier:
+            raise UserError(
+                f"--fresh would continue from the checkpoints in {wanted.checkpoints}: "
+                "name an empty --checkpoint-uri, or leave one of the two out"
+            )
+        return wanted.checkpoints or (
+            facts.layout.fresh_checkpoints(facts.now) if facts.jobs else facts.layout.checkpoints
+        )
+    return wanted.checkpoints or (earlier[-1] if earlier else facts.layout.checkpoints)
+
+
+def _folder_of(uri: str) -> S3Uri:
+    bucket, _, key = uri.removeprefix("s3://").partition("/")
+    return S3Uri(bucket, key).folder()
+
+
+def _rung(instance: str, wanted: CloudSettings, facts: CloudFacts) -> Rung:
+    known = instance_facts(instance)
+    max_run_s = _affordable(instance, wanted, facts.prices.get(instance))
+    max_wait_s = None
+    if wanted.spot:
+        max_wait_s = min(wanted.max_wait_s or max_run_s + SLACK_S, LONGEST_WAIT_S)
+    image = facts.images.get(instance, "")
+    check_image(image, facts.region)
+    return Rung(
+        instance=instance,
+        image=image,
+        max_run_s=max_run_s,
+        max_wait_s=max_wait_s,
+        volume_gb=_volume_gb(wanted, known, facts),
+        # SageMaker refuses a volume key where the disk is the machine's own, which its hardware encrypts.
+        volume_key=wanted.kms_key if known.known and not known.has_fixed_disk else "",
+        price=facts.prices.get(instance),
+    )
+
+
+def _affordable(instance: str, wanted: CloudSettings, price: Price | None) -> int:
+    """--max-run, shortened by --max-cost. At the price on demand: Spot costs less, but nobody knows how much."""
+    if wanted.max_cost is None:
+        return wanted.max_run_s
+    if price is None:
+        raise UserError(f"--max-cost: no price is known for {instance}: give --max-run instead")
+    if price.currency != "USD":
+        raise UserError(f"--max-cost is in US dollars and the price of {instance} in {price.currency}: give --max-run")
+    seconds = seconds_for(price, wanted.max_cost, wanted.instance_count) - BILLED_AROUND_S - wanted.keep_alive_s
+    if seconds < SHORTEST_RUN_S:
+        raise UserError(
+            f"--max-cost {money(wanted.max_cost)} buys no training on {wanted.instance_count} × {instance} at {price}: "
+            f"give at least {money(_least(price, wanted))}, or a smaller instance"
+        )
+    return min(wanted.max_run_s, seconds)
+
+
+def _least(price: Price, wanted: CloudSettings) -> float:
+    """The smallest sensible --max-cost, rounded up to cents."""
+    seconds = SHORTEST_RUN_S + BILLED_AROUND_S + wanted.keep_alive_s
+    return -(-cost_of(price, seconds + 1, wanted.instance_count).high * 100 // 1) / 100
+
+
+def _volume_gb(wanted: CloudSettings, known: InstanceFacts, facts: CloudFacts) -> int:
+    """SageMaker ignores it where the disk is the machine's own."""
+    if wanted.volume_gb:
+        return wanted.volume_gb
+    if known.has_fixed_disk:
+        return DEFAULT_VOLUME_GB
+    data = sum(each.bytes or 0 for each in facts.channels.values())
+    return DEFAULT_VOLUME_GB + -(-data * ROOM_FOR_DATA // 10**9)
+
+
+def _obstacles(wanted: CloudSettings, facts: CloudFacts) -> list[str]:
+    found = []
+    if not facts.role:
+        found.append(
+            "there is no execution role: name one with --role, OCR_ROLE or `role:` in launcher.yml; "
+            "`python -m launcher setup --write` makes one"
+        )
+    for instance in wanted.instances:
+        if instance not in facts.images:
+            found.append(
+                f"no image of these sources was pushed that runs on {instance}: run `{_push(instance)}`, or name one "
+                "with --image-uri"
+            )
+            break
+    if wanted.instance_count > 1:
+        found.append(
+            f"--instance-count {wanted.instance_count}: this version trains on one machine, the others would train the "
+            "same run again: give 1"
+        )
+    return found
+
+
+def _push(instance: str) -> str:
+    return "make push CUDA=cu118" if needs_old_cuda(instance) else "make push"
+
+
+def needs_old_cuda(instance: str) -> bool:
+    """Newer CUDA lines have left its GPU behind."""
+    gpu = instance_facts(instance).gpu
+    return gpu is not None and float(gpu.compute_capability) < 7.5
+
+
+def _continue_or_not(plan: CloudPlan, settings: Settings, facts: CloudFacts) -> CloudPlan:
+    """What the run's jobs so far mean for this one."""
+    if not facts.jobs:
+        return plan
+    newest = facts.jobs[-1]
+    if settings.fresh:
+        return replace(plan, start="starts over; the earlier checkpoints stay in " + (newest.checkpoint_uri or "S3"))
+    if not newest.is_over:
+        return replace(plan, start=f"{newest.name} of this run is running: it will be followed, nothing is submitted")
+    channels = tuple((name, str(each.uri)) for name, each in plan.channels.items())
+    same = dict(newest.hyperparameters) == plan.hyperparameters and sorted(newest.channels) == sorted(channels)
+    if newest.status == COMPLETED and same:
+        return replace(plan, start=f"finished: {newest.name} has trained exactly this", finished=newest)
+    changed = _difference(dict(newest.hyperparameters), plan.hyperparameters)
+    return replace(plan, start=f"continues after {newest.name} ({newest.status}{changed})")
+
+
+def _difference(before: Mapping[str, str], after: Mapping[str, str]) -> str:
+    changes = [
+        f"{key} {before.get(key, 'default')} → {after.get(key, 'default')}"
+        for key in sorted({*before, *after})
+        if before.get(key) != after.get(key)
+    ]
+    return "".join(f"; {change}" for change in changes)
+
+
+def _notes(plan: CloudPlan, wanted: CloudSettings, save_minutes: float) -> list[str]:
+    notes = []
+    for rung in plan.rungs:
+        known = instance_facts(rung.instance)
+        if not known.known:
+            notes.append(
+                f"{rung.instance} is not in this version's table of instances: GPU, disk and image are not checked"
+            )
+        elif known.gpus == 0:
+            notes.append(f"{rung.instance} has no GPU: good for trying things out, slow for training")
+        if known.has_fixed_disk and wanted.volume_gb:
+            notes.append(f"--volume-size does nothing on {rung.instance}: its disk has {known.nvme_gb:,} GB")
+        if wanted.max_cost is not None and rung.max_run_s < wanted.max_run_s:
+            notes.append(
+                f"--max-cost {money(wanted.max_cost)} ends the job on {rung.instance} after {hours(rung.max_run_s)}"
+            )
+    if wanted.max_wait_s and not wanted.spot:
+        notes.append("--max-wait does nothing without --spot")
+    if plan.spot and save_minutes > FEW_SAVES_MINUTES:
+        notes.append(f"each interruption repeats up to {save_minutes:g} minutes: give a smaller --save-minutes")
+    if plan.layout.root.bucket.count("."):
+        notes.append(f"the name of the bucket {plan.layout.root.bucket} has dots: some tools refuse its certificate")
+    return notes

@@ -1,0 +1,69 @@
+"""The bucket: it is there, in the job's region, and these credentials may look into its folder. Nothing is written."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from launcher.aws import Account
+from launcher.cloud.check import Check, asking, fine, problem, unknown
+
+NAME = "bucket"
+SETUP = "python -m launcher setup --write"
+
+
+def check_bucket(account: Account, bucket: str, prefix: str) -> Check:
+    """HeadBucket tells existence and region even to those who may not look in; listing the folder tells the rest."""
+    if not bucket:
+        return problem(NAME, "no bucket is set", f"run {SETUP}, or name one with --bucket or in launcher.yml")
+    return asking(NAME, f"looking for the bucket {bucket}", lambda: _look(account, bucket, prefix))
+
+
+def region_of_bucket(client: Any, bucket: str) -> tuple[int, str]:
+    """The HTTP status of a look at a bucket, and its region where S3 says it."""
+    from botocore.exceptions import ClientError
+
+    try:
+        answer = client.head_bucket(Bucket=bucket)
+    except ClientError as error:
+        answer = error.response
+        if answer["ResponseMetadata"]["HTTPStatusCode"] not in (301, 400, 403, 404):
+            raise
+    metadata = answer["ResponseMetadata"]
+    return metadata["HTTPStatusCode"], metadata.get("HTTPHeaders", {}).get("x-amz-bucket-region", "")
+
+
+def _look(account: Account, bucket: str, prefix: str) -> Check:
+    client = account.client("s3")
+    status, region = region_of_bucket(client, bucket)
+    if status == 404:
+        return problem(NAME, f"there is no bucket {bucket}", f"run {SETUP}, or correct --bucket")
+    if region and region != account.region:
+        return problem(
+            NAME,
+            f"{bucket} is in {region} and the job in {account.region}, but SageMaker reads its own region only",
+            f"give --region {region}, or a bucket in {account.region}",
+        )
+    folder = f"{prefix}/" if prefix else ""
+    denied = _why_not_listed(client, bucket, folder)
+    if denied:
+        return problem(
+            NAME,
+            f"{bucket} is there, but these credentials may not list s3://{bucket}/{folder} ({denied})",
+            "grant what docs/iam/launching-user.json has, or name another --profile or --bucket",
+        )
+    if not region:
+        return unknown(NAME, f"{bucket} can be listed; S3 does not say in which region it is")
+    return fine(NAME, f"s3://{bucket}/{folder} in {region}")
+
+
+def _why_not_listed(client: Any, bucket: str, folder: str) -> str:
+    from botocore.exceptions import ClientError
+
+    try:
+        client.list_objects_v2(Bucket=bucket, Prefix=folder, MaxKeys=1)
+    except ClientError as error:
+        code = str(error.response["Error"].get("Code", ""))
+        if code not in ("AccessDenied", "403", "AllAccessDisabled"):
+            raise
+        return code
+    return ""

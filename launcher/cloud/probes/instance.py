@@ -1,0 +1,45 @@
+"""The region and the instance: does SageMaker have them, and what is in the instance?"""
+
+from __future__ import annotations
+
+import re
+
+from contract.hyperparameters import did_you_mean
+from launcher.aws import Account
+from launcher.cloud.check import Check, fine, problem, unknown
+from launcher.cloud.instances import instance_facts, sagemaker_types
+
+REGION, NAME = "region", "instance"
+
+_REGION = re.compile(r"[a-z]{2,3}(-[a-z]+)+-\d")
+
+
+def check_region(account: Account) -> Check:
+    """Is SageMaker there? The installed boto3 has a list; newer regions are not in it."""
+    session, region = account.session, account.region
+    known = [
+        name
+        for partition in session.get_available_partitions()
+        for name in session.get_available_regions("sagemaker", partition)
+    ]
+    if region in known:
+        return fine(REGION, region)
+    if not _REGION.fullmatch(region):
+        return problem(REGION, f"{region!r} is no AWS region{did_you_mean(region, known)}", "correct --region")
+    return unknown(REGION, f"the installed boto3 does not list SageMaker in {region}{did_you_mean(region, known)}")
+
+
+def check_instances(instances: tuple[str, ...]) -> Check:
+    """What the machines have, or why they are none."""
+    told, strange = [], False
+    for name in instances:
+        facts = instance_facts(name)
+        if not facts.known and name not in sagemaker_types():
+            return problem(
+                NAME,
+                f"the installed boto3 knows no training instance {name}{did_you_mean(name, list(sagemaker_types()))}",
+                "correct --instance; for a newer type install a newer boto3",
+            )
+        strange |= not facts.known
+        told.append(f"{facts.name} has {facts}" if facts.known else str(facts))
+    return unknown(NAME, "; ".join(told)) if strange else fine(NAME, "; ".join(told))

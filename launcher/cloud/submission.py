@@ -1,0 +1,284 @@
+"""`submit --instance ml.…`: from the settings to a job on SageMaker that is followed to its end."""
+
+from __future__ import annotations
+
+import json
+import shlex
+import sys
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime, timezone
+
+from contract.errors import UserError
+from contract.recipe import Recipe
+from launcher.aws import Account, explained, open_account
+from launcher.cloud.call import Commands, commands_like
+from launcher.cloud.creation import NoRoom, Stopped, create
+from launcher.cloud.facts import gather_facts
+from launcher.cloud.job import COMPLETED, IN_PROGRESS, Job, jobs_of_run
+from launcher.cloud.patience import Clock
+from launcher.cloud.plan import CloudPlan, Rung, plan_cloud_run
+from launcher.cloud.plan_text import describe_plan, plan_as_json
+from launcher.cloud.request import build_request
+from launcher.cloud.settings import CloudSettings
+from launcher.command_line import without_flags
+from launcher.entry import EXIT_CTRL_C, every_stop_is_ctrl_c
+from launcher.flags import SUBMIT
+from launcher.people import answer, people, say
+from launcher.settings import Settings, load_settings
+from launcher.sources import Given
+
+# What a stop leaves behind, by what was under way.
+NOTHING_SENT = "stopped: nothing was sent, nothing is billed"
+SOME_UPLOADED = "stopped: no job was submitted; what is in S3 stays, and the same command sends only the rest"
+SUBMITTED = "stopped; the job goes on"
+
+
+@dataclass(frozen=True)
+class SubmitCommands(Commands):
+    """Commands for the same account. `submit` again has the other flags of this call as well."""
+
+    argv: tuple[str, ...] = ()
+
+    def __call__(self, verb: str, *words: str) -> str:
+        if verb != SUBMIT.name:
+            return super().__call__(verb, *words)
+        replaced = [flag.key for flag in SUBMIT.flags if set(flag.flags) & set(words)]
+        kept = without_flags(SUBMIT, self.argv, ("run", "resume", "fresh", "from_job", "json", *replaced))
+        return shlex.join([*SUBMIT.program.split(), *words, *kept])
+
+
+def submit_to_cloud(
+    settings: Settings, environment: Mapping[str, str] | None = None, clock: Clock | None = None
+) -> int:
+    """One call. Returns the exit code. Raises UserError."""
+    submission = _Submission(settings, clock)
+    with every_stop_is_ctrl_c():
+        try:
+            return submission.run(environment)
+        except KeyboardInterrupt as stop:
+            return submission.leave(there_is_a_job=stop.exists if isinstance(stop, Stopped) else None)
+
+
+class _Submission:
+    """One call and how far it is."""
+
+    def __init__(self, settings: Settings, clock: Clock | None) -> None:
+        self.settings = settings
+        self.clock = clock
+        self.left_behind = NOTHING_SENT
+        self.job: str | None = None  # the name of the newest job that this call has submitted
+
+    @property
+    def wanted(self) -> CloudSettings:
+        assert self.settings.cloud is not None
+        return self.settings.cloud
+
+    @property
+    def commands(self) -> SubmitCommands:
+        given = {key: Given(raw, origin, self.settings.config_folder) for key, raw, origin in self.settings.origins}
+        return SubmitCommands(commands_like(given).same, self.settings.argv)
+
+    def run(self, environment: Mapping[str, str] | None) -> int:
+        """Plan, show, upload, submit, follow."""
+        account, region, obstacles = self._open()
+        if self.wanted.from_job:
+            self.settings = self._repeated(account, environment)
+        jobs = self._earlier(account)
+        if account and jobs and jobs[-1].status == IN_PROGRESS and not (self.settings.fresh or self.settings.dry_run):
+            return self._attach(account, jobs[-1])
+        gathered = gather_facts(self.settings, account, region, jobs, obstacles)
+        plan = plan_cloud_run(self.settings, gathered.facts)
+        request = build_request(plan)
+        say(describe_plan(plan))
+        if self.settings.dry_run:
+            shown = {"request": request, "plan": plan_as_json(plan)} if self.settings.json else request
+            return answer(json.dumps(shown, indent=2), 0)
+        assert account is not None
+        if plan.finished:
+            return self._tell_finished(account, plan.finished)
+        _refuse(plan)
+        _check_account(account, self.wanted, plan, gathered.recipe)
+        if not self._is_confirmed():
+            raise UserError("not submitted: nothing was sent")
+        from launcher.cloud.upload import bring
+
+        self.left_behind = SOME_UPLOADED
+        gathered = bring(gathered, account, self.wanted.kms_key)
+        if (running := self._earlier(account)) and running[-1].status == IN_PROGRESS:  # uploading takes its time
+            return self._attach(account, running[-1])
+        plan = plan_cloud_run(self.settings, gathered.facts)
+        return self._climb(account, plan, plan.rungs)
+
+    def leave(self, *, there_is_a_job: bool | None) -> int:
+        """Ctrl-C: say what exists and how to go on. None: this call has not come to creating one, or has created it."""
+        if there_is_a_job is None:
+            there_is_a_job = self.left_behind == SUBMITTED
+        elif there_is_a_job:
+            self.left_behind = SUBMITTED
+        else:
+            self.job, self.left_behind = None, f"stopped: the job {self.job} was not submitted, nothing is billed"
+        say(self.left_behind)
+        if there_is_a_job:
+            say(self._next("watch", "stop"))
+        left = {"run": self.settings.run, "job": self.job, "status": "stopped", "exit_code": EXIT_CTRL_C}
+        return answer(json.dumps(left), EXIT_CTRL_C) if self.settings.json else EXIT_CTRL_C
+
+    def _next(self, *verbs: str) -> str:
+        return "\n".join(f"  {verb:12} {self.commands(verb, self.settings.run)}" for verb in verbs)
+
+    def _open(self) -> tuple[Account | None, str, tuple[str, ...]]:
+        """The account and the region. A dry run goes on without an account, and says what keeps it from AWS."""
+        from data_preparation.aws import open_session
+
+        try:
+            account = open_account(self.wanted.profile, self.wanted.region)
+        except UserError as error:
+            if not self.settings.dry_run or self.wanted.from_job:
+                raise
+            with explained("reading the AWS settings of this machine"):
+                _, region = open_session(self.wanted.profile, self.wanted.region)
+            return None, region, (str(error),)
+        return account, account.region, ()
+
+    def _repeated(self, account: Account | None, environment: Mapping[str, str] | None) -> Settings:
+        from launcher.cloud.repeat import settings_of_job
+
+        assert account is not None  # _open has seen to it
+        job = settings_of_job(account, self.wanted.from_job)
+        settings = load_settings(list(self.settings.argv), environment, job=job)
+        if settings.must_exist:
+            raise UserError("--from-job makes a new run and --resume continues one: give one of them")
+        return settings
+
+    def _earlier(self, account: Account | None) -> tuple[Job, ...] | None:
+        """The jobs of the run so far, none for a name that was just made up; None: AWS could not be asked."""
+        if account is None:
+            return None
+        is_new = any(key == "run" and origin == "built-in" for key, _, origin in self.settings.origins)
+        return () if is_new else tuple(jobs_of_run(account, self.settings.run))
+
+    def _attach(self, account: Account, job: Job) -> int:
+        say(f"run {job.run} is running already, as job {job.name}: it is followed, and nothing new is submitted")
+        asked = dict(self.settings.hyperparameters) | dict(self.settings.overrides)
+        before = dict(job.hyperparameters)
+        if other := [f"{key}={raw}" for key, raw in asked.items() if before.get(key) != raw]:
+            say(f"note: it trains without {' '.join(other)}: to change that, `{self.commands('stop', job.run)}` first")
+        self.left_behind = SUBMITTED
+        return self._follow(account, job, ())
+
+    def _tell_finished(self, account: Account, job: Job) -> int:
+        from launcher.cloud.aftermath import describe_result, result_as_json
+        from launcher.cloud.prices import price_of
+
+        price = price_of(account, job.instance, account.region)
+        say(f"nothing to do: {job.name} has trained exactly this (--fresh starts over, --epochs goes further)")
+        say(describe_result(job, None, price, self.commands))
+        return answer(json.dumps(result_as_json(job, None, price)), 0) if self.settings.json else 0
+
+    def _is_confirmed(self) -> bool:
+        """Asked on a terminal only: scripts are never kept waiting."""
+        if not self.wanted.asks or not (sys.stdin.isatty() and sys.stderr.isatty()):
+            return True
+        print("Submit? [y/N] ", end="", file=people(), flush=True)
+        return sys.stdin.readline().strip().lower() in ("y", "yes")
+
+    def _climb(self, account: Account, plan: CloudPlan, rungs: tuple[Rung, ...]) -> int:
+        """Submit the job on the first of these instances that takes it, and follow it. The checkpoints are the same."""
+        rung, *others = rungs
+        plan = plan.at(_after(self.job, datetime.now(timezone.utc), plan))
+        try:
+            self.job = plan.job
+            job = create(account, build_request(plan, rung))
+        except NoRoom as error:
+            self.job = None
+            if not others:
+                raise
+            say(f"{error}\nmoving on to {others[0].instance}")
+            return self._climb(account, plan, tuple(others))
+        self.left_behind = SUBMITTED
+        return self._follow(account, job, tuple(others), plan)
+
+    def _follow(self, account: Account, job: Job, others: tuple[Rung, ...], plan: CloudPlan | None = None) -> int:
+        from launcher.watch import console_address, follow_job
+
+        if plan:
+            say(f"job {job.name} on {job.instance} is submitted: {console_address(job)}")
+        if not self.wanted.waits:
+            return self._leave(account, job)
+
+        def elsewhere(ended: Job) -> int | None:
+            if not (plan and others and found_no_machine(ended)):
+                return None
+            say(f"{ended.name}: {ended.reason or ended.secondary}\nmoving on to {others[0].instance}")
+            return self._climb(account, plan, others)
+
+        try:
+            return follow_job(account, job, self.commands, self.settings.json, self.clock, elsewhere)
+        except UserError as error:
+            raise UserError(f"{error}; the job {job.name} goes on: {self.commands('watch', job.run)}") from error
+
+    def _leave(self, account: Account, job: Job) -> int:
+        """--no-wait: what comes next is the user's."""
+        from launcher.cloud.aftermath import result_as_json
+        from launcher.cloud.prices import price_of
+
+        say(self._next("watch", "status", "stop"))
+        if not self.settings.json:
+            return 0
+        return answer(json.dumps(result_as_json(job, None, price_of(account, job.instance, account.region))), 0)
+
+
+def found_no_machine(job: Job) -> bool:
+    """It is over and has never trained, because AWS had no machine for it."""
+    waited_in_vain = job.secondary == "MaxWaitTimeExceeded" and job.start is None
+    return job.status != COMPLETED and (job.lacks_capacity or waited_in_vain)
+
+
+def _refuse(plan: CloudPlan) -> None:
+    """Raise UserError for what a submission does not get past."""
+    if plan.obstacles:
+        others = len(plan.obstacles) - 1
+        raise UserError(plan.obstacles[0] + (f" (and {others} more, see `missing` above)" if others else ""))
+
+
+def _check_account(account: Account, wanted: CloudSettings, plan: CloudPlan, recipe: Recipe | None) -> None:
+    """Ask AWS what would refuse the job or make it fail. A local dataset has been checked. Raises UserError."""
+    from launcher.cloud.checks import OK, CheckRequest, problems_of, run_checks
+    from launcher.status_line import status_line
+
+    with status_line() as view:
+        view.set("asking AWS what would refuse the job")
+        checks = run_checks(
+            CheckRequest(
+                instances=wanted.instances,
+                instance_count=plan.count,
+                spot=plan.spot,
+                max_run_s=plan.rungs[0].max_run_s,
+                volume_gb=plan.rungs[0].volume_gb,
+                region=plan.region,
+                profile=wanted.profile,
+                bucket=plan.layout.root.bucket,
+                prefix=wanted.prefix,
+                role=plan.role,
+                image_uris=tuple(dict.fromkeys(rung.image for rung in plan.rungs)),
+                dataset=None if wanted.validation else wanted.dataset,  # with another one to validate it lacks val.txt
+                dataset_size=plan.data_bytes,
+                recipe=recipe,
+            ),
+            account,
+        )
+    problems = problems_of(checks)
+    for check in checks:
+        if check.status != OK:
+            say(f"{check.status}: {check.sentence}")
+    if problems:
+        more = f", and {len(problems) - 1} more above" if len(problems) > 1 else ""
+        raise UserError(f"{problems[0].sentence}{more}; nothing was sent")
+
+
+def _after(earlier: str | None, now: datetime, plan: CloudPlan) -> datetime:
+    """A time whose job name is not that of the job before: names hold seconds."""
+    from datetime import timedelta
+
+    return now if plan.at(now).job != earlier else now + timedelta(seconds=1)

@@ -1,0 +1,47 @@
+"""Brings what a plan names on this machine to S3, once per content."""
+
+from __future__ import annotations
+
+from data_preparation.aws import open_client
+from data_preparation.progress import progress
+from data_preparation.s3 import upload_dataset
+from data_preparation.s3_folder import s3_folder
+from launcher.aws import Account
+from launcher.cloud.facts import Gathered, OneFile, with_place
+from launcher.images.push_progress import size_text
+from launcher.people import say
+from launcher.progress import clock
+
+
+def bring(gathered: Gathered, account: Account, kms_key: str) -> Gathered:
+    """Upload datasets and files; the facts then say where they are. Raises UserError."""
+    for name, dataset in gathered.datasets.items():
+        with progress(f"uploading {name}") as advance:
+            upload = upload_dataset(
+                dataset,
+                str(gathered.facts.layout.root),
+                account.session,
+                account.region,
+                kms_key=kms_key,
+                advance=advance,
+            )
+        if upload.skipped == upload.files:
+            say(f"{name}: {upload.files:,} files are in S3 already")
+        else:
+            sent = upload.files - upload.skipped
+            size = f"{size_text(upload.bytes)} in all, {clock(upload.seconds)}"
+            say(f"{name}: {sent:,} of {upload.files:,} files sent ({size})")
+        gathered = with_place(gathered, name, upload.uri)
+    for name, file in gathered.files.items():
+        _bring_file(name, file, account, kms_key)
+    return gathered
+
+
+def _bring_file(name: str, file: OneFile, account: Account, kms_key: str) -> None:
+    """One object below a folder that is named by its content."""
+    client = open_client(account.session, "s3", account.region)
+    folder = s3_folder(client, str(file.folder), account.region, kms_key)
+    with folder.explained(f"uploading {file.path}"), file.path.open("rb") as body:
+        folder.check_region()
+        is_new = folder.put(file.path.name, body, file.sha256, only_new=True)
+    say(f"{name}: {file.path.name} {'sent' if is_new else 'is in S3 already'}")

@@ -1,0 +1,78 @@
+"""`python -m launcher watch`: follow a job on SageMaker until it is over."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from functools import partial
+from typing import TYPE_CHECKING
+
+from launcher.cloud.call import Commands, read_call
+from launcher.entry import EXIT_CTRL_C, enter
+from launcher.people import answer, say
+
+if TYPE_CHECKING:
+    from launcher.aws import Account
+    from launcher.cloud.job import Job
+    from launcher.cloud.patience import Clock
+
+
+def main(argv: list[str] | None = None, clock: Clock | None = None) -> int:
+    """One call. Returns the exit code."""
+    return enter(argv, partial(watch, clock=clock), result="run", stopped="the job goes on; this watch has ended")
+
+
+def watch(argv: list[str], clock: Clock | None = None) -> int:
+    """Which job, follow it, say what came of it."""
+    call = read_call("watch", argv)
+    # Imported here: --help and a wrong flag need none of this (boto3).
+    from launcher.cloud.job import find_job
+
+    account = call.account()
+    job = find_job(account, call.named[0])
+    say(f"job {job.name} on {job.instance}: {console_address(job)}")
+    return follow_job(account, job, call.commands, call.json, clock)
+
+
+def follow_job(
+    account: Account,
+    job: Job,
+    commands: Commands,
+    as_json: bool,
+    clock: Clock | None = None,
+    elsewhere: Callable[[Job], int | None] | None = None,
+) -> int:
+    """Follow a job to its end, or until Ctrl-C, which it survives. Returns the exit code.
+
+    `elsewhere`: goes on with another job when this one is over, and returns its exit code; None: it does not.
+    """
+    from launcher.cloud.aftermath import EXIT_DONE, describe_result, exit_code, result_as_json
+    from launcher.cloud.prices import price_of
+    from launcher.cloud.view import job_view
+    from launcher.cloud.watch import watch_job
+
+    price = price_of(account, job.instance, account.region)
+    try:
+        with job_view() as view:
+            followed = watch_job(account, job.name, view, price, clock)
+            view.close(well=exit_code(followed.job) == EXIT_DONE)
+    except KeyboardInterrupt:
+        run = job.run or job.name
+        say(f"the job goes on\n  {'watch':12} {commands('watch', run)}\n  {'stop':12} {commands('stop', run)}")
+        left = {"run": job.run or None, "job": job.name, "status": job.status, "exit_code": EXIT_CTRL_C}
+        return answer(json.dumps(left), EXIT_CTRL_C) if as_json else EXIT_CTRL_C
+    if elsewhere and (other := elsewhere(followed.job)) is not None:
+        return other
+    say(describe_result(followed.job, followed.curve, price, commands))
+    code = exit_code(followed.job)
+    return answer(json.dumps(result_as_json(followed.job, followed.curve, price)), code) if as_json else code
+
+
+def console_address(job: Job) -> str:
+    """The job's page in AWS's console."""
+    domain = "amazonaws.cn" if job.arn.startswith("arn:aws-cn:") else "aws.amazon.com"
+    return f"https://{job.region}.console.{domain}/sagemaker/home?region={job.region}#/jobs/{job.name}"
+
+
+if __name__ == "__main__":
+    raise SystemExit(main())
