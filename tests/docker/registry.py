@@ -15,6 +15,7 @@ import shutil
 import socket
 import ssl
 import subprocess
+import sys
 import threading
 import time
 from collections.abc import Callable, Iterable, Iterator
@@ -170,7 +171,7 @@ def _free_port() -> int:
 
 @contextmanager
 def _front(port: int, certificate: Path, key: Path, folder: Path) -> Iterator[Registry]:
-    server = ThreadingHTTPServer((HOST, 0), _Handler)
+    server = _Front((HOST, 0), _Handler)
     server.daemon_threads = True
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     context.load_cert_chain(certificate, key)
@@ -185,6 +186,15 @@ def _front(port: int, certificate: Path, key: Path, folder: Path) -> Iterator[Re
         server.shutdown()
         server.server_close()
         thread.join()
+
+
+class _Front(ThreadingHTTPServer):
+    """TLS and faults before the registry."""
+
+    def handle_error(self, request: object, client_address: object) -> None:
+        """The engine cuts the connections of the layers that it gives up; everything else is a defect."""
+        if not isinstance(sys.exc_info()[1], OSError):
+            super().handle_error(request, client_address)  # type: ignore[arg-type]
 
 
 class _Handler(BaseHTTPRequestHandler):
@@ -228,12 +238,17 @@ class _Handler(BaseHTTPRequestHandler):
     def _pieces(self) -> Iterator[bytes]:
         """The request's body: layers are too large to be kept in memory."""
         if self.headers.get("Transfer-Encoding", "").lower() == "chunked":
-            while size := int(self.rfile.readline().split(b";")[0], 16):
+            while size := int(self._line().split(b";")[0], 16):
                 yield self.rfile.read(size)
                 self.rfile.readline()
             self.rfile.readline()
         elif length := int(self.headers.get("Content-Length", 0)):
             yield self.rfile.read(length)
+
+    def _line(self) -> bytes:
+        if not (line := self.rfile.readline()):
+            raise ConnectionAbortedError("the engine gave this request up")
+        return line
 
     def _behind(self, registry: Registry, body: Iterable[bytes]) -> tuple[int, list[tuple[str, str]], bytes]:
         context = ssl.create_default_context(cafile=registry.certificate)
