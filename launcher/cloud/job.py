@@ -12,6 +12,7 @@ from typing import Any
 from contract.errors import UserError
 from launcher.aws import Account, error_code, explained
 from launcher.cloud.layout import job_stem
+from launcher.settings import check_run
 
 IN_PROGRESS, COMPLETED, FAILED, STOPPING, STOPPED = "InProgress", "Completed", "Failed", "Stopping", "Stopped"
 RUN_HYPERPARAMETER = "run_id"
@@ -36,7 +37,7 @@ class Job:
 
     name: str
     arn: str
-    run: str  # hyperparameter run_id
+    run: str  # hyperparameter run_id; empty: it names no run of ours, whose name is that of a folder too
     status: str  # InProgress, Completed, Failed, Stopping, Stopped, or one that is not known yet
     secondary: str
     reason: str  # FailureReason
@@ -98,7 +99,7 @@ def read_job(description: Mapping[str, Any]) -> Job:
     return Job(
         name=description["TrainingJobName"],
         arn=description.get("TrainingJobArn", ""),
-        run=parameters.get(RUN_HYPERPARAMETER, ""),
+        run=_our_run(parameters.get(RUN_HYPERPARAMETER, "")),
         status=description.get("TrainingJobStatus", ""),
         secondary=description.get("SecondaryStatus", ""),
         reason=" ".join(description.get("FailureReason", "").split()),
@@ -203,6 +204,13 @@ def is_missing(error: Exception) -> bool:
     return error_code(error) == "ResourceNotFound" or (
         error_code(error) == "ValidationException" and ("not found" in words or "could not find" in words)
     )
+
+
+def _our_run(named: str) -> str:
+    try:
+        return check_run(named)
+    except UserError:
+        return ""
 
 
 def _said_at(answer: Mapping[str, Any]) -> datetime:
