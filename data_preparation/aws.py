@@ -6,6 +6,8 @@ import os
 import threading
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from datetime import datetime, timezone
+from email.utils import parsedate_to_datetime
 from typing import Any
 
 from contract.errors import UserError
@@ -28,6 +30,7 @@ _WRONG_KEYS = (
     "IncompleteSignature",
     "AuthFailure",
 )
+_OFF_BY = ("Signature expired", "Signature not yet current")  # said with several codes, one of them of wrong keys
 _BUSY = (
     "Throttling",
     "ThrottlingException",
@@ -92,10 +95,17 @@ def has_expired(error: Exception) -> bool:
     """The credentials are too old, or are being replaced: signing in again mends it."""
     from botocore import exceptions as known
 
+    if is_clock_wrong(error):
+        return False
     signed_out = (known.SSOError, known.TokenRetrievalError, known.LoginError, known.NoCredentialsError)
     return error_code(error) in (*_OUTDATED, *_WRONG_KEYS) or isinstance(
         error, (*signed_out, known.PartialCredentialsError, known.CredentialRetrievalError)
     )
+
+
+def is_clock_wrong(error: Exception) -> bool:
+    """AWS takes a request within some minutes of its own time only."""
+    return error_code(error) == "RequestTimeTooSkewed" or _message(error).startswith(_OFF_BY)
 
 
 def will_pass(error: Exception) -> bool:
@@ -120,6 +130,8 @@ def reason_and_remedy(error: Exception) -> str:
         return "no AWS credentials are found: run `aws configure` or `aws sso login`, or name a --profile"
     if isinstance(error, known.ProfileNotFound):
         return f"{said}: `aws configure list-profiles` lists those there are"
+    if is_clock_wrong(error):
+        return f"the clock of this machine is wrong{_by_how_much(error)}: set it (`timedatectl set-ntp true` on Linux)"
     if code in _OUTDATED or isinstance(error, (known.SSOError, known.TokenRetrievalError, known.LoginError)):
         return f"the AWS credentials have expired ({_message(error)}): sign in again, such as with `aws sso login`"
     if code in _WRONG_KEYS:
@@ -137,6 +149,17 @@ def reason_and_remedy(error: Exception) -> str:
     if code:
         return f"AWS answers {code} ({_message(error)}): try again, or look the name up in the service's documentation"
     return f"{said}: check the AWS settings of this machine (`aws configure list`)"
+
+
+def _by_how_much(error: Exception) -> str:
+    """AWS's answer has its own time."""
+    response = getattr(error, "response", None) or {}
+    try:
+        said = parsedate_to_datetime(response["ResponseMetadata"]["HTTPHeaders"]["date"])
+    except (KeyError, TypeError, ValueError):
+        return ""
+    off = (datetime.now(timezone.utc) - said).total_seconds()
+    return f" by {abs(off) / 60:,.0f} minutes (AWS has {said:%Y-%m-%d %H:%M} UTC)"
 
 
 def _message(error: Exception) -> str:

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from contract.errors import UserError
 from contract.paths import MODEL_FILES
+from data_preparation.s3_folder import is_missing
 from launcher.aws import Account, error_code, explained
 from launcher.cloud.job import Job
 from launcher.cloud.layout import S3Uri
@@ -48,7 +49,7 @@ def find_model(account: Account, jobs: list[Job]) -> StoredModel | None:
             try:
                 head = client.head_object(Bucket=bucket, Key=key)
             except ClientError as error:
-                if error_code(error) in ("404", "NoSuchKey", "NotFound"):
+                if is_missing(error, client, bucket, key):
                     continue  # it ended before it had a model
                 raise
         return StoredModel(job.name, S3Uri(bucket, key), head["ContentLength"], head["ETag"])

@@ -317,8 +317,9 @@ def test_a_job_that_left_no_model_does_not_hide_the_earlier_one(
     store(service, pack(model_files(0.5)))
     seed(service, name="lines-261122110000", script=timeline(training(60, curve(1, 5)), max_runtime_exceeded()))
     service.own_client("s3").delete_object(Bucket=BUCKET, Key=KEY.replace(JOB, "lines-261122110000"))
-    assert call(service, "download", RUN, "--output", str(tmp_path)) == 0
-    assert f"/{JOB}/output/model.tar.gz" in capsys.readouterr().err
+    for service.hides_missing in (False, True):
+        assert call(service, "download", RUN, "--output", str(tmp_path)) == 0
+        assert f"/{JOB}/output/model.tar.gz" in capsys.readouterr().err
 
 
 def test_a_download_goes_on_where_it_was_cut(
