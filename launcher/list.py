@@ -140,13 +140,16 @@ def _our_jobs(account: Account, contains: str) -> Iterator[Job]:
     from launcher.cloud.layout import job_stem
 
     stamped = re.compile(r".+-\d{12}")
-    names = islice(filter(stamped.fullmatch, list_job_names(account, contains)), LOOKED_AT_MOST)
+    stamped_names = filter(stamped.fullmatch, list_job_names(account, contains))
+    names = islice(stamped_names, LOOKED_AT_MOST)
     describe = describer(account)
     with ThreadPoolExecutor(AT_ONCE) as pool:
         while group := list(islice(names, AT_ONCE)):
             for job in pool.map(describe, group):
                 if job and job.run and job.name.rpartition("-")[0] == job_stem(job.run):
                     yield job
+    if next(stamped_names, None):
+        say(f"note: only the newest {LOOKED_AT_MOST} jobs were looked at: --contains NAME finds older ones")
 
 
 if __name__ == "__main__":

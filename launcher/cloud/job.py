@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
-from datetime import datetime, timezone
+from datetime import datetime, timedelta, timezone
 from email.utils import parsedate_to_datetime
 from typing import Any
 
@@ -15,7 +15,9 @@ from launcher.cloud.layout import job_stem
 from launcher.settings import check_run
 
 IN_PROGRESS, COMPLETED, FAILED, STOPPING, STOPPED = "InProgress", "Completed", "Failed", "Stopping", "Stopped"
+AVAILABLE = "Available"  # of a warm pool
 RUN_HYPERPARAMETER = "run_id"
+ROWS = 100  # the most that ListTrainingJobs gives at once
 
 _NAME = re.compile(r"[a-zA-Z0-9](-*[a-zA-Z0-9]){0,62}")
 _ARN = re.compile(r"arn:aws[a-z-]*:sagemaker:(?P<region>[a-z0-9-]+):(?P<account>\d{12}):training-job/(?P<name>.+)")
@@ -59,17 +61,27 @@ class Job:
     channels: tuple[tuple[str, str], ...]  # name, folder in S3
     scores: tuple[tuple[str, float], ...]  # the last value of each metric of contract/events.py
     transitions: tuple[Transition, ...]
+    keep_alive_s: int  # --keep-alive: for how long the machine stays after the job, and is paid
+    warm_pool: str  # WarmPoolStatus: Available, Reused, InUse, Terminated; empty: there is none
+    kept_s: int  # billed of the machine that stayed; of one machine
     seen: datetime = field(compare=False)  # AWS's own time of this answer: the clock of this machine may be wrong
 
     @property
     def is_over(self) -> bool:
-        """Terminal: nothing of it will change, and nothing more is paid."""
+        """Terminal: nothing of it will change, and nothing more is paid but for a machine that stays warm."""
         return self.status in (COMPLETED, FAILED, STOPPED)
 
     @property
     def region(self) -> str:
         match = _ARN.fullmatch(self.arn)
         return match["region"] if match else ""
+
+    @property
+    def warm_until(self) -> datetime | None:
+        """Until when its machine waits for another job, and is paid; None: it does not wait."""
+        if self.warm_pool != AVAILABLE or self.end is None:
+            return None
+        return self.end.astimezone(timezone.utc) + timedelta(seconds=self.keep_alive_s)
 
     @property
     def interruptions(self) -> int:
@@ -96,6 +108,7 @@ def read_job(description: Mapping[str, Any]) -> Job:
     resources = description.get("ResourceConfig") or {}
     stopping = description.get("StoppingCondition") or {}
     parameters = description.get("HyperParameters") or {}
+    warm = description.get("WarmPoolStatus") or {}
     return Job(
         name=description["TrainingJobName"],
         arn=description.get("TrainingJobArn", ""),
@@ -134,6 +147,9 @@ def read_job(description: Mapping[str, Any]) -> Job:
             )
             for each in description.get("SecondaryStatusTransitions") or ()
         ),
+        keep_alive_s=resources.get("KeepAlivePeriodInSeconds") or 0,
+        warm_pool=warm.get("Status", ""),
+        kept_s=warm.get("ResourceRetainedBillableTimeInSeconds") or 0,
         seen=_said_at(description),
     )
 
@@ -193,7 +209,7 @@ def list_job_names(account: Account, contains: str = "") -> Iterator[str]:
     named = {"NameContains": contains} if contains else {}
     with explained("listing the training jobs"):
         pages = account.client("sagemaker").get_paginator("list_training_jobs")
-        for page in pages.paginate(SortBy="CreationTime", SortOrder="Descending", **named):
+        for page in pages.paginate(SortBy="CreationTime", SortOrder="Descending", MaxResults=ROWS, **named):
             for summary in page["TrainingJobSummaries"]:
                 yield summary["TrainingJobName"]
 
