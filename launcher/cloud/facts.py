@@ -17,6 +17,7 @@ from contract.recipe import Recipe, load_recipe
 from data_preparation.dataset_files import CHUNK, DatasetFiles, LocalDataset
 from data_preparation.progress import progress
 from launcher.aws import Account, error_code, explained
+from launcher.cloud.checkpoints import newest_checkpoint
 from launcher.cloud.instances import instance_facts
 from launcher.cloud.job import Job
 from launcher.cloud.layout import RunLayout, S3Uri, parse_s3_uri, run_layout
@@ -103,6 +104,7 @@ def gather_facts(
         images=images,
         prices={name: price for name in wanted.instances if (price := price_of(account, name, region))},
         jobs=jobs,
+        found_step=_found_step(settings, wanted, account, layout) if jobs == () else None,
         notes=tuple(notes),
         obstacles=obstacles,
     )
@@ -224,6 +226,16 @@ def _one_file(path: Path, layout: RunLayout) -> OneFile:
     except OSError as error:
         raise UserError(f"{path} cannot be read ({error.strerror}): make it readable") from None
     return OneFile(path, digest.hexdigest(), layout.files(digest.hexdigest()))
+
+
+def _found_step(settings: Settings, wanted: CloudSettings, account: Account | None, layout: RunLayout) -> int | None:
+    """The checkpoint that a run without jobs would begin with: its jobs are forgotten, or somebody put it there."""
+    if account is None or settings.fresh or not wanted.keeps_checkpoints:
+        return None
+    try:
+        return newest_checkpoint(account, wanted.checkpoints or layout.checkpoints)
+    except UserError:
+        return None  # a bucket that cannot be listed: the checks say more of it
 
 
 def _images(settings: Settings, wanted: CloudSettings, root: Path) -> dict[str, str]:
