@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from dataclasses import dataclass
 
 from contract.errors import UserError
 from launcher.aws import explained
+
+_COMMAND = re.compile(r"`([^`]+)`")
 
 OK, PROBLEM, UNKNOWN = "ok", "problem", "unknown"
 
@@ -19,6 +22,12 @@ class Check:
     status: str
     detail: str
     remedy: str = ""
+
+    @property
+    def command(self) -> str:
+        """What to paste to mend it: messages have commands in backticks, the best one first."""
+        found = _COMMAND.search(self.remedy)
+        return found[1] if found else ""
 
     @property
     def sentence(self) -> str:

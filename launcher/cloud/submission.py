@@ -8,25 +8,27 @@ import sys
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime, timezone
+from functools import partial
 
 from contract.errors import UserError
 from contract.recipe import Recipe
 from launcher.aws import Account, explained, open_account
-from launcher.cloud.call import Commands, commands_like
+from launcher.cloud.call import Commands, commands_like, given_to, setup_command, words_like
 from launcher.cloud.creation import NoRoom, Stopped, create
 from launcher.cloud.facts import gather_facts
 from launcher.cloud.job import COMPLETED, IN_PROGRESS, Job, jobs_of_run
 from launcher.cloud.patience import Clock
 from launcher.cloud.plan import CloudPlan, Rung, plan_cloud_run
 from launcher.cloud.plan_text import describe_plan, plan_as_json
+from launcher.cloud.pushed import push_command
 from launcher.cloud.request import build_request
 from launcher.cloud.settings import CloudSettings
 from launcher.command_line import without_flags
 from launcher.entry import EXIT_CTRL_C, every_stop_is_ctrl_c
-from launcher.flags import SUBMIT
+from launcher.flags import PUSH, SUBMIT
+from launcher.next_steps import after_dry_run
 from launcher.people import answer, people, say
 from launcher.settings import Settings, load_settings
-from launcher.sources import Given
 
 # What a stop leaves behind, by what was under way.
 NOTHING_SENT = "stopped: nothing was sent, nothing is billed"
@@ -76,8 +78,7 @@ class _Submission:
 
     @property
     def commands(self) -> SubmitCommands:
-        given = {key: Given(raw, origin, self.settings.config_folder) for key, raw, origin in self.settings.origins}
-        return SubmitCommands(commands_like(given).same, self.settings.argv)
+        return SubmitCommands(commands_like(given_to(self.settings)).same, self.settings.argv)
 
     def run(self, environment: Mapping[str, str] | None) -> int:
         """Plan, show, upload, submit, follow."""
@@ -93,12 +94,14 @@ class _Submission:
         say(describe_plan(plan))
         if self.settings.dry_run:
             shown = {"request": request, "plan": plan_as_json(plan)} if self.settings.json else request
-            return answer(json.dumps(shown, indent=2), 0)
+            code = answer(json.dumps(shown, indent=2), 0)
+            say(str(after_dry_run(self.settings, plan)))
+            return code
         assert account is not None
         if plan.finished:
             return self._tell_finished(account, plan.finished)
         _refuse(plan)
-        _check_account(account, self.wanted, plan, gathered.recipe)
+        _check_account(account, self.settings, plan, gathered.recipe)
         if not self._is_confirmed():
             raise UserError("not submitted: nothing was sent")
         from launcher.cloud.upload import bring
@@ -242,15 +245,19 @@ def _refuse(plan: CloudPlan) -> None:
         raise UserError(plan.obstacles[0] + (f" (and {others} more, see `missing` above)" if others else ""))
 
 
-def _check_account(account: Account, wanted: CloudSettings, plan: CloudPlan, recipe: Recipe | None) -> None:
+def _check_account(account: Account, settings: Settings, plan: CloudPlan, recipe: Recipe | None) -> None:
     """Ask AWS what would refuse the job or make it fail. A local dataset has been checked. Raises UserError."""
     from launcher.cloud.checks import OK, CheckRequest, problems_of, run_checks
     from launcher.status_line import status_line
 
+    wanted, given = settings.cloud, given_to(settings)
+    assert wanted is not None
     with status_line() as view:
         view.set("asking AWS what would refuse the job")
         checks = run_checks(
             CheckRequest(
+                setup_command=partial(setup_command, given),
+                push_command=push_command(wanted.instances[0], *words_like(PUSH, given)),
                 instances=wanted.instances,
                 instance_count=plan.count,
                 spot=plan.spot,
