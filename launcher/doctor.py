@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import shlex
 import shutil
 import sys
@@ -100,11 +101,10 @@ def next_step(checks: tuple[Check, ...], request: CheckRequest, given: Mapping[s
     if not problems:
         return str(to_submit(given, ",".join(request.instances)))
     first = problems[0]
-    if first.name == REGION and "region" not in given:
-        again = [*DOCTOR.program.split(), "--region", "ap-southeast-1", *words_like(DOCTOR, given)]
-        return str(
-            Step(shlex.join(again), f"{first.detail}: put the one nearest to you; setup notes it in launcher.yml")
-        )
+    if first.name == REGION and (named := re.search(r"--region ([a-z]\S+\d)", first.remedy)):
+        others = {key: each for key, each in given.items() if key != REGION}
+        again = [*DOCTOR.program.split(), "--region", named[1], *words_like(DOCTOR, others)]
+        return str(Step(shlex.join(again), f"{first.detail}; setup notes the one that you take in launcher.yml"))
     if first.command:
         return str(Step(first.command, f"{first.name}: {first.detail}; then doctor again"))
     return f"next: {first.name}: {first.remedy or first.detail}"

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from launcher.cloud.plan import CloudPlan
 
 SMOKE_DATASET = Path("output/smoke/demo_digits")  # of `make smoke`
-CPU_INSTANCE = "ml.m5.xlarge"
+CPU_INSTANCE = "ml.m5.large"
 BEFORE_TURING = "ml.p3.2xlarge"
 DRAW = "python -m data_preparation demo --output-dir demo_digits --kinds digits"
 

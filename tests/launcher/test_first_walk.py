@@ -159,6 +159,8 @@ def test_from_doctor_to_a_submitted_job_in_five_commands(new_user: NewUser) -> N
     commands = ["python -m launcher doctor"]
     commands.append(user.run(commands[-1], code=1))
     commands.append(user.run(commands[-1]))
+    # moto reads a refusal without its condition, here: for connections that are not encrypted.
+    account.client("s3").delete_bucket_policy(Bucket=account.names.bucket)
     commands.append(user.run(commands[-1]))
     as_in_ecr(user.project, _host_of(user.project))
     before = len(account.service.writes())
@@ -286,13 +288,8 @@ def test_what_is_wrong_with_credentials_names_what_mends_it(
     # A region that is misspelt cannot be reached: its name is what is wrong, not the network.
     monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", KEYS[1])
     monkeypatch.setenv("AWS_ENDPOINT_URL", "http://127.0.0.1:1")
-    monkeypatch.setattr("data_preparation.aws.ATTEMPTS", 1)
-    monkeypatch.setattr("launcher.aws.ATTEMPTS", 1)
-    assert next_of(capsys, look) == "credentials: check the network, the proxy and the region"
     monkeypatch.setenv("AWS_REGION", "ap-southeats-1")
-    assert next_of(capsys, look) == "region: correct --region or AWS_REGION"
-    assert doctor.main([]) == 1
-    assert "did you mean 'ap-southeast-1'" in capsys.readouterr().err
+    assert next_of(capsys, look) == "python -m launcher.doctor --region ap-southeast-1"
 
 
 def test_keys_of_the_environment_that_have_expired_are_not_sent_to_sign_in(
