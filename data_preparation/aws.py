@@ -16,6 +16,8 @@ CONNECT_TIMEOUT_S = 10
 
 _MAKING = threading.Lock()  # botocore's sessions make one client at a time; the clients themselves are for all threads
 
+NOT_INSTALLED = "the Python package boto3 is not installed here: run `bash setup.sh --launch`"
+
 SAID_AT_MOST = 400  # characters of what AWS said; a proxy in between may answer with a whole page
 
 _OUTDATED = ("ExpiredToken", "ExpiredTokenException", "RequestExpired", "TokenRefreshRequired")
@@ -55,7 +57,7 @@ def open_session(profile: str = "", region: str = "") -> tuple[Any, str]:
     try:
         import boto3
     except ImportError:
-        raise UserError("the Python package boto3 is not installed here: run bash setup.sh --launch") from None
+        raise UserError(NOT_INSTALLED) from None
 
     session = boto3.Session(profile_name=profile or None)
     # The CLI, CloudShell and notebooks set AWS_REGION; boto3 itself reads AWS_DEFAULT_REGION and the profile.
@@ -83,9 +85,11 @@ def open_client(session: Any, service: str, region: str, *, connections: int = 1
 @contextmanager
 def explained(doing: str, profile: str = "") -> Iterator[None]:
     """Turns what boto3 raises inside into a UserError; `doing` says what was under way, `profile` who was named."""
-    from botocore.exceptions import BotoCoreError, ClientError
-    from botocore.parsers import ResponseParserError
-
+    try:
+        from botocore.exceptions import BotoCoreError, ClientError
+        from botocore.parsers import ResponseParserError
+    except ImportError:
+        raise UserError(NOT_INSTALLED) from None
     try:
         yield
     except (BotoCoreError, ClientError, ResponseParserError) as error:

@@ -292,6 +292,20 @@ def test_what_is_wrong_with_credentials_names_what_mends_it(
     assert next_of(capsys, look) == "python -m launcher.doctor --region ap-southeast-1"
 
 
+@pytest.mark.parametrize("verb", ["doctor", "setup", "submit", "watch"])
+def test_without_boto3_the_command_that_installs_it_is_named(verb: str, tmp_path: Path) -> None:
+    """As after `make smoke`: training on this machine needs none of it."""
+    words = {"submit": ["--instance", "ml.g4dn.xlarge"], "watch": ["lines"]}.get(verb, [])
+    blocked = "import sys\nsys.modules |= dict.fromkeys(('boto3', 'botocore', 'docker', 'sagemaker'))"
+    code = f"{blocked}\nfrom launcher import {verb}\nraise SystemExit({verb}.main({words}))"
+    environment = os.environ | {"PYTHONPATH": str(ROOT)}
+    done = subprocess.run([sys.executable, "-c", code], cwd=tmp_path, env=environment, capture_output=True, text=True)
+    assert done.returncode == 1
+    assert "boto3 is not installed here" in done.stderr
+    assert "bash setup.sh --launch" in done.stderr
+    assert "Traceback" not in done.stderr
+
+
 def test_keys_of_the_environment_that_have_expired_are_not_sent_to_sign_in(
     account: AnAccount, capsys: pytest.CaptureFixture[str]
 ) -> None:

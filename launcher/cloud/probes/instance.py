@@ -32,8 +32,10 @@ def check_region(account: Account) -> Check:
 
 def check_spelling(region: str) -> tuple[Check, ...]:
     """Where AWS cannot be asked: is the region's name perhaps the reason? Nothing to say when it is a known one."""
-    from boto3 import Session
-
+    try:
+        from boto3 import Session
+    except ImportError:
+        return ()  # said elsewhere
     place = region or os.environ.get("AWS_REGION", "") or os.environ.get("AWS_DEFAULT_REGION", "")
     known = Session(region_name="us-east-1").get_available_regions("sagemaker")
     if not place or place in known or not (near := did_you_mean(place, known)):
