@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 import shlex
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -11,6 +10,7 @@ from typing import TYPE_CHECKING
 
 from contract.dataset import DICTIONARY, TRAIN_LABELS
 from launcher.cloud.call import words_like
+from launcher.cloud.check import command_in
 from launcher.cloud.pushed import push_command
 from launcher.cloud.settings import ML
 from launcher.command_line import without_flags
@@ -57,8 +57,7 @@ def after_dry_run(settings: Settings, plan: CloudPlan) -> Step:
         kept = without_flags(SUBMIT, settings.argv, ("dry_run", "json"))
         return Step(shlex.join([*SUBMIT.program.split(), *kept]), "submits it, after the checks of doctor")
     first = plan.obstacles[0]
-    found = re.search(r"`([^`]+)`", first)
-    return Step(found[1], first.partition(": ")[0]) if found else Step(first, "nothing can be submitted before")
+    return Step(command_in(first) or first, first.partition(": ")[0])
 
 
 def to_submit(given: Mapping[str, Given], instance: str) -> Step:

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from contract.errors import UserError
 from launcher.aws import explained
 
-_COMMAND = re.compile(r"`([^`]+)`")
+_COMMAND = re.compile(r"`((?:python -m|make|bash|aws|unset) [^`]+)`")
 
 OK, PROBLEM, UNKNOWN = "ok", "problem", "unknown"
 
@@ -25,14 +25,19 @@ class Check:
 
     @property
     def command(self) -> str:
-        """What to paste to mend it: messages have commands in backticks, the best one first."""
-        found = _COMMAND.search(self.remedy)
-        return found[1] if found else ""
+        """What to paste to mend it; empty: there is no such command."""
+        return command_in(self.remedy)
 
     @property
     def sentence(self) -> str:
         """What is wrong and what to do, for an error message."""
         return f"{self.name}: {self.detail}: {self.remedy}" if self.remedy else f"{self.name}: {self.detail}"
+
+
+def command_in(text: str) -> str:
+    """The command that a message names: they stand in backticks, the best one first."""
+    found = _COMMAND.search(text)
+    return found[1] if found else ""
 
 
 def fine(name: str, detail: str) -> Check:

@@ -111,8 +111,8 @@ def layout_of(settings: Settings, wanted: CloudSettings) -> RunLayout:
     bucket = wanted.bucket or (wanted.runs.bucket if wanted.runs else "")
     if not bucket:
         raise UserError(
-            "there is no bucket: name one in the job's region with --bucket, OCR_BUCKET or `bucket:` in launcher.yml; "
-            f"`{setup_command(given_to(settings))}` makes one"
+            f"there is no bucket: run `{setup_command(given_to(settings))}`, which makes one, or name one in the job's "
+            "region with --bucket, OCR_BUCKET or `bucket:` in launcher.yml"
         )
     return run_layout(bucket, settings.run, wanted.prefix, wanted.runs)
 

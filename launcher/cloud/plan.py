@@ -276,8 +276,8 @@ def _obstacles(settings: Settings, wanted: CloudSettings, facts: CloudFacts) -> 
     found = []
     if not facts.role:
         found.append(
-            "there is no execution role: name one with --role, OCR_ROLE or `role:` in launcher.yml; "
-            f"`{setup_command(given_to(settings))}` makes one"
+            f"there is no execution role: run `{setup_command(given_to(settings))}`, which makes one, or name one with "
+            "--role, OCR_ROLE or `role:` in launcher.yml"
         )
     for instance in wanted.instances:
         if instance not in facts.images:

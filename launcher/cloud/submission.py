@@ -277,7 +277,7 @@ def _check_account(account: Account, settings: Settings, plan: CloudPlan, recipe
         )
     problems = problems_of(checks)
     for check in checks:
-        if check.status != OK:
+        if check.status != OK and check not in problems[:1]:  # which is the error itself
             say(f"{check.status}: {check.sentence}")
     if problems:
         more = f", and {len(problems) - 1} more above" if len(problems) > 1 else ""
