@@ -90,6 +90,10 @@ def gather_facts(
     if recipe_input:
         channels[RECIPE_CHANNEL] = recipe_input
     images = _images(settings, wanted, root, region, account.id if account else "")
+    notes = []
+    if settings.must_exist and jobs and not images:
+        images = dict.fromkeys(wanted.instances, jobs[-1].image)
+        notes.append(f"the image is that of {jobs[-1].name}: none of these sources was pushed")
     facts = CloudFacts(
         now=datetime.now(timezone.utc),
         region=region,
@@ -101,6 +105,7 @@ def gather_facts(
         unpushed=_unpushed(settings, images, root, region),
         prices={name: price for name in wanted.instances if (price := price_of(account, name, region))},
         jobs=jobs,
+        notes=tuple(notes),
         obstacles=obstacles,
     )
     return Gathered(facts, recipe, datasets, files)
