@@ -10,6 +10,7 @@ from contract.errors import UserError
 from contract.hyperparameters import parse_hyperparameters
 from contract.parameters import apply_parameters
 from contract.recipe import Recipe
+from launcher.cloud.call import given_to, setup_command
 from launcher.cloud.difference import changes
 from launcher.cloud.instances import DEFAULT_VOLUME_GB, InstanceFacts, instance_facts
 from launcher.cloud.job import COMPLETED, RUN_HYPERPARAMETER, Job, current_job
@@ -69,7 +70,8 @@ class CloudFacts:
     channels: Mapping[str, Input]
     recipe: RecipeChoice
     role: str = ""  # its ARN; empty: there is none
-    images: Mapping[str, str] = field(default_factory=dict)  # by instance; a missing one: none was pushed
+    images: Mapping[str, str] = field(default_factory=dict)  # by instance
+    unpushed: Mapping[str, str] = field(default_factory=dict)  # by instance without an image: why, and what to do
     prices: Mapping[str, Price] = field(default_factory=dict)  # by instance, where known
     jobs: tuple[Job, ...] | None = ()  # of the run, the oldest first; None: AWS could not be asked
     found_step: int | None = None  # of the newest checkpoint that lies where a run without jobs will keep its own
@@ -184,7 +186,7 @@ def plan_cloud_run(settings: Settings, facts: CloudFacts) -> CloudPlan:
         start="new",
         finished=None,
         notes=(),
-        obstacles=(*facts.obstacles, *_obstacles(wanted, facts)),
+        obstacles=(*facts.obstacles, *_obstacles(settings, wanted, facts)),
     )
     plan = _continue_or_not(plan, settings, facts)
     return replace(plan, notes=(*facts.notes, *_notes(plan, wanted, parameters.save_minutes)))
@@ -268,19 +270,16 @@ def _volume_gb(wanted: CloudSettings, known: InstanceFacts, facts: CloudFacts) -
     return DEFAULT_VOLUME_GB + -(-data * ROOM_FOR_DATA // 10**9)
 
 
-def _obstacles(wanted: CloudSettings, facts: CloudFacts) -> list[str]:
+def _obstacles(settings: Settings, wanted: CloudSettings, facts: CloudFacts) -> list[str]:
     found = []
     if not facts.role:
         found.append(
-            "there is no execution role: name one with --role, OCR_ROLE or `role:` in launcher.yml; "
-            "`python -m launcher setup --write` makes one"
+            f"there is no execution role: run `{setup_command(given_to(settings))}`, which makes one, or name one with "
+            "--role, OCR_ROLE or `role:` in launcher.yml"
         )
     for instance in wanted.instances:
         if instance not in facts.images:
-            found.append(
-                f"no image of these sources was pushed that runs on {instance}: run `{_push(instance)}`, or name one "
-                "with --image-uri"
-            )
+            found.append(facts.unpushed[instance])
             break
     if wanted.instance_count > 1:
         found.append(
@@ -288,16 +287,6 @@ def _obstacles(wanted: CloudSettings, facts: CloudFacts) -> list[str]:
             "same run again: give 1"
         )
     return found
-
-
-def _push(instance: str) -> str:
-    return "make push CUDA=cu118" if needs_old_cuda(instance) else "make push"
-
-
-def needs_old_cuda(instance: str) -> bool:
-    """Newer CUDA lines have left its GPU behind."""
-    gpu = instance_facts(instance).gpu
-    return gpu is not None and float(gpu.compute_capability) < 7.5
 
 
 def _continue_or_not(plan: CloudPlan, settings: Settings, facts: CloudFacts) -> CloudPlan:

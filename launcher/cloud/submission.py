@@ -8,11 +8,12 @@ import sys
 import traceback
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
+from functools import partial
 
 from contract.errors import UserError
 from contract.recipe import Recipe
 from launcher.aws import Account, explained, open_account
-from launcher.cloud.call import Commands, commands_like
+from launcher.cloud.call import Commands, commands_like, given_to, setup_command, words_like
 from launcher.cloud.creation import NoRoom, Stopped, Uncertain, create
 from launcher.cloud.difference import asked_otherwise
 from launcher.cloud.facts import gather_facts
@@ -20,14 +21,15 @@ from launcher.cloud.job import COMPLETED, STOPPING, Job, current_job, jobs_of_ru
 from launcher.cloud.patience import Clock
 from launcher.cloud.plan import CloudFacts, CloudPlan, plan_cloud_run
 from launcher.cloud.plan_text import describe_plan, plan_as_json
+from launcher.cloud.pushed import push_command
 from launcher.cloud.request import build_request
 from launcher.cloud.settings import CloudSettings
 from launcher.command_line import without_flags
 from launcher.entry import EXIT_CTRL_C, EXIT_FAILED, every_stop_is_ctrl_c
-from launcher.flags import SUBMIT
+from launcher.flags import PUSH, SUBMIT
+from launcher.next_steps import after_dry_run
 from launcher.people import answer, people, say
 from launcher.settings import Settings, load_settings
-from launcher.sources import Given
 
 # What a stop leaves behind, by what was under way.
 NOTHING_SENT = "stopped: nothing was sent, nothing is billed"
@@ -82,8 +84,7 @@ class _Submission:
 
     @property
     def commands(self) -> SubmitCommands:
-        given = {key: Given(raw, origin, self.settings.config_folder) for key, raw, origin in self.settings.origins}
-        return SubmitCommands(commands_like(given).same, self.settings.argv)
+        return SubmitCommands(commands_like(given_to(self.settings)).same, self.settings.argv)
 
     def run(self, environment: Mapping[str, str] | None) -> int:
         """Plan, show, upload, submit, follow."""
@@ -99,12 +100,14 @@ class _Submission:
         say(describe_plan(plan))
         if self.settings.dry_run:
             shown = {"request": request, "plan": plan_as_json(plan)} if self.settings.json else request
-            return answer(json.dumps(shown, indent=2), 0)
+            code = answer(json.dumps(shown, indent=2), 0)
+            say(str(after_dry_run(self.settings, plan)))
+            return code
         assert account is not None
         if plan.finished:
             return self._tell_finished(account, plan.finished)
         _refuse(plan)
-        _check_account(account, self.wanted, plan, gathered.recipe)
+        _check_account(account, self.settings, plan, gathered.recipe)
         if not self._is_confirmed():
             raise UserError("not submitted: nothing was sent")
         from launcher.cloud.upload import bring
@@ -267,15 +270,19 @@ def _refuse(plan: CloudPlan) -> None:
         raise UserError(plan.obstacles[0] + (f" (and {others} more, see `missing` above)" if others else ""))
 
 
-def _check_account(account: Account, wanted: CloudSettings, plan: CloudPlan, recipe: Recipe | None) -> None:
+def _check_account(account: Account, settings: Settings, plan: CloudPlan, recipe: Recipe | None) -> None:
     """Ask AWS what would refuse the job or make it fail. A local dataset has been checked. Raises UserError."""
     from launcher.cloud.checks import OK, CheckRequest, problems_of, run_checks
     from launcher.status_line import status_line
 
+    wanted, given = settings.cloud, given_to(settings)
+    assert wanted is not None
     with status_line() as view:
         view.set("asking AWS what would refuse the job")
         checks = run_checks(
             CheckRequest(
+                setup_command=partial(setup_command, given),
+                push_command=push_command(wanted.instances[0], *words_like(PUSH, given)),
                 instances=wanted.instances,
                 instance_count=plan.count,
                 spot=plan.spot,
@@ -295,7 +302,7 @@ def _check_account(account: Account, wanted: CloudSettings, plan: CloudPlan, rec
         )
     problems = problems_of(checks)
     for check in checks:
-        if check.status != OK:
+        if check.status != OK and check not in problems[:1]:  # which is the error itself
             say(f"{check.status}: {check.sentence}")
     if problems:
         more = f", and {len(problems) - 1} more above" if len(problems) > 1 else ""

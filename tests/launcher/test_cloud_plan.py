@@ -254,10 +254,12 @@ def test_no_job_costs_more_than_max_cost(flags: tuple[str, ...]) -> None:
 
 
 def test_what_a_submission_lacks_is_listed_and_the_plan_is_shown_all_the_same() -> None:
-    plan = planned("--instance-count", "2", role="", images={})
+    plan = planned(
+        "--instance-count", "2", role="", images={}, unpushed={"ml.g4dn.xlarge": "no image: run `make push`"}
+    )
     assert [obstacle.partition(":")[0] for obstacle in plan.obstacles] == [
         "there is no execution role",
-        "no image of these sources was pushed that runs on ml.g4dn.xlarge",
+        "no image",
         "--instance-count 2",
     ]
     request = build_request(plan)
