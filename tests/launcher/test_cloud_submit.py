@@ -398,7 +398,7 @@ def test_problems_of_the_account_are_told_before_anything_is_sent(
 def test_what_a_submission_lacks_is_one_sentence(cloud: Cloud, capsys: pytest.CaptureFixture[str]) -> None:
     (cloud.account.folder / "launcher.yml").write_text("dataset: words\n")
     for flags, words in (
-        ((), "there is no bucket: name one"),
+        ((), "there is no bucket: run `python -m launcher.setup --write`"),
         (("--bucket", BUCKET, "--image-uri", cloud.image), "there is no execution role"),
     ):
         assert cloud.submit(*flags) == 1
