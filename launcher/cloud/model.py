@@ -9,7 +9,6 @@ from typing import TYPE_CHECKING, Any
 
 from contract.errors import UserError
 from contract.paths import MODEL_FILES
-from data_preparation.s3_folder import is_missing
 from launcher.aws import Account, error_code, explained
 from launcher.cloud.job import Job
 from launcher.cloud.layout import S3Uri
@@ -39,6 +38,8 @@ class StoredModel:
 def find_model(account: Account, jobs: list[Job]) -> StoredModel | None:
     """The model of the newest job that has one: it is the best of the run so far. Raises UserError."""
     from botocore.exceptions import ClientError
+
+    from data_preparation.s3_folder import is_missing  # imported here: --help needs no datasets (yaml)
 
     client = account.client("s3")
     for job in reversed(jobs):

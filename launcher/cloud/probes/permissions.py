@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable
+from dataclasses import replace
 from typing import Any
 
 from contract.errors import UserError
@@ -37,9 +38,12 @@ def check_caller(account: Account, names: Names, places: Places) -> Check:
     if not arn:
         return unknown(CALLER_MAY, f"IAM does not simulate {account.arn}")
     remedy = f"grant {arn.rpartition('/')[2]} what docs/iam/{USER}.json has"
-    return asking(
-        CALLER_MAY, "asking IAM's simulator", lambda: _simulate(account, CALLER_MAY, USER, arn, names, places, remedy)
-    )
+
+    def work() -> Check:
+        known = places if places.role else replace(places, role=_arn_of_role(account, names.role))
+        return _simulate(account, CALLER_MAY, USER, arn, names, known, remedy)
+
+    return asking(CALLER_MAY, "asking IAM's simulator", work)
 
 
 def check_execution_role(account: Account, names: Names, places: Places) -> Check:
@@ -54,6 +58,16 @@ def check_execution_role(account: Account, names: Names, places: Places) -> Chec
         return _simulate(account, ROLE_MAY, ROLE, found, names, places, remedy)
 
     return asking(ROLE_MAY, f"asking IAM's simulator about {arn}", work)
+
+
+def _arn_of_role(account: Account, name: str) -> str:
+    """With its path; empty where there is no such role, or these credentials may not look: other checks say so."""
+    from botocore.exceptions import ClientError
+
+    try:
+        return str(account.client("iam").get_role(RoleName=name)["Role"]["Arn"]) if name else ""
+    except ClientError:
+        return ""
 
 
 def _policy_source(account: Account) -> str:

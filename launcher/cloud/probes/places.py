@@ -75,8 +75,8 @@ def _places(resource: Resource, names: Names, places: Places) -> Iterator[Place]
     s3 = f"arn:{partition_of(names.region).name}:s3:::"
     if resource == JOBS and places.job:
         yield Place(fill(resource.arns[0], names).replace("*", places.job))
-    elif resource == PASSED_ROLE and places.role:
-        yield Place(places.role, _context(resource, names))
+    elif resource == PASSED_ROLE:  # a role may have a path, which its name does not tell
+        yield Place(places.role or fill(resource.arns[0], names), _context(resource, names), bool(places.role))
     elif resource == FOLDER and places.reads:
         for uri in (*places.reads, *places.writes):
             yield Place(f"{s3}{uri.bucket}", (("s3:prefix", uri.key),))
