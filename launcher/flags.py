@@ -187,7 +187,7 @@ SUBMIT_FLAGS = (
         saved=False,
     ),
     Flag("bucket", ACCOUNT, "S3 bucket for data, checkpoints and models, in the region of the job", "BUCKET"),
-    Flag("prefix", ACCOUNT, "folder in the bucket", "PREFIX", default="ocr"),
+    Flag("prefix", ACCOUNT, "folder in the bucket; `/` is the bucket itself", "PREFIX", default="ocr"),
     Flag(
         "role",
         ACCOUNT,
@@ -539,7 +539,12 @@ SETUP = Verb(
     ),
     (
         *_PARTS,
-        Flag("write", MADE, "note bucket, role and region in launcher.yml", saved=False),
+        Flag(
+            "write",
+            MADE,
+            "note bucket, role and region in launcher.yml, and --prefix and --repository where they are given",
+            saved=False,
+        ),
         Flag("dry_run", CALL, "print what would be made; change nothing", saved=False),
         CONFIG_FILE_FLAG,
         Flag("json", CALL, "print one JSON object on stdout: bucket, role, repository, region, created", saved=False),

@@ -50,7 +50,8 @@ def setup(argv: list[str]) -> int:
             whose = "" if found.state == OURS else ", not made by setup: left as it is"
             say(f"{part.kind:10} {part.name} is there{whose}")
     settings = {"region": account.region, "bucket": names.bucket, "role": names.role}
-    _note(settings, given, is_dry)
+    named = {key: _text(given, key) for key in ("prefix", "repository") if given[key].is_flag}
+    _note(settings | named, given, is_dry)
     shown = settings | {"repository": names.repository, "would_create" if is_dry else "created": created}
     return answer(json.dumps(shown), 0) if "json" in given else 0
 

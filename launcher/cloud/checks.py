@@ -40,6 +40,7 @@ class CheckRequest:
     profile: str = ""
     bucket: str = ""
     prefix: str = DEFAULT_PREFIX
+    others: tuple[S3Uri, ...] = ()  # folders outside of it that the job writes to
     role: str = ""  # name or ARN
     image_uris: tuple[str, ...] = ()  # one for each instance that has one
     dataset: Path | S3Uri | None = None  # None: is not looked at
@@ -160,7 +161,7 @@ def _probes(request: CheckRequest, account: Account, region: str) -> list[_Probe
     )
     probes = [
         _Probe((instance.REGION,), lambda: (instance.check_region(account),)),
-        _Probe((bucket.NAME,), lambda: (bucket.check_bucket(account, request.bucket, request.prefix),)),
+        _Probe((bucket.NAME,), lambda: (bucket.check_all(account, request.bucket, request.prefix, request.others),)),
         _Probe((role.NAME, role.TRUST), lambda: role.check_role(account, named)),
         _Probe((permissions.CALLER_MAY,), lambda: (permissions.check_caller(account, names),)),
         _Probe((permissions.ROLE_MAY,), lambda: (permissions.check_execution_role(account, names),)),

@@ -260,6 +260,7 @@ def _check_account(account: Account, wanted: CloudSettings, plan: CloudPlan, rec
                 profile=wanted.profile,
                 bucket=plan.layout.root.bucket,
                 prefix=wanted.prefix,
+                others=tuple(place for place in (plan.output, plan.checkpoints) if place),
                 role=plan.role,
                 image_uris=tuple(dict.fromkeys(rung.image for rung in plan.rungs)),
                 dataset=None if wanted.validation else wanted.dataset,  # with another one to validate it lacks val.txt
@@ -273,8 +274,8 @@ def _check_account(account: Account, wanted: CloudSettings, plan: CloudPlan, rec
         if check.status != OK:
             say(f"{check.status}: {check.sentence}")
     if problems:
-        more = f", and {len(problems) - 1} more above" if len(problems) > 1 else ""
-        raise UserError(f"{problems[0].sentence}{more}; nothing was sent")
+        more = f"{len(problems) - 1} more above; " if len(problems) > 1 else ""
+        raise UserError(f"{problems[0].sentence} ({more}nothing was sent)")
 
 
 def _after(earlier: str | None, now: datetime, plan: CloudPlan) -> datetime:
