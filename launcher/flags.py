@@ -135,7 +135,14 @@ SUBMIT_FLAGS = (
         "RUN",
         names=("--run", "--run-id"),
     ),
-    Flag("resume", RUN, "like --run, but the run must exist", "RUN", saved=False),
+    Flag(
+        "resume",
+        RUN,
+        "like --run, but the run must exist; on SageMaker (without --instance too) its newest job says what flags, "
+        "environment and launcher.yml do not",
+        "RUN",
+        saved=False,
+    ),
     Flag(
         "fresh",
         RUN,

@@ -90,6 +90,11 @@ def gather_facts(
         channels[name] = Input(file.folder, file.path.stat().st_size, str(file.path))
     if recipe_input:
         channels[RECIPE_CHANNEL] = recipe_input
+    images = _images(settings, wanted, root)
+    notes = []
+    if settings.must_exist and jobs and not images:
+        images = dict.fromkeys(wanted.instances, jobs[-1].image)
+        notes.append(f"the image is that of {jobs[-1].name}: none of these sources was pushed")
     facts = CloudFacts(
         now=datetime.now(timezone.utc),
         region=region,
@@ -97,9 +102,10 @@ def gather_facts(
         channels=channels,
         recipe=choice,
         role=resolve_role(account, wanted.role),
-        images=_images(settings, wanted, root),
+        images=images,
         prices={name: price for name in wanted.instances if (price := price_of(account, name, region))},
         jobs=jobs,
+        notes=tuple(notes),
         obstacles=obstacles,
     )
     return Gathered(facts, recipe, datasets, files)

@@ -71,6 +71,7 @@ class CloudFacts:
     images: Mapping[str, str] = field(default_factory=dict)  # by instance; a missing one: none was pushed
     prices: Mapping[str, Price] = field(default_factory=dict)  # by instance, where known
     jobs: tuple[Job, ...] | None = ()  # of the run, the oldest first; None: AWS could not be asked
+    notes: tuple[str, ...] = ()  # for the user to know
     obstacles: tuple[str, ...] = ()  # what a submission will not get past, though a plan can be shown
 
 
@@ -187,7 +188,7 @@ def plan_cloud_run(settings: Settings, facts: CloudFacts) -> CloudPlan:
         obstacles=(*facts.obstacles, *_obstacles(wanted, facts)),
     )
     plan = _continue_or_not(plan, settings, facts)
-    return replace(plan, notes=tuple(_notes(plan, wanted, parameters.save_minutes)))
+    return replace(plan, notes=(*facts.notes, *_notes(plan, wanted, parameters.save_minutes)))
 
 
 def _checkpoints(settings: Settings, wanted: CloudSettings, facts: CloudFacts) -> S3Uri | None:

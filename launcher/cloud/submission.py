@@ -82,8 +82,8 @@ class _Submission:
     def run(self, environment: Mapping[str, str] | None) -> int:
         """Plan, show, upload, submit, follow."""
         account, region, obstacles = self._open()
-        if self.wanted.from_job:
-            self.settings = self._repeated(account, environment)
+        if account and (self.wanted.from_job or self.settings.must_exist):
+            self.settings = self._with_earlier_job(account, environment)
         jobs = self._earlier(account)
         if account and jobs and jobs[-1].status == IN_PROGRESS and not (self.settings.fresh or self.settings.dry_run):
             return self._attach(account, jobs[-1])
@@ -134,6 +134,8 @@ class _Submission:
         try:
             account = open_account(self.wanted.profile, self.wanted.region)
         except UserError as error:
+            if not self.wanted.instances:
+                raise UserError(f"{error}; a run of this machine is resumed with its --instance") from None
             if not self.settings.dry_run or self.wanted.from_job:
                 raise
             with explained("reading the AWS settings of this machine"):
@@ -141,15 +143,13 @@ class _Submission:
             return None, region, (str(error),)
         return account, account.region, ()
 
-    def _repeated(self, account: Account | None, environment: Mapping[str, str] | None) -> Settings:
-        from launcher.cloud.repeat import settings_of_job
+    def _with_earlier_job(self, account: Account, environment: Mapping[str, str] | None) -> Settings:
+        from launcher.cloud.repeat import REPEATS, RESUMES, settings_of_job
 
-        assert account is not None  # _open has seen to it
-        job = settings_of_job(account, self.wanted.from_job)
-        settings = load_settings(list(self.settings.argv), environment, job=job)
-        if settings.must_exist:
+        if self.wanted.from_job and self.settings.must_exist:
             raise UserError("--from-job makes a new run and --resume continues one: give one of them")
-        return settings
+        named, flag = (self.wanted.from_job, REPEATS) if self.wanted.from_job else (self.settings.run, RESUMES)
+        return load_settings(list(self.settings.argv), environment, job=settings_of_job(account, named, flag))
 
     def _earlier(self, account: Account | None) -> tuple[Job, ...] | None:
         """The jobs of the run so far, none for a name that was just made up; None: AWS could not be asked."""

@@ -178,6 +178,33 @@ def test_a_job_is_repeated_as_a_new_run(cloud: Cloud, capsys: pytest.CaptureFixt
     assert "there is no run and no job 'nothing'" in capsys.readouterr().err
 
 
+def test_a_run_is_resumed_from_anywhere_with_its_name_alone(cloud: Cloud, capsys: pytest.CaptureFixture[str]) -> None:
+    assert cloud.submit("--epochs", "3", "-o", "Optimizer.lr.name=Const", "--max-run", "2h") == 0
+    (cloud.account.folder / "launcher.yml").write_text("max_run: 3h\n")
+    assert submit.main(["--resume", "lines", "--epochs", "9", "--no-wait"]) == 0
+    assert "note         the image is that of lines-" in capsys.readouterr().err
+    first, second = cloud.created
+    for key in ("AlgorithmSpecification", "InputDataConfig", "ResourceConfig", "CheckpointConfig", "RoleArn"):
+        assert second[key] == first[key]
+    assert second["HyperParameters"] == first["HyperParameters"] | {"epochs": "9"}
+    assert second["StoppingCondition"]["MaxRuntimeInSeconds"] == 3 * 3600
+    assert submit.main(["--resume", "nothing", "--no-wait"]) == 1
+    assert "there is no run and no job 'nothing'" in capsys.readouterr().err
+
+
+def test_a_run_of_this_machine_is_not_looked_for_unsaid(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    for name in [name for name in os.environ if name.startswith("AWS_")]:
+        monkeypatch.delenv(name)
+    monkeypatch.setenv("AWS_CONFIG_FILE", str(tmp_path / "none"))
+    monkeypatch.setenv("AWS_SHARED_CREDENTIALS_FILE", str(tmp_path / "none"))
+    monkeypatch.setenv("AWS_EC2_METADATA_DISABLED", "true")
+    monkeypatch.chdir(tmp_path)
+    assert submit.main(["--resume", "lines"]) == 1
+    assert "a run of this machine is resumed with its --instance" in capsys.readouterr().err
+
+
 def test_a_recipe_and_weights_of_ones_own_travel_once(cloud: Cloud, capsys: pytest.CaptureFixture[str]) -> None:
     folder = cloud.account.folder
     (folder / "own.yml").write_text((ROOT / "configs" / RECIPE).read_text() + "\n# mine\n")
