@@ -10,7 +10,6 @@ from contract.errors import UserError
 from contract.hyperparameters import did_you_mean
 from launcher.flags import Verb
 
-
 # What argparse says, and what we say.
 _SAID = (
     (r"argument (\S+): expected one argument", r"\1 needs a value"),

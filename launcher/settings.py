@@ -93,7 +93,8 @@ def check_run(run: str) -> str:
         )
     if not _RUN.fullmatch(run) or run.endswith("."):
         raise UserError(
-            f"{run!r} cannot name a run: write it with a–z, A–Z, 0–9 and - _ . and begin and end it with a letter or digit"
+            f"{run!r} cannot name a run: write it with a–z, A–Z, 0–9, - _ and . and begin it with a letter or digit, "
+            "and let it not end with - or ."
         )
     return run
 

@@ -21,7 +21,10 @@ def size_in_s3(account: Account, channel: str, uri: S3Uri) -> int | None:
     folder = s3_folder(open_client(account.session, "s3", account.region), str(uri), account.region)
     with folder.explained(f"looking at {uri}"):
         folder.check_region()
-        return _size_of_weights(folder) if channel == PRETRAINED_CHANNEL else _check_validation(folder)
+        if channel == PRETRAINED_CHANNEL:
+            return _size_of_weights(folder)
+        _check_validation(folder)
+    return None
 
 
 def _size_of_weights(folder: S3Folder) -> int:

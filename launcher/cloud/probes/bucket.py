@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import Any
 
 from launcher.aws import Account
@@ -23,12 +24,9 @@ def check_all(account: Account, bucket: str, prefix: str, others: tuple[S3Uri, .
     """The bucket, and `others`: folders elsewhere that the job writes to. The first problem stands for all."""
     checks = [check_bucket(account, bucket, prefix)]
     for place in dict.fromkeys(others):
-        if place.bucket == bucket:
-            continue
-        check = asking(
-            NAME, f"looking for the bucket {place.bucket}", lambda place=place: _look_elsewhere(account, place)
-        )
-        checks.append(check)
+        if place.bucket != bucket:
+            look = partial(_look_elsewhere, account, place)
+            checks.append(asking(NAME, f"looking for the bucket {place.bucket}", look))
     worst = [check for status in (PROBLEM, UNKNOWN) for check in checks if check.status == status]
     return worst[0] if worst else fine(NAME, "; ".join(check.detail for check in checks))
 
