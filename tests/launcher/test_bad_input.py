@@ -107,7 +107,6 @@ def elsewhere(uri: str) -> str:
         (("--role", f"arn:aws:iam::{ACCOUNT}:role/nobody"), "there is no role nobody", "setup --write"),
         (("--role", "arn:aws:iam::999999999999:role/x"), "is of account 999999999999", "name another --role or"),
         (("--image-uri", elsewhere(f"{REPOSITORY}:gone")), "is not in ECR", "run make push, or correct"),
-        (("--image-uri", elsewhere("nothing:gpu")), "has no repository nothing", "run make push, or correct"),
         (("--image-uri", "library/ocr:v1"), "is no image in ECR", "run make push and leave it out"),
         (("--checkpoint-uri", "none"), "Spot without checkpoints starts over", "leave --checkpoint-uri none out"),
         (("--max-run", "2h", "--max-wait", "1h"), "--max-wait 1h is shorter than --max-run 2h", "make it longer"),
@@ -199,7 +198,7 @@ def test_a_bucket_of_somebody_else(bad: Bad, capsys: pytest.CaptureFixture[str])
 
 @pytest.mark.parametrize("lifetime", ["expired", "none"])
 def test_credentials(bad: Bad, capsys: pytest.CaptureFixture[str], lifetime: str) -> None:
-    words = "no AWS credentials are found: run `aws configure`"
+    words = "no AWS credentials are found"
     with pytest.MonkeyPatch.context() as environment:
         if lifetime == "expired":
             bad.account.service.fail("*", EXPIRED_TOKEN)
