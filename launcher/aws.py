@@ -8,6 +8,7 @@ from typing import Any
 from contract.errors import UserError
 from data_preparation.aws import (
     ATTEMPTS,
+    NoRegion,
     doubts_about_region,
     error_code,
     explained,
@@ -19,7 +20,16 @@ from data_preparation.aws import (
     will_pass,
 )
 
-__all__ = ["Account", "error_code", "explained", "has_expired", "open_account", "reason_and_remedy", "will_pass"]
+__all__ = [
+    "Account",
+    "NoRegion",
+    "error_code",
+    "explained",
+    "has_expired",
+    "open_account",
+    "reason_and_remedy",
+    "will_pass",
+]
 
 
 @dataclass(frozen=True)
@@ -49,10 +59,10 @@ class Account:
 def open_account(profile: str = "", region: str = "") -> Account:
     """The account behind the credentials at hand; asks AWS once. Raises UserError."""
     asking = "asking AWS whose credentials these are"
-    with explained(asking):
+    with explained(asking, profile):
         session, place = open_session(profile, region)
     try:
-        with explained(asking):
+        with explained(asking, profile):
             identity = open_client(session, "sts", place).get_caller_identity()
     except UserError as error:
         if is_unreachable(error.__cause__) and (doubts := doubts_about_region(session, place)):
