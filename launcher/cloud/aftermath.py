@@ -32,7 +32,7 @@ def best_scores(job: Job, curve: Curve | None) -> dict[str, Any]:
     seen = {} if not (curve and curve.best) else {name: curve.best.get(name) for name in (*_SCORES, "epoch", "step")}
     kept = dict(job.scores)
     said = {name: kept[f"best:{name}"] for name in _SCORES if f"best:{name}" in kept}
-    if "acc" in said and not math.isclose(said["acc"], seen.get("acc") or math.inf, abs_tol=_SAME):
+    if "acc" in said and not math.isclose(said["acc"], seen.get("acc", math.inf), abs_tol=_SAME):
         return said
     return seen or said
 

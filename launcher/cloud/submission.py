@@ -90,13 +90,13 @@ class _Submission:
         gathered = gather_facts(self.settings, account, region, jobs, obstacles)
         plan = plan_cloud_run(self.settings, gathered.facts)
         request = build_request(plan)
+        if account and plan.finished and not self.settings.dry_run:
+            return self._tell_finished(account, plan.finished)
         say(describe_plan(plan))
         if self.settings.dry_run:
             shown = {"request": request, "plan": plan_as_json(plan)} if self.settings.json else request
             return answer(json.dumps(shown, indent=2), 0)
         assert account is not None
-        if plan.finished:
-            return self._tell_finished(account, plan.finished)
         _refuse(plan)
         _check_account(account, self.wanted, plan, gathered.recipe)
         if not self._is_confirmed():
@@ -186,7 +186,8 @@ class _Submission:
     def _climb(self, account: Account, plan: CloudPlan, rungs: tuple[Rung, ...]) -> int:
         """Submit the job on the first of these instances that takes it, and follow it. The checkpoints are the same."""
         rung, *others = rungs
-        plan = plan.at(_after(self.job, datetime.now(timezone.utc), plan))
+        if self.job:  # the first job has the name that was shown
+            plan = plan.at(_after(self.job, datetime.now(timezone.utc), plan))
         try:
             self.job = plan.job
             job = create(account, build_request(plan, rung))
