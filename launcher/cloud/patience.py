@@ -93,10 +93,12 @@ class PatientAccount:
         if self._told or not (needs_user or now - self._since >= TELL_AFTER_S):
             return
         self._told = True
+        if not needs_user:
+            what = f"no news for {minutes_and_seconds(now - self._since)}: {what}"
         then = "this watch goes on when AWS answers"
         if needs_user and self.account.keys_are_variables:
             then = "these credentials are environment variables: end this watch, set new ones and watch again"
-        self._say(f"no news for {minutes_and_seconds(now - self._since)}: {what}. The job goes on, and {then}")
+        self._say(f"{what}. The job goes on, and {then}")
 
     def _well(self) -> None:
         if self._told:
