@@ -146,8 +146,8 @@ SUBMIT_FLAGS = (
     Flag(
         "from_job",
         RUN,
-        "repeat a job that this launcher started on SageMaker, as a new run: same data, image and settings, except for "
-        "the flags given here",
+        "repeat a job that this launcher started on SageMaker: same data, image and settings, except for the flags "
+        "given here; as a new run, or with --resume RUN as more of that one",
         "JOB",
         saved=False,
     ),

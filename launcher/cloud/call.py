@@ -49,7 +49,14 @@ class Commands:
     same: tuple[str, ...] = ()
 
     def __call__(self, verb: str, *words: str) -> str:
+        if "--resume" in words:  # with the settings that its newest job has
+            words = (*words, "--from-job", words[words.index("--resume") + 1])
         return shlex.join(["python", "-m", f"launcher.{verb}", *words, *self.same])
+
+
+def as_its_job(words: tuple[str, ...]) -> tuple[str, ...]:
+    """The words of `submit --resume RUN`, with the settings of RUN's newest job."""
+    return (*words, "--from-job", words[words.index("--resume") + 1])
 
 
 def commands_like(given: Mapping[str, Given]) -> Commands:

@@ -12,7 +12,7 @@ from datetime import datetime, timezone
 from contract.errors import UserError
 from contract.recipe import Recipe
 from launcher.aws import Account, explained, open_account
-from launcher.cloud.call import Commands, commands_like
+from launcher.cloud.call import Commands, as_its_job, commands_like
 from launcher.cloud.creation import NoRoom, Stopped, create
 from launcher.cloud.facts import gather_facts
 from launcher.cloud.job import COMPLETED, IN_PROGRESS, Job, jobs_of_run
@@ -39,13 +39,14 @@ class SubmitCommands(Commands):
     """Commands for the same account. `submit` again has the other flags of this call as well."""
 
     argv: tuple[str, ...] = ()
+    repeats: bool = False  # it has --from-job, where most of its settings come from
 
     def __call__(self, verb: str, *words: str) -> str:
         if verb != SUBMIT.name:
             return super().__call__(verb, *words)
         replaced = [flag.key for flag in SUBMIT.flags if set(flag.flags) & set(words)]
         kept = without_flags(SUBMIT, self.argv, ("run", "resume", "fresh", "from_job", "json", *replaced))
-        return shlex.join([*SUBMIT.program.split(), *words, *kept])
+        return shlex.join([*SUBMIT.program.split(), *(as_its_job(words) if self.repeats else words), *kept])
 
 
 def submit_to_cloud(
@@ -77,7 +78,7 @@ class _Submission:
     @property
     def commands(self) -> SubmitCommands:
         given = {key: Given(raw, origin, self.settings.config_folder) for key, raw, origin in self.settings.origins}
-        return SubmitCommands(commands_like(given).same, self.settings.argv)
+        return SubmitCommands(commands_like(given).same, self.settings.argv, bool(self.wanted.from_job))
 
     def run(self, environment: Mapping[str, str] | None) -> int:
         """Plan, show, upload, submit, follow."""
@@ -146,10 +147,7 @@ class _Submission:
 
         assert account is not None  # _open has seen to it
         job = settings_of_job(account, self.wanted.from_job)
-        settings = load_settings(list(self.settings.argv), environment, job=job)
-        if settings.must_exist:
-            raise UserError("--from-job makes a new run and --resume continues one: give one of them")
-        return settings
+        return load_settings(list(self.settings.argv), environment, job=job)
 
     def _earlier(self, account: Account | None) -> tuple[Job, ...] | None:
         """The jobs of the run so far, none for a name that was just made up; None: AWS could not be asked."""

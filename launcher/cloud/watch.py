@@ -20,7 +20,7 @@ from launcher.progress import clock as hours
 
 # Seconds between two looks: the least while lines come, ever longer while nothing changes.
 SOONEST_S, LATEST_S, SLOWER = 5.0, 20.0, 1.5
-CPU_SHARE = 0.005  # of one core; a slow machine looks less often
+CPU_SHARE, SELDOM_S = 0.005, 60.0  # of one core: a slow machine looks less often, but this often at least
 
 # CloudWatch shows the last lines some seconds after the job is over.
 DRAIN_EVERY_S, DRAIN_READS, DRAIN_AT_MOST_S = 3.0, 6, 180.0
@@ -58,7 +58,7 @@ class _Watch:
         self._may_read_log = True
 
     def run(self) -> Followed:
-        wait = SOONEST_S
+        wait, has_begun = SOONEST_S, False
         while True:
             began = time.thread_time()
             news = self._look()
@@ -70,7 +70,9 @@ class _Watch:
                 self._show_phases()
                 return Followed(self._job, join_curve(self._heard))
             wait = SOONEST_S if news else min(wait * SLOWER, LATEST_S)
-            self._clock.sleep(max(wait, (time.thread_time() - began) / CPU_SHARE))
+            used = time.thread_time() - began if has_begun else 0.0  # the first look loads what all need
+            has_begun = True
+            self._clock.sleep(max(wait, min(used / CPU_SHARE, SELDOM_S)))
 
     def _look(self) -> bool:
         """Ask once what is new, and show it. Returns whether anything was."""

@@ -10,6 +10,7 @@ import hashlib
 import json
 import os
 import re
+import shlex
 import signal
 import subprocess
 import sys
@@ -130,7 +131,8 @@ def cycle(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Cycle]:
         service = account.service
         service.plan(TrainingInstance(interrupt_at=(3, 6)), TrainingInstance())
         submitted = user.submit(CUT)
-        wait_for(lambda: user.jobs(CUT), STARTS_WITHIN_S)
+        wait_for(lambda: user.jobs(CUT) or submitted.process.poll() is not None, STARTS_WITHIN_S)
+        assert user.jobs(CUT), submitted.err
         watched = _watch_in_bad_weather(user)
         undisturbed = user.submit(WHOLE, "--json")
         assert {undisturbed.end(), submitted.end(), watched.end()} == {0}, submitted.err
@@ -284,6 +286,14 @@ def test_killed_taken_up_again_and_stopped_it_leaves_checkpoint_and_model(cycle:
     assert f"the checkpoint of step {step} is in s3://{BUCKET}/ocr/runs/long/checkpoints/" in stopped.err
     assert taken_up.end() == 2
     assert json.loads(taken_up.out)["status"] == "Stopped"
+    (line,) = [each for each in stopped.err.splitlines() if each.startswith("  continue ")]
+    words = shlex.split(line.partition("launcher.submit ")[2])
+    planned = user.call("submit", *words, "--dry-run", "--json")  # what is told can be pasted
+    assert planned.end() == 0, planned.err
+    request = json.loads(planned.out)["request"]
+    assert f"long: continues after {name} (Stopped)" in planned.err
+    assert request["HyperParameters"] == user.service.job(name).request["HyperParameters"]
+    assert request["CheckpointConfig"] == user.service.job(name).request["CheckpointConfig"]
     brought = user.call("download", LONG, "--json")
     assert brought.end() == 0, brought.err
     assert "(the best so far)" in brought.err
