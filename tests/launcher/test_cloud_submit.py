@@ -91,6 +91,8 @@ class Cloud:
 
 @pytest.fixture
 def cloud(words: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Cloud]:
+    # The SDK checks our constant settings 22 times a job, for two seconds; test_cloud_requests.py lets it.
+    monkeypatch.setattr("jsonschema.validate", lambda *_: None)
     with an_account(monkeypatch, tmp_path, speed=0) as account:
         account.service.plan(SHORT)
         image = account.make_ready(BUCKET, ROLE_NAME)

@@ -453,7 +453,7 @@ def test_a_run_must_be_named(capsys: pytest.CaptureFixture[str], verb: str) -> N
     import importlib
 
     assert importlib.import_module(f"launcher.{verb}").main([]) == 1
-    assert "the following arguments are required: RUN" in capsys.readouterr().err
+    assert "RUN is missing: say which run or job is meant" in capsys.readouterr().err
 
 
 def test_the_scripted_lines_are_event_lines() -> None:
