@@ -42,6 +42,12 @@ class Account:
     arn: str = ""  # of the user or the session of a role that calls
     profile: str = ""  # as it was named
 
+    @property
+    def keys_are_variables(self) -> bool:
+        """The credentials come from the environment, where a process never sees new ones."""
+        found = self.session.get_credentials()
+        return found is not None and found.method == "env"
+
     def client(self, service: str, region: str = "", *, attempts: int = ATTEMPTS) -> Any:
         """A boto3 client of a service, such as "ecr"; `region`: where a service lives that is not in every region."""
         return open_client(self.session, service, region or self.region, attempts=attempts)

@@ -97,6 +97,8 @@ class _Submission:
         gathered = gather_facts(self.settings, account, region, jobs, obstacles)
         plan = plan_cloud_run(self.settings, gathered.facts)
         request = build_request(plan)
+        if account and plan.finished and not self.settings.dry_run:
+            return self._tell_finished(account, plan.finished)
         say(describe_plan(plan))
         if self.settings.dry_run:
             shown = {"request": request, "plan": plan_as_json(plan)} if self.settings.json else request
@@ -104,8 +106,6 @@ class _Submission:
             say(str(after_dry_run(self.settings, plan)))
             return code
         assert account is not None
-        if plan.finished:
-            return self._tell_finished(account, plan.finished)
         _refuse(plan)
         _check_account(account, self.settings, plan, gathered.recipe)
         if not self._is_confirmed():
