@@ -437,9 +437,9 @@ def test_the_role_of_a_notebook_and_of_the_environment_will_do(
             return cloud.account.client(service)
 
     notebook = InANotebook(ACCOUNT, REGION, None, f"arn:aws:sts::{ACCOUNT}:assumed-role/{ROLE_NAME}/SageMaker")
-    assert resolve_role(notebook, "") == f"arn:aws:iam::{ACCOUNT}:role/{ROLE_NAME}"
+    assert resolve_role(notebook, "", "setup") == f"arn:aws:iam::{ACCOUNT}:role/{ROLE_NAME}"
     someone = InANotebook(ACCOUNT, REGION, None, f"arn:aws:sts::{ACCOUNT}:assumed-role/{ROLE_NAME}/me")
-    assert resolve_role(someone, "") == ""
+    assert resolve_role(someone, "", "setup") == ""
 
 
 def test_flags_that_mean_nothing_where_the_job_runs_are_named(cloud: Cloud, capsys: pytest.CaptureFixture[str]) -> None:
