@@ -7,6 +7,8 @@ import re
 import threading
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from datetime import datetime, timezone
+from email.utils import parsedate_to_datetime
 from typing import Any
 
 from contract.errors import UserError
@@ -33,6 +35,7 @@ _WRONG_KEYS = (
     "IncompleteSignature",
     "AuthFailure",
 )
+_OFF_BY = ("Signature expired", "Signature not yet current")  # said with several codes, one of them of wrong keys
 _BUSY = (
     "Throttling",
     "ThrottlingException",
@@ -122,10 +125,17 @@ def has_expired(error: Exception) -> bool:
     """The credentials are too old, or are being replaced: signing in again mends it."""
     from botocore import exceptions as known
 
+    if is_clock_wrong(error):
+        return False
     signed_out = (known.SSOError, known.TokenRetrievalError, known.LoginError, known.NoCredentialsError)
     return error_code(error) in (*_OUTDATED, *_WRONG_KEYS) or isinstance(
         error, (*signed_out, known.PartialCredentialsError, known.CredentialRetrievalError)
     )
+
+
+def is_clock_wrong(error: Exception) -> bool:
+    """AWS takes a request within some minutes of its own time only."""
+    return error_code(error) == "RequestTimeTooSkewed" or _message(error).startswith(_OFF_BY)
 
 
 def is_denied(error: BaseException | None) -> bool:
@@ -167,6 +177,8 @@ def reason_and_remedy(error: Exception, profile: str = "") -> str:
         return f"{said}: {_other_half(str(error.kwargs['provider']), str(error.kwargs['cred_var']), profile)}"
     if isinstance(error, known.ProfileNotFound):
         return f"there is no AWS profile {error.kwargs['profile']}: {_profiles(str(error.kwargs['profile']))}"
+    if is_clock_wrong(error):
+        return f"the clock of this machine is wrong{_by_how_much(error)}: set it (`timedatectl set-ntp true` on Linux)"
     if code in _OUTDATED or isinstance(error, (known.SSOError, known.TokenRetrievalError, known.LoginError)):
         return f"the AWS credentials have expired ({_message(error)}): {_sign_in(profile)}"
     if code in _WRONG_KEYS:
@@ -187,6 +199,17 @@ def reason_and_remedy(error: Exception, profile: str = "") -> str:
     if code:
         return f"AWS answers {code} ({_message(error)}): try again, or look the name up in the service's documentation"
     return f"{said}: check the AWS settings of this machine (`aws configure list`)"
+
+
+def _by_how_much(error: Exception) -> str:
+    """AWS's answer has its own time."""
+    response = getattr(error, "response", None) or {}
+    try:
+        said = parsedate_to_datetime(response["ResponseMetadata"]["HTTPHeaders"]["date"])
+    except (KeyError, TypeError, ValueError):
+        return ""
+    off = (datetime.now(timezone.utc) - said).total_seconds()
+    return f" by {abs(off) / 60:,.0f} minutes (AWS has {said:%Y-%m-%d %H:%M} UTC)"
 
 
 def _of(profile: str) -> str:

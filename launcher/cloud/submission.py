@@ -273,6 +273,7 @@ def _refuse(plan: CloudPlan) -> None:
 def _check_account(account: Account, settings: Settings, plan: CloudPlan, recipe: Recipe | None) -> None:
     """Ask AWS what would refuse the job or make it fail. A local dataset has been checked. Raises UserError."""
     from launcher.cloud.checks import OK, CheckRequest, problems_of, run_checks
+    from launcher.cloud.probes.places import places_of
     from launcher.status_line import status_line
 
     wanted, given = settings.cloud, given_to(settings)
@@ -298,6 +299,7 @@ def _check_account(account: Account, settings: Settings, plan: CloudPlan, recipe
                 dataset=None if wanted.validation else wanted.dataset,  # with another one to validate it lacks val.txt
                 dataset_size=plan.data_bytes,
                 recipe=recipe,
+                places=places_of(plan),
             ),
             account,
         )
