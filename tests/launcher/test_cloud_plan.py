@@ -398,7 +398,7 @@ def test_a_price_of_another_region_is_no_bound() -> None:
         ("ml.m7i-flex.large", "arn:the-key"),
         ("ml.t3.medium", "arn:the-key"),
         ("ml.g4dn.xlarge", ""),
-        ("ml.trn1.2xlarge", ""),
+        ("ml.g7e.2xlarge", ""),
     ],
 )
 def test_the_volume_gets_the_key_behind_the_alias(instance: str, key: str) -> None:
