@@ -9,9 +9,11 @@ from contract.errors import UserError
 from data_preparation.aws import (
     ATTEMPTS,
     NoRegion,
+    doubts_about_region,
     error_code,
     explained,
     has_expired,
+    is_unreachable,
     open_client,
     open_session,
     reason_and_remedy,
@@ -40,6 +42,12 @@ class Account:
     arn: str = ""  # of the user or the session of a role that calls
     profile: str = ""  # as it was named
 
+    @property
+    def keys_are_variables(self) -> bool:
+        """The credentials come from the environment, where a process never sees new ones."""
+        found = self.session.get_credentials()
+        return found is not None and found.method == "env"
+
     def client(self, service: str, region: str = "", *, attempts: int = ATTEMPTS) -> Any:
         """A boto3 client of a service, such as "ecr"; `region`: where a service lives that is not in every region."""
         return open_client(self.session, service, region or self.region, attempts=attempts)
@@ -56,7 +64,14 @@ class Account:
 
 def open_account(profile: str = "", region: str = "") -> Account:
     """The account behind the credentials at hand; asks AWS once. Raises UserError."""
-    with explained("asking AWS whose credentials these are", profile):
+    asking = "asking AWS whose credentials these are"
+    with explained(asking, profile):
         session, place = open_session(profile, region)
-        identity = open_client(session, "sts", place).get_caller_identity()
+    try:
+        with explained(asking, profile):
+            identity = open_client(session, "sts", place).get_caller_identity()
+    except UserError as error:
+        if is_unreachable(error.__cause__) and (doubts := doubts_about_region(session, place)):
+            raise UserError(f"{asking}: AWS cannot be reached in {place}; {doubts}") from error
+        raise
     return Account(identity["Account"], place, session, identity["Arn"], profile)

@@ -31,8 +31,9 @@ NOTES = {
 `price`, `best`, `steps`, `artifacts` (`model_tar`, `checkpoints`) and `exit_code`. `status --json` prints the same, and
 while the job is under way `phase`, `step`, `of_steps` and `eta_seconds`.
 
-Throttling, outages and expired credentials do not end it: after two minutes it says once what is wrong, and goes on
-when AWS answers again. Signing in anew in another terminal is enough.
+Throttling and outages do not end it: after two minutes it says once what is wrong, and goes on when AWS answers again.
+Expired credentials are said at once; signing in anew in another terminal is enough, unless they are environment
+variables, which a process cannot see change: then end the watch with Ctrl-C, set new ones and watch again.
 """,
     "metrics": """\
 The columns: `step`, `epoch`, `loss`, `lr`, `samples_per_s`, `reader_share`, `acc`, `cer`, `norm_edit_dis`, `job` and

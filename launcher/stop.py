@@ -40,6 +40,8 @@ def stop(argv: list[str], clock: Clock | None = None) -> int:
     if not job.is_over and job.status != STOPPING:
         ask_to_stop(account, job)
         say(f"asked {job.name} to stop: it has 120 s to save, then its model is uploaded")
+    elif job.status == STOPPING:
+        say(f"{job.name} is stopping already")
     if not call.is_on("no_wait") and not job.is_over:
         try:
             job = _wait(account, job, clock)
@@ -60,6 +62,8 @@ def stop(argv: list[str], clock: Clock | None = None) -> int:
         say(f"{job.name} has {'completed' if job.status == COMPLETED else 'stopped'}{_checkpoint(job, step)}")
     if job.status != COMPLETED:
         say(f"  {'continue':12} {call.commands('submit', '--resume', run)}")
+        if job.is_over and job.start:
+            say(f"  {'best so far':12} {call.commands('download', run)}")
     if not call.json:
         return 0
     shown = {"run": run, "job": job.name, "status": job.status, "checkpoint_step": step}

@@ -29,10 +29,11 @@ def best_scores(job: Job, curve: Curve | None) -> dict[str, Any]:
     A job that has completed says so itself, also when an earlier job of the run has reached them. The curve knows the
     step, and is all there is of a job that was cut short.
     """
-    seen = {} if not (curve and curve.best) else {name: curve.best.get(name) for name in (*_SCORES, "epoch", "step")}
+    top: dict[str, Any] = (curve.best if curve else None) or {}
+    seen = {name: top.get(name) for name in (*_SCORES, "epoch", "step")} if top else {}
     kept = dict(job.scores)
     said = {name: kept[f"best:{name}"] for name in _SCORES if f"best:{name}" in kept}
-    if "acc" in said and not math.isclose(said["acc"], seen.get("acc") or math.inf, abs_tol=_SAME):
+    if "acc" in said and not math.isclose(said["acc"], top.get("acc", math.inf), abs_tol=_SAME):
         return said
     return seen or said
 
@@ -82,6 +83,7 @@ def describe_result(job: Job, curve: Curve | None, price: Price | None, command:
         head = f"error: the job {job.name} {what}: {describe_end(job)}"
         rows += [("checkpoints", job.checkpoint_uri)] if job.checkpoint_uri else []
         rows += [("next", next_step(job, command))]
+        rows += [("best so far", command("download", run))] if job.status != FAILED and job.start else []
     rows += [("", command("metrics", run, "--plot", f"{run}.png")), ("", command("logs", run))]
     return "\n".join([head, *(f"  {name:12} {text}" for name, text in rows)])
 
@@ -92,6 +94,8 @@ def describe_end(job: Job) -> str:
         return f"it reached --max-run ({clock(job.max_run_s or 0)}); its checkpoints are kept"
     if job.secondary == "MaxWaitTimeExceeded":
         return f"it reached --max-wait ({clock(job.max_wait_s or 0)}); its checkpoints are kept"
+    if job.secondary == "Stopped":
+        return job.reason or "somebody asked for it"
     return (job.reason or f"SageMaker says {job.secondary or job.status}").rstrip(".")
 
 

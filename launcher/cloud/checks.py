@@ -42,6 +42,7 @@ class CheckRequest:
     profile: str = ""
     bucket: str = ""
     prefix: str = DEFAULT_PREFIX
+    others: tuple[S3Uri, ...] = ()  # folders outside of it that the job writes to
     role: str = ""  # name or ARN
     image_uris: tuple[str, ...] = ()  # one for each instance that has one
     dataset: Path | S3Uri | None = None  # None: is not looked at
@@ -175,7 +176,10 @@ def _probes(request: CheckRequest, account: Account, region: str) -> list[_Probe
     setup, push = request.setup_command, request.push_command
     probes = [
         _Probe((instance.REGION,), lambda: (instance.check_region(account),)),
-        _Probe((bucket.NAME,), lambda: (bucket.check_bucket(account, request.bucket, request.prefix, setup),)),
+        _Probe(
+            (bucket.NAME,),
+            lambda: (bucket.check_all(account, request.bucket, request.prefix, request.others, setup),),
+        ),
         _Probe((role.NAME, role.TRUST), lambda: role.check_role(account, named, setup)),
         _Probe((permissions.CALLER_MAY,), lambda: (permissions.check_caller(account, names, request.places),)),
         _Probe((permissions.ROLE_MAY,), lambda: (permissions.check_execution_role(account, names, request.places),)),

@@ -20,6 +20,7 @@ from data_preparation.s3_folder import is_missing
 from launcher.aws import Account, explained
 from launcher.cloud.call import given_to, setup_command, words_like
 from launcher.cloud.checkpoints import newest_checkpoint
+from launcher.cloud.inputs_in_s3 import size_in_s3
 from launcher.cloud.instances import has_own_disk
 from launcher.cloud.job import Job
 from launcher.cloud.layout import RunLayout, S3Uri, parse_s3_uri, run_layout
@@ -85,9 +86,10 @@ def gather_facts(
             data = datasets[name]
             channels[name] = Input(layout.dataset(data.name, data.content_sha256), data.bytes, str(data.folder))
         elif remote:
-            channels[name] = Input(remote, _size_in_s3(account, remote) if name == TRAINING_CHANNEL else None)
+            channels[name] = Input(remote, size_in_s3(account, name, remote) if account else None)
     if wanted.pretrained:
-        channels[PRETRAINED_CHANNEL] = Input(wanted.pretrained)
+        size = size_in_s3(account, PRETRAINED_CHANNEL, wanted.pretrained) if account else None
+        channels[PRETRAINED_CHANNEL] = Input(wanted.pretrained, size)
     for name, file in files.items():
         channels[name] = Input(file.folder, file.path.stat().st_size, str(file.path))
     if recipe_input:
@@ -219,15 +221,6 @@ def _volume_key(account: Account | None, wanted: CloudSettings) -> str:
         return ""
     with explained(f"looking for the key {wanted.kms_key}"):
         return str(account.client("kms").describe_key(KeyId=wanted.kms_key)["KeyMetadata"]["Arn"])
-
-
-def _size_in_s3(account: Account | None, uri: S3Uri) -> int | None:
-    """Bytes of a dataset in S3, which has to be one. Raises UserError."""
-    if account is None:
-        return None
-    from data_preparation.s3 import describe_dataset_uri
-
-    return describe_dataset_uri(str(uri), account.session, account.region).bytes
 
 
 def _one_file(path: Path, layout: RunLayout) -> OneFile:

@@ -143,7 +143,7 @@ _IRREGULAR: dict[str, tuple[int, float]] = {
 }
 
 # Not in these tables, but known to have disks of their own.
-_OTHERS_WITH_A_DISK = ("g7", "g7e", "p6-b200", "p6-b300", "p6e-gb200", "trn1", "trn1n", "trn2")
+_OTHERS_WITH_A_DISK = ("g7", "g7e", "p6-b200", "p6-b300", "p6e-gb200")
 
 
 def instance_facts(name: str) -> InstanceFacts:

@@ -118,6 +118,8 @@ def parse_s3_uri(text: str, flag: str) -> S3Uri:
 
 def check_bucket(bucket: str, flag: str = "--bucket") -> str:
     """The name of a bucket. Raises UserError."""
+    if "/" in bucket:
+        raise UserError(f"{flag} {bucket}: name the bucket alone, and the folder in it with --prefix")
     if not _BUCKET.fullmatch(bucket) or ".." in bucket:
         raise UserError(f"{flag} {bucket}: a bucket's name has 3 to 63 lower-case letters, digits, - and .")
     return bucket
@@ -127,7 +129,7 @@ def check_key(key: str, flag: str = "--prefix") -> str:
     """A folder in a bucket. Raises UserError."""
     if not _KEY.fullmatch(key) or "//" in key or any(part in (".", "..") for part in key.split("/")):
         raise UserError(
-            f"{flag} {key}: name folders with letters, digits and - _ . = @ + only, one / between them, none . or .."
+            f"{flag} {key}: name folders with a–z, A–Z, 0–9 and - _ . = @ + only, one / between them, none . or .."
         )
     return key
 

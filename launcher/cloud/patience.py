@@ -78,19 +78,27 @@ class PatientAccount:
         try:
             self.account = self.account.renewed()
         except UserError as error:
-            self._trouble(str(error))
+            cause = error.__cause__
+            aws_said = reason_and_remedy(cause) if isinstance(cause, Exception) else str(error)
+            # Nothing but the user mends this, so it is said at once.
+            self._trouble(aws_said, needs_user=not (isinstance(cause, Exception) and will_pass(cause)))
             raise NoAnswer from error
         self._clients.clear()
         self._expired = False
 
-    def _trouble(self, what: str) -> None:
+    def _trouble(self, what: str, *, needs_user: bool = False) -> None:
         now = self._clock.now()
         if self._since is None:
             self._since = now
-        if not self._told and now - self._since >= TELL_AFTER_S:
-            self._told = True
-            waited = minutes_and_seconds(now - self._since)
-            self._say(f"no news for {waited}: {what}. The job goes on, and this watch goes on when AWS answers")
+        if self._told or not (needs_user or now - self._since >= TELL_AFTER_S):
+            return
+        self._told = True
+        if not needs_user:
+            what = f"no news for {minutes_and_seconds(now - self._since)}: {what}"
+        then = "this watch goes on when AWS answers"
+        if needs_user and self.account.keys_are_variables:
+            then = "these credentials are environment variables: end this watch, set new ones and watch again"
+        self._say(f"{what}. The job goes on, and {then}")
 
     def _well(self) -> None:
         if self._told:

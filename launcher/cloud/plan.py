@@ -290,7 +290,7 @@ def _volume_gb(wanted: CloudSettings, known: InstanceFacts, facts: CloudFacts) -
 
 def _obstacles(settings: Settings, wanted: CloudSettings, facts: CloudFacts) -> list[str]:
     found = []
-    if not facts.role:
+    if not facts.role and not (wanted.role and facts.jobs is None):  # a name becomes an ARN where AWS can be asked
         found.append(
             f"there is no execution role: run `{setup_command(given_to(settings))}`, which makes one, or name one with "
             "--role, OCR_ROLE or `role:` in launcher.yml"

@@ -97,6 +97,8 @@ class _Submission:
         gathered = gather_facts(self.settings, account, region, jobs, obstacles)
         plan = plan_cloud_run(self.settings, gathered.facts)
         request = build_request(plan)
+        if account and plan.finished and not self.settings.dry_run:
+            return self._tell_finished(account, plan.finished)
         say(describe_plan(plan))
         if self.settings.dry_run:
             shown = {"request": request, "plan": plan_as_json(plan)} if self.settings.json else request
@@ -104,8 +106,6 @@ class _Submission:
             say(str(after_dry_run(self.settings, plan)))
             return code
         assert account is not None
-        if plan.finished:
-            return self._tell_finished(account, plan.finished)
         _refuse(plan)
         _check_account(account, self.settings, plan, gathered.recipe)
         if not self._is_confirmed():
@@ -293,6 +293,7 @@ def _check_account(account: Account, settings: Settings, plan: CloudPlan, recipe
                 profile=wanted.profile,
                 bucket=plan.layout.root.bucket,
                 prefix=wanted.prefix,
+                others=tuple(place for place in (plan.output, plan.checkpoints) if place),
                 role=plan.role,
                 image_uris=tuple(dict.fromkeys(rung.image for rung in plan.rungs)),
                 dataset=None if wanted.validation else wanted.dataset,  # with another one to validate it lacks val.txt
@@ -307,8 +308,8 @@ def _check_account(account: Account, settings: Settings, plan: CloudPlan, recipe
         if check.status != OK and check not in problems[:1]:  # which is the error itself
             say(f"{check.status}: {check.sentence}")
     if problems:
-        more = f", and {len(problems) - 1} more above" if len(problems) > 1 else ""
-        raise UserError(f"{problems[0].sentence}{more}; nothing was sent")
+        more = f"{len(problems) - 1} more above; " if len(problems) > 1 else ""
+        raise UserError(f"{problems[0].sentence} ({more}nothing was sent)")
 
 
 def _for_the_rest(settings: Settings, instances: tuple[str, ...], spent: float) -> Settings:

@@ -16,7 +16,7 @@ from launcher.progress import clock
 def bring(gathered: Gathered, account: Account, kms_key: str) -> Gathered:
     """Upload datasets and files; the facts then say where they are. Raises UserError."""
     for name, dataset in gathered.datasets.items():
-        with progress(f"uploading {name}") as advance:
+        with progress(f"uploading the {name} data") as advance:
             upload = upload_dataset(
                 dataset,
                 str(gathered.facts.layout.root),
@@ -26,11 +26,11 @@ def bring(gathered: Gathered, account: Account, kms_key: str) -> Gathered:
                 advance=advance,
             )
         if upload.skipped == upload.files:
-            say(f"{name}: {upload.files:,} files are in S3 already")
+            say(f"{name} data: {upload.files:,} files are in S3 already")
         else:
             sent = upload.files - upload.skipped
-            size = f"{size_text(upload.bytes)} in all, {clock(upload.seconds)}"
-            say(f"{name}: {sent:,} of {upload.files:,} files sent ({size})")
+            took = f", {clock(upload.seconds)}" if upload.seconds >= 1 else ""
+            say(f"{name} data: {sent:,} of {upload.files:,} files sent ({size_text(upload.bytes)} in all{took})")
         gathered = with_place(gathered, name, upload.uri)
     for name, file in gathered.files.items():
         _bring_file(name, file, account, kms_key)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from dataclasses import dataclass
+from datetime import datetime
 
 from contract.errors import UserError
 from launcher.aws import Account, error_code, explained
@@ -19,10 +20,10 @@ from launcher.progress import clock as hours
 
 # Seconds between two looks: the least while lines come, ever longer while nothing changes.
 SOONEST_S, LATEST_S, SLOWER = 5.0, 20.0, 1.5
-CPU_SHARE = 0.005  # of one core; a slow machine looks less often
+CPU_SHARE, SELDOM_S = 0.005, 60.0  # of one core: a slow machine looks less often, but this often at least
 
 # CloudWatch shows the last lines some seconds after the job is over.
-DRAIN_EVERY_S, DRAIN_READS, DRAIN_AT_MOST_S = 3.0, 3, 180.0
+DRAIN_EVERY_S, DRAIN_READS, DRAIN_AT_MOST_S = 3.0, 6, 180.0
 _LAST_EVENTS = ("done", "failed", "interrupted")
 
 
@@ -52,19 +53,26 @@ class _Watch:
         self._attempt = ""
         self._host = ""
         self._shown: list[Transition] | None = None  # None: this watch has just begun
+        self._phases: list[Transition] = []  # to be shown, each between the lines before and after it
         self._warned = False
         self._may_read_log = True
 
     def run(self) -> Followed:
-        wait = SOONEST_S
+        wait, has_begun = SOONEST_S, False
         while True:
             began = time.thread_time()
             news = self._look()
             if self._job and self._job.is_over:
-                self._drain()
+                try:
+                    self._drain()
+                except KeyboardInterrupt:
+                    self._view.say("the job is over; the last lines of its log were not waited for")
+                self._show_phases()
                 return Followed(self._job, join_curve(self._heard))
             wait = SOONEST_S if news else min(wait * SLOWER, LATEST_S)
-            self._clock.sleep(max(wait, (time.thread_time() - began) / CPU_SHARE))
+            used = time.thread_time() - began if has_begun else 0.0  # the first look loads what all need
+            has_begun = True
+            self._clock.sleep(max(wait, min(used / CPU_SHARE, SELDOM_S)))
 
     def _look(self) -> bool:
         """Ask once what is new, and show it. Returns whether anything was."""
@@ -73,10 +81,14 @@ class _Watch:
         self._describe()
         lines = self._read()
         if is_first and len(lines) > 1:
+            if not (self._job and self._job.is_over):
+                self._show_phases()
             self._catch_up(lines)
         else:
             for line in lines:
                 self._take(line)
+        if not (self._job and self._job.is_over):  # its end comes after its last lines
+            self._show_phases()
         self._show()
         return bool(lines) or self._job != before
 
@@ -93,7 +105,7 @@ class _Watch:
                     raise UserError(f"the job {self._name} is not there (any more)") from None
                 raise
         self._job = read_job(answer)
-        self._show_transitions(self._job)
+        self._find_phases(self._job)
 
     def _read(self, *, to_the_end: bool = False) -> list[LogLine]:
         from botocore.exceptions import ClientError
@@ -113,12 +125,16 @@ class _Watch:
         )
         return []
 
-    def _show_transitions(self, job: Job) -> None:
+    def _find_phases(self, job: Job) -> None:
         known = self._shown or []
-        for each in job.transitions[-1:] if self._shown is None else job.transitions:
-            if all(differs(each, old) for old in known):
-                self._view.say(describe_transition(each))
+        found = job.transitions[-1:] if self._shown is None else job.transitions
+        self._phases += [each for each in found if all(differs(each, old) for old in known)]
         self._shown = list(job.transitions)
+
+    def _show_phases(self, until: datetime | None = None) -> None:
+        """Those that had begun at this time; without one all."""
+        while self._phases and (until is None or (self._phases[0].start or until) <= until):
+            self._view.say(describe_transition(self._phases.pop(0)))
 
     def _show(self) -> None:
         if self._job is None:
@@ -143,6 +159,7 @@ class _Watch:
         self._view.caught_up()
 
     def _take(self, line: LogLine) -> None:
+        self._show_phases(line.time)
         if self._note(line):
             self._view.begin_attempt()
         self._view.take(line)
@@ -172,7 +189,9 @@ class _Watch:
 
     def _enough(self) -> int:
         """How many empty reads say that nothing comes any more."""
-        return 1 if self._heard and self._heard[-1].event.get("event") in _LAST_EVENTS else DRAIN_READS
+        has_ended = bool(self._heard) and self._heard[-1].event.get("event") in _LAST_EVENTS
+        has_trained = bool(self._attempt or (self._job and self._job.seconds_in(("Training",))))
+        return 1 if has_ended or not has_trained else DRAIN_READS
 
 
 def differs(new: Transition, old: Transition) -> bool:

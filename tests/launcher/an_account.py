@@ -12,7 +12,8 @@ from typing import Any
 import pytest
 
 from launcher.cloud import prices
-from launcher.cloud.permissions import Names
+from launcher.cloud.permissions import ROLE, Names, policy, trust_policy
+from launcher.cloud.permissions import USER as USER_POLICY
 from tests.launcher.aws_stand_in import use_no_aws
 from tests.launcher.more_of_aws import MoreOfAws, more_of_aws
 from tests.service import REGION, Service, scripted_service
@@ -50,6 +51,16 @@ class AnAccount:
         text = json.dumps(manifest or single_image())
         pushed = ecr.put_image(repositoryName=REPOSITORY, imageManifest=text, imageTag=tag)
         return f"{HOST}/{REPOSITORY}@{pushed['image']['imageId']['imageDigest']}"
+
+    def make_ready(self, bucket: str, role: str) -> str:
+        """A bucket, a role and an image, with the policies of docs/iam and no more; returns the image's address."""
+        names = Names(ACCOUNT, REGION, bucket, "ocr", role, REPOSITORY)
+        self.service.make_bucket(bucket)
+        iam = self.client("iam")
+        iam.create_role(RoleName=role, AssumeRolePolicyDocument=json.dumps(trust_policy(names)))
+        iam.put_role_policy(RoleName=role, PolicyName="job", PolicyDocument=json.dumps(policy(ROLE, names)))
+        self.grant(policy(USER_POLICY, names))
+        return self.push()
 
     @property
     def names(self) -> Names:

@@ -99,6 +99,17 @@ def test_in_us_east_1_a_bucket_has_no_location(tmp_path: Path, monkeypatch: pyte
         assert account.client("s3").get_bucket_versioning(Bucket=bucket)["Status"] == "Enabled"
 
 
+def test_what_is_named_is_noted_so_that_submit_works_in_the_folder_that_the_role_may_use(
+    account: AnAccount, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert setup.main(["--write", "--dry-run", "--prefix", "team", "--repository", "words"]) == 0
+    assert "prefix: team; repository: words" in capsys.readouterr().err
+    assert setup.main(["--write", "--prefix", "team"]) == 0
+    settings = (account.folder / "launcher.yml").read_text().splitlines()
+    assert "prefix: team" in settings
+    assert not any(line.startswith("repository") for line in settings)
+
+
 def test_a_second_setup_changes_nothing(account: AnAccount, capsys: pytest.CaptureFixture[str]) -> None:
     assert setup.main(["--write"]) == 0
     before = (account.folder / "launcher.yml").read_text()

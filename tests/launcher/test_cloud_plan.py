@@ -94,7 +94,7 @@ def test_addresses_in_s3() -> None:
         ("s3://My_Bucket/a", "a bucket's name has 3 to 63"),
         ("s3://my-bucket/a//b", "one / between them"),
         ("s3://my-bucket/a/../b", "none . or .."),
-        ("s3://my-bucket/ก", "letters, digits"),
+        ("s3://my-bucket/ก", "a–z, A–Z, 0–9"),
         ("s3://my-bucket/" + "x" * 1010, "at most 1024 characters"),
     ):
         with pytest.raises(UserError) as caught:
@@ -148,6 +148,12 @@ def test_show_config_has_the_flags_for_sagemaker() -> None:
     [
         (["--instance", "ml.g4dn"], "--instance ml.g4dn: SageMaker's types look like ml.g4dn.xlarge"),
         (["--instance", "ml.g4dn.xlarge,process"], "name either ml types, or process alone"),
+        (
+            ["--instance", "ml.g4dn.xlarge,ml.trn1.2xlarge"],
+            "--instance ml.trn1.2xlarge: it computes with AWS's own chips",
+        ),
+        (["--instance", "ml.inf2.xlarge"], "which PaddlePaddle cannot use"),
+        (["--bucket", "my-bucket/ocr"], "the folder in it with --prefix"),
         (["--instance-count", "0"], "--instance-count is a whole number from 1"),
         (["--instance-count", "two"], "--instance-count is a whole number from 1"),
         (["--volume-size", "1.5"], "--volume-size is a whole number from 1"),
@@ -392,7 +398,7 @@ def test_a_price_of_another_region_is_no_bound() -> None:
         ("ml.m7i-flex.large", "arn:the-key"),
         ("ml.t3.medium", "arn:the-key"),
         ("ml.g4dn.xlarge", ""),
-        ("ml.trn1.2xlarge", ""),
+        ("ml.g7e.2xlarge", ""),
     ],
 )
 def test_the_volume_gets_the_key_behind_the_alias(instance: str, key: str) -> None:

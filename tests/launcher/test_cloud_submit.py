@@ -23,7 +23,7 @@ from launcher import submit
 from launcher.cloud.permissions import ROLE, USER, Names, policy, trust_policy
 from tests.launcher.an_account import ACCOUNT, REPOSITORY, AnAccount, an_account
 from tests.launcher.following import TWICE_INTERRUPTED, ServiceClock
-from tests.launcher.running import RECIPE, ROOT
+from tests.launcher.running import RECIPE, ROOT, wait_for
 from tests.service import (
     CONNECTION_RESET,
     DENIED,
@@ -93,15 +93,11 @@ class Cloud:
 
 @pytest.fixture
 def cloud(words: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Cloud]:
+    # The SDK checks our constant settings 22 times a job, for two seconds; test_cloud_requests.py lets it.
+    monkeypatch.setattr("jsonschema.validate", lambda *_: None)
     with an_account(monkeypatch, tmp_path, speed=0) as account:
         account.service.plan(SHORT)
-        place = {"CreateBucketConfiguration": {"LocationConstraint": REGION}}
-        account.client("s3").create_bucket(Bucket=BUCKET, **place)
-        iam = account.client("iam")
-        iam.create_role(RoleName=ROLE_NAME, AssumeRolePolicyDocument=json.dumps(trust_policy(NAMES)))
-        iam.put_role_policy(RoleName=ROLE_NAME, PolicyName="job", PolicyDocument=json.dumps(policy(ROLE, NAMES)))
-        account.grant(policy(USER, NAMES))
-        image = account.push()
+        image = account.make_ready(BUCKET, ROLE_NAME)
         shutil.copytree(words, tmp_path / "words")
         (tmp_path / "launcher.yml").write_text(
             f"dataset: words\nbucket: {BUCKET}\nrole: {ROLE_NAME}\nimage_uri: {image}\n"
@@ -498,9 +494,9 @@ def test_the_role_of_a_notebook_and_of_the_environment_will_do(
             return cloud.account.client(service)
 
     notebook = InANotebook(ACCOUNT, REGION, None, f"arn:aws:sts::{ACCOUNT}:assumed-role/{ROLE_NAME}/SageMaker")
-    assert resolve_role(notebook, "") == f"arn:aws:iam::{ACCOUNT}:role/{ROLE_NAME}"
+    assert resolve_role(notebook, "", "setup") == f"arn:aws:iam::{ACCOUNT}:role/{ROLE_NAME}"
     someone = InANotebook(ACCOUNT, REGION, None, f"arn:aws:sts::{ACCOUNT}:assumed-role/{ROLE_NAME}/me")
-    assert resolve_role(someone, "") == ""
+    assert resolve_role(someone, "", "setup") == ""
 
 
 def test_flags_that_mean_nothing_where_the_job_runs_are_named(cloud: Cloud, capsys: pytest.CaptureFixture[str]) -> None:
@@ -635,15 +631,15 @@ def test_a_run_that_somebody_else_has_started_meanwhile_is_followed(
 
 # ---------------------------------------------------------------- Ctrl-C
 def interrupt_when(
-    cloud: Cloud, process: subprocess.Popen[str], operation: str, after: int = 1
+    cloud: Cloud, process: subprocess.Popen[str], operation: str, after: int = 1, sent: int = signal.SIGINT
 ) -> tuple[int, str, str]:
-    """Ctrl-C as soon as the service has seen so many calls."""
+    """Ctrl-C, or another signal, as soon as the service has seen so many calls."""
     give_up = time.monotonic() + 120
     while len(cloud.service.requests(operation)) < after:
         assert process.poll() is None, process.communicate()
         assert time.monotonic() < give_up
         time.sleep(0.01)
-    process.send_signal(signal.SIGINT)
+    process.send_signal(sent)
     out, err = process.communicate(timeout=60)
     assert "Traceback" not in err
     return process.returncode, out, err
@@ -667,6 +663,25 @@ def test_ctrl_c_while_uploading_keeps_what_is_there(cloud: Cloud) -> None:
     assert cloud.submit("--no-wait") == 0
     assert len(cloud.created) == 1
     assert there >= 3
+
+
+def test_killed_while_uploading_or_submitting_the_same_again_goes_on(
+    cloud: Cloud, capsys: pytest.CaptureFixture[str]
+) -> None:
+    cloud.service.delay("PutObject", 0.3)
+    assert interrupt_when(cloud, cloud.start(), "PutObject", after=6, sent=signal.SIGKILL)[0] == -signal.SIGKILL
+    there = len(cloud.objects())
+    assert there >= 3
+    cloud.service.heal()
+    cloud.service.delay("CreateTrainingJob", 1)
+    sent_before = len(cloud.service.requests("PutObject"))
+    assert interrupt_when(cloud, cloud.start(), "CreateTrainingJob", sent=signal.SIGKILL)[0] == -signal.SIGKILL
+    assert len(cloud.service.requests("PutObject")) - sent_before <= len(cloud.objects()) - there
+    wait_for(lambda: cloud.service.jobs)  # it had been on its way
+    cloud.service.heal()
+    assert cloud.submit("--no-wait") == 0
+    assert "is running already, as job lines-" in capsys.readouterr().err
+    assert len(cloud.created) == 1
 
 
 def test_ctrl_c_while_submitting_finds_out_whether_there_is_a_job(cloud: Cloud) -> None:

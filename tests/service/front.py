@@ -42,11 +42,12 @@ class Fault:
     times: float  # how many more calls it hits
     after: int  # how many calls it spares before
     delay_s: float = 0.0
+    key: str = ""  # of whom; empty: of all
     loses_answer: bool = False  # the call is carried out first
 
-    def hits(self, operation: str) -> bool:
+    def hits(self, request: Request) -> bool:
         """Counts this call."""
-        if self.operation not in ("*", operation) or self.times <= 0:
+        if self.operation not in ("*", request.operation) or self.key not in ("", request.key) or self.times <= 0:
             return False
         if self.after > 0:
             self.after -= 1
@@ -93,7 +94,7 @@ class Front:
     def _meet_faults(self, request: Request) -> bool:
         """Returns whether the answer is to be lost. Raises Refusal."""
         with self._service.lock:
-            hit = [fault for fault in self._service.faults if fault.hits(request.operation)]
+            hit = [fault for fault in self._service.faults if fault.hits(request)]
         time.sleep(sum(fault.delay_s for fault in hit))
         for fault in hit:
             if fault.refusal:

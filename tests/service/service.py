@@ -143,10 +143,10 @@ class Service:
         with self.lock:
             self._scripts = list(scripts)
 
-    def fail(self, operation: str, refusal: Refusal, times: float = FOREVER, after: int = 0) -> None:
-        """Refuse the next `times` calls of an operation ("*": of any), after sparing some."""
+    def fail(self, operation: str, refusal: Refusal, times: float = FOREVER, after: int = 0, key: str = "") -> None:
+        """Refuse the next `times` calls of an operation ("*": of any), after sparing some; `key`: one client's only."""
         with self.lock:
-            self.faults.append(Fault(operation, refusal, times, after))
+            self.faults.append(Fault(operation, refusal, times, after, key=key))
 
     def lose_answer(self, operation: str, times: float = 1) -> None:
         """Carry calls out and break the connection instead of answering."""

@@ -54,7 +54,11 @@ def check_execution_role(account: Account, names: Names, places: Places) -> Chec
     remedy = f"give the role {names.role} what docs/iam/{ROLE}.json has"
 
     def work() -> Check:
-        found = account.client("iam").get_role(RoleName=names.role)["Role"]["Arn"]
+        client = account.client("iam")
+        try:
+            found = client.get_role(RoleName=names.role)["Role"]["Arn"]
+        except client.exceptions.NoSuchEntityException:  # the check of the role says so
+            return unknown(ROLE_MAY, "there is no role to ask about")
         return _simulate(account, ROLE_MAY, ROLE, found, names, places, remedy)
 
     return asking(ROLE_MAY, f"asking IAM's simulator about {arn}", work)
