@@ -682,7 +682,7 @@ def test_what_goes_wrong_is_one_sentence(
     assert main([str(folder), PREFIX]) == 1
     assert "no AWS region is set" in capsys.readouterr().err
     assert main([str(folder), PREFIX, "--region", REGION, "--profile", "nobody"]) == 1
-    assert "The config profile (nobody) could not be found" in capsys.readouterr().err
+    assert "there is no AWS profile nobody: run `aws configure --profile nobody`" in capsys.readouterr().err
     assert main([str(folder), PREFIX, "--region", REGION]) == 1
     out, said = capsys.readouterr()
     assert out == ""
