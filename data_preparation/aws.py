@@ -16,6 +16,8 @@ CONNECT_TIMEOUT_S = 10
 
 _MAKING = threading.Lock()  # botocore's sessions make one client at a time; the clients themselves are for all threads
 
+NOT_INSTALLED = "the Python package boto3 is not installed here: run `bash setup.sh --launch`"
+
 SAID_AT_MOST = 400  # characters of what AWS said; a proxy in between may answer with a whole page
 
 _OUTDATED = ("ExpiredToken", "ExpiredTokenException", "RequestExpired", "TokenRefreshRequired")
@@ -46,19 +48,28 @@ _BUSY = (
 _DENIED = ("AccessDenied", "AccessDeniedException", "AllAccessDisabled", "403", "UnauthorizedOperation")
 
 
+class NoRegion(UserError):
+    """Nothing says in which region to work."""
+
+
 def open_session(profile: str = "", region: str = "") -> tuple[Any, str]:
     """A boto3 session and the region to work in; asks nobody yet. Raises UserError, and botocore's own errors."""
     try:
         import boto3
     except ImportError:
-        raise UserError("the Python package boto3 is not installed here: run bash setup.sh --launch") from None
+        raise UserError(NOT_INSTALLED) from None
 
     session = boto3.Session(profile_name=profile or None)
     # The CLI, CloudShell and notebooks set AWS_REGION; boto3 itself reads AWS_DEFAULT_REGION and the profile.
     place = region or os.environ.get("AWS_REGION") or session.region_name
-    if not place:
-        raise UserError("no AWS region is set: give --region, such as --region ap-southeast-1, or set AWS_REGION")
-    return session, place
+    if place:
+        return session, place
+    if session.get_credentials() is None:
+        raise UserError(
+            f"no AWS region is set, and no AWS credentials are found: run `aws configure{_of(profile)}`, which asks "
+            "for both, or set AWS_ACCESS_KEY_ID, AWS_SECRET_ACCESS_KEY and AWS_REGION"
+        )
+    raise NoRegion("no AWS region is set: give --region, such as --region ap-southeast-1, or set AWS_REGION")
 
 
 def open_client(session: Any, service: str, region: str, *, connections: int = 10, attempts: int = ATTEMPTS) -> Any:
@@ -72,15 +83,17 @@ def open_client(session: Any, service: str, region: str, *, connections: int = 1
 
 
 @contextmanager
-def explained(doing: str) -> Iterator[None]:
-    """Turns what boto3 raises inside into a UserError; `doing` says what was under way."""
-    from botocore.exceptions import BotoCoreError, ClientError
-    from botocore.parsers import ResponseParserError
-
+def explained(doing: str, profile: str = "") -> Iterator[None]:
+    """Turns what boto3 raises inside into a UserError; `doing` says what was under way, `profile` who was named."""
+    try:
+        from botocore.exceptions import BotoCoreError, ClientError
+        from botocore.parsers import ResponseParserError
+    except ImportError:
+        raise UserError(NOT_INSTALLED) from None
     try:
         yield
     except (BotoCoreError, ClientError, ResponseParserError) as error:
-        raise UserError(f"{doing}: {reason_and_remedy(error)}") from error
+        raise UserError(f"{doing}: {reason_and_remedy(error, profile)}") from error
 
 
 def error_code(error: Exception) -> str:
@@ -98,6 +111,11 @@ def has_expired(error: Exception) -> bool:
     )
 
 
+def is_denied(error: BaseException | None) -> bool:
+    """AWS knows who calls, and does not let them."""
+    return isinstance(error, Exception) and error_code(error) in _DENIED
+
+
 def will_pass(error: Exception) -> bool:
     """AWS is busy, failing or out of reach: the same call may do later."""
     from botocore import exceptions as known
@@ -109,21 +127,29 @@ def will_pass(error: Exception) -> bool:
     return isinstance(error, (known.ConnectionError, known.HTTPClientError, ResponseParserError))
 
 
-def reason_and_remedy(error: Exception) -> str:
-    """What a botocore error means, and what to do."""
+def reason_and_remedy(error: Exception, profile: str = "") -> str:
+    """What a botocore error means, and what to do. `profile`: the one that was named, for commands to paste."""
     from botocore import exceptions as known
     from botocore.parsers import ResponseParserError
 
     said = " ".join(str(error).split()).rstrip(".")
     code = error_code(error)
     if isinstance(error, known.NoCredentialsError):
-        return "no AWS credentials are found: run `aws configure` or `aws sso login`, or name a --profile"
+        return (
+            f"no AWS credentials are found: run `aws configure{_of(profile)}`, or `aws sso login{_of(profile)}`, or "
+            "set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, or name a --profile"
+        )
+    if isinstance(error, known.PartialCredentialsError):
+        return f"{said}: {_other_half(str(error.kwargs['provider']), str(error.kwargs['cred_var']), profile)}"
     if isinstance(error, known.ProfileNotFound):
-        return f"{said}: `aws configure list-profiles` lists those there are"
+        return f"there is no AWS profile {error.kwargs['profile']}: {_profiles(str(error.kwargs['profile']))}"
     if code in _OUTDATED or isinstance(error, (known.SSOError, known.TokenRetrievalError, known.LoginError)):
-        return f"the AWS credentials have expired ({_message(error)}): sign in again, such as with `aws sso login`"
+        return f"the AWS credentials have expired ({_message(error)}): {_sign_in(profile)}"
     if code in _WRONG_KEYS:
-        return f"AWS does not accept these credentials ({_message(error)}): check the keys, or name another --profile"
+        return (
+            f"AWS does not accept these credentials ({_message(error)}): check the keys, or name another --profile "
+            "(`aws configure list` shows where they come from)"
+        )
     if code in _DENIED:
         return f"AWS does not allow it ({_message(error)}): ask for this permission, or name another --profile"
     if isinstance(error, ResponseParserError):  # the login page of a network, the error page of a proxy
@@ -137,6 +163,36 @@ def reason_and_remedy(error: Exception) -> str:
     if code:
         return f"AWS answers {code} ({_message(error)}): try again, or look the name up in the service's documentation"
     return f"{said}: check the AWS settings of this machine (`aws configure list`)"
+
+
+def _of(profile: str) -> str:
+    return f" --profile {profile}" if profile else ""
+
+
+def _sign_in(profile: str) -> str:
+    """Keys in the environment win over everything but a profile that is named, however often one signs in."""
+    if os.environ.get("AWS_SESSION_TOKEN") and not profile:
+        return (
+            "sign in again, with fresh AWS_ACCESS_KEY_ID, AWS_SECRET_ACCESS_KEY and AWS_SESSION_TOKEN, or unset these "
+            "three and run `aws sso login`"
+        )
+    return f"sign in again, such as with `aws sso login{_of(profile)}`"
+
+
+def _other_half(provider: str, missing: str, profile: str) -> str:
+    if provider != "env":
+        return f"run `aws configure{_of(profile)}` and give both keys (`aws configure list` shows where they come from)"
+    given = "AWS_ACCESS_KEY_ID" if "SECRET" in missing.upper() else "AWS_SECRET_ACCESS_KEY"
+    return f"set {missing} too, or `unset {given}` (`aws configure list` shows what counts then)"
+
+
+def _profiles(wanted: str) -> str:
+    """Which profiles there are; one that AWS_PROFILE names and nobody has is no obstacle to this question."""
+    from botocore.session import Session
+
+    there = sorted(Session().full_config.get("profiles", {}))
+    others = f"name one of {', '.join(there)} with --profile, or " if there else ""
+    return f"{others}run `aws configure --profile {wanted}`, which makes it (`aws configure list-profiles` lists all)"
 
 
 def _message(error: Exception) -> str:

@@ -63,9 +63,7 @@ class LocalDataset:
 
     @property
     def name(self) -> str:
-        """The folder's name in characters that S3 calls safe in keys."""
-        plain = "".join(c if c.isascii() and (c.isalnum() or c in "-_.") else "-" for c in self.folder.resolve().name)
-        return plain.strip("-.") or "dataset"
+        return dataset_name(self.folder)
 
     @property
     def content_sha256(self) -> str:
@@ -112,6 +110,12 @@ def read_dataset(folder: Path, progress: Progress | None = None) -> LocalDataset
 def _not_decoded(data: bytes) -> bool:
     """What decodes is validate's question; it needs OpenCV."""
     return True
+
+
+def dataset_name(folder: Path) -> str:
+    """The folder's name in characters that S3 calls safe in keys."""
+    plain = "".join(c if c.isascii() and (c.isalnum() or c in "-_.") else "-" for c in folder.resolve().name)
+    return plain.strip("-.") or "dataset"
 
 
 def _text(folder: Path, name: str) -> DatasetFile:

@@ -8,6 +8,7 @@ from typing import Any
 from contract.errors import UserError
 from data_preparation.aws import (
     ATTEMPTS,
+    NoRegion,
     error_code,
     explained,
     has_expired,
@@ -17,7 +18,16 @@ from data_preparation.aws import (
     will_pass,
 )
 
-__all__ = ["Account", "error_code", "explained", "has_expired", "open_account", "reason_and_remedy", "will_pass"]
+__all__ = [
+    "Account",
+    "NoRegion",
+    "error_code",
+    "explained",
+    "has_expired",
+    "open_account",
+    "reason_and_remedy",
+    "will_pass",
+]
 
 
 @dataclass(frozen=True)
@@ -52,7 +62,7 @@ class Account:
 
 def open_account(profile: str = "", region: str = "") -> Account:
     """The account behind the credentials at hand; asks AWS once. Raises UserError."""
-    with explained("asking AWS whose credentials these are"):
+    with explained("asking AWS whose credentials these are", profile):
         session, place = open_session(profile, region)
         identity = open_client(session, "sts", place).get_caller_identity()
     return Account(identity["Account"], place, session, identity["Arn"], profile)

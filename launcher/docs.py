@@ -56,10 +56,10 @@ reach the build and stay out of the image, as do index addresses and certificate
 `build/TAG.log`.
 """,
     "doctor": """\
-Prints nothing on stdout; with `--json` one object: `ok`, `next` (what to do now) and `checks`, each with `name`,
-`status` (`ok`, `problem`, `unknown`), `detail`, `remedy`. What cannot be asked, such as quotas without the permission
-to list them, is `unknown` and no problem. `--instance` is that of the job; one of this machine in `launcher.yml` is
-passed over.
+Prints nothing on stdout; with `--json` one object: `ok`, `next` (the command to run now, else what to do) and
+`checks`, each with `name`, `status` (`ok`, `problem`, `unknown`), `detail`, `remedy`. What cannot be asked, such as
+quotas without the permission to list them, is `unknown` and no problem. `--instance` is that of the job; one of this
+machine in `launcher.yml` is passed over.
 """,
     "setup": """\
 With `--json` one object: `region`, `bucket`, `role`, `repository` and `created` (with `--dry-run`: `would_create`).

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import re
+import shlex
 import shutil
 import sys
 import textwrap
@@ -14,12 +16,13 @@ from typing import TYPE_CHECKING
 
 from contract.errors import UserError
 from launcher.entry import enter
-from launcher.flags import DOCTOR
+from launcher.flags import DOCTOR, PUSH
 from launcher.people import answer, say
 from launcher.sources import Given, gather, path_of, texts_of
 
 if TYPE_CHECKING:
     from contract.recipe import Recipe
+    from launcher.aws import Account
     from launcher.cloud.checks import Check, CheckRequest
 
 NARROWEST, WIDEST = 60, 160  # columns
@@ -31,7 +34,7 @@ def main(argv: list[str] | None = None, root: Path | None = None) -> int:
 
 
 def doctor(argv: list[str], root: Path | None = None) -> int:
-    """Ask, say what to do first, show the rest."""
+    """Ask, show, and say at the end what to do first."""
     given = gather(DOCTOR, argv)
     # Imported here: --help and a wrong flag need none of this (boto3, OpenCV).
     from launcher.cloud.checks import problems_of
@@ -39,18 +42,23 @@ def doctor(argv: list[str], root: Path | None = None) -> int:
     request = request_of(given, root)
     checks = _ask(request)
     ok = not problems_of(checks)
-    first = next_step(checks, request)
-    say(_wrapped(f"next: {first}", "      "))
     for check in checks:
         say(describe(check))
-    shown = {"ok": ok, "next": first, "checks": [asdict(check) for check in checks]}
+    step = next_step(checks, request, given)
+    say(step)
+    shown = {
+        "ok": ok,
+        "next": step.partition("\n")[0].removeprefix("next: "),
+        "checks": [asdict(check) for check in checks],
+    }
     return answer(json.dumps(shown), 0 if ok else 1) if "json" in given else 0 if ok else 1
 
 
 def request_of(given: Mapping[str, Given], root: Path | None = None) -> CheckRequest:
     """What to check. Raises UserError."""
+    from launcher.cloud.call import setup_command, words_like
     from launcher.cloud.checks import CheckRequest
-    from launcher.cloud.facts import pushed_for
+    from launcher.cloud.pushed import push_command
     from launcher.cloud.settings import ML, cloud_settings
     from launcher.images.image import ROOT
 
@@ -73,30 +81,33 @@ def request_of(given: Mapping[str, Given], root: Path | None = None) -> CheckReq
         bucket=cloud.bucket,
         prefix=cloud.prefix,
         role=cloud.role,
-        image_uris=named or tuple(filter(None, (pushed_for(name, root or ROOT) for name in cloud.instances))),
+        image_uris=named,
+        find_images=partial(_find_images, cloud.instances, root or ROOT),
+        setup_command=partial(setup_command, given),
+        push_command=push_command(cloud.instances[0], *words_like(PUSH, given), root=root or ROOT),
         dataset=cloud.dataset or folder,
         recipe=_recipe(given, folder),
     )
 
 
-def next_step(checks: tuple[Check, ...], request: CheckRequest) -> str:
+def next_step(checks: tuple[Check, ...], request: CheckRequest, given: Mapping[str, Given]) -> str:
     """The one thing to do now: the checks are in the order in which their problems are best mended."""
+    from launcher.cloud.call import words_like
     from launcher.cloud.checks import problems_of
-    from launcher.cloud.probes import bucket, dataset, role
+    from launcher.cloud.probes.instance import REGION
+    from launcher.next_steps import Step, to_submit
 
     problems = problems_of(checks)
     if not problems:
-        data = "" if request.dataset else " --dataset FOLDER"
-        spot = " --spot" if request.spot else ""
-        return f"python -m launcher.submit --instance {','.join(request.instances)}{spot}{data}"
+        return str(to_submit(given, ",".join(request.instances)))
     first = problems[0]
-    if first.name in (bucket.NAME, role.NAME) and not (request.bucket and request.role):
-        return (
-            f"{bucket.SETUP} makes the bucket and the role that jobs need and notes them in launcher.yml "
-            "(--dry-run shows them first); then run doctor again"
-        )
-    name = "" if first.name == dataset.NAME else f"{first.name}: "
-    return f"{name}{first.remedy or first.detail}"
+    if first.name == REGION and (named := re.search(r"--region ([a-z]\S+\d)", first.remedy)):
+        others = {key: each for key, each in given.items() if key != REGION}
+        again = [*DOCTOR.program.split(), "--region", named[1], *words_like(DOCTOR, others)]
+        return str(Step(shlex.join(again), f"{first.detail}; setup notes the one that you take in launcher.yml"))
+    if first.command:
+        return str(Step(first.command, f"{first.name}: {first.detail}; then doctor again"))
+    return f"next: {first.name}: {first.remedy or first.detail}"
 
 
 def describe(check: Check) -> str:
@@ -114,6 +125,15 @@ def _wrapped(text: str, indent: str) -> str:
         return text
     width = max(NARROWEST, min(WIDEST, shutil.get_terminal_size().columns))
     return textwrap.fill(text, width, subsequent_indent=indent, break_long_words=False, break_on_hyphens=False)
+
+
+def _find_images(instances: tuple[str, ...], root: Path, account: Account) -> tuple[tuple[str, ...], str]:
+    """The images that submit would take, and why an instance has none."""
+    from launcher.cloud.pushed import pushed_for, why_none
+
+    found = {name: pushed_for(name, root, account.region, account.id) for name in instances}
+    missing = next((why_none(name, root, account.region) for name, uri in found.items() if not uri), "")
+    return tuple(uri for uri in found.values() if uri), missing
 
 
 def _ask(request: CheckRequest) -> tuple[Check, ...]:

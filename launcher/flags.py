@@ -135,7 +135,14 @@ SUBMIT_FLAGS = (
         "RUN",
         names=("--run", "--run-id"),
     ),
-    Flag("resume", RUN, "like --run, but the run must exist", "RUN", saved=False),
+    Flag(
+        "resume",
+        RUN,
+        "like --run, but the run must exist; on SageMaker (without --instance too) its newest job says what flags, "
+        "environment and launcher.yml do not",
+        "RUN",
+        saved=False,
+    ),
     Flag(
         "fresh",
         RUN,
@@ -146,8 +153,8 @@ SUBMIT_FLAGS = (
     Flag(
         "from_job",
         RUN,
-        "repeat a job that this launcher started on SageMaker: same data, image and settings, except for the flags "
-        "given here; as a new run, or with --resume RUN as more of that one",
+        "repeat a job that this launcher started on SageMaker, as a new run: same data, image and settings, except for "
+        "the flags given here",
         "JOB",
         saved=False,
     ),

@@ -132,20 +132,18 @@ def age(since: datetime, now: datetime) -> str:
 
 def _our_jobs(account: Account, contains: str) -> Iterator[Job]:
     """Jobs whose name and hyperparameters this launcher has made, the newest first."""
-    import re
     from concurrent.futures import ThreadPoolExecutor
     from itertools import islice
 
     from launcher.cloud.job import describer, list_job_names
-    from launcher.cloud.layout import job_stem
+    from launcher.cloud.layout import is_job_name
 
-    stamped = re.compile(r".+-\d{12}")
-    names = islice(filter(stamped.fullmatch, list_job_names(account, contains)), LOOKED_AT_MOST)
+    names = islice(filter(is_job_name, list_job_names(account, contains)), LOOKED_AT_MOST)
     describe = describer(account)
     with ThreadPoolExecutor(AT_ONCE) as pool:
         while group := list(islice(names, AT_ONCE)):
             for job in pool.map(describe, group):
-                if job and job.run and job.name.rpartition("-")[0] == job_stem(job.run):
+                if job and job.run and is_job_name(job.name, job.run):
                     yield job
 
 

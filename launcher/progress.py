@@ -101,6 +101,12 @@ def describe_event(event: Event, progress: Progress) -> str:
         return f"resuming from step {event.get('step')} (epoch {event.get('epoch')})"
     if kind == "checkpoint":
         return f"checkpoint at step {event.get('step')}"
+    if kind == "done":
+        return join(
+            f"done at step {event.get('step')}",
+            progress.acc is not None and f"accuracy {progress.acc:.4f}",
+            progress.cer is not None and f"CER {progress.cer:.4f}",
+        )
     if kind == "interrupted":
         return f"stopped at step {event.get('step')}, checkpoint published" if event.get("step") else "stopped"
     return join(str(kind), *(f"{key} {value}" for key, value in event.items() if key != "event"))

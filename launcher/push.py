@@ -11,9 +11,11 @@ from typing import TYPE_CHECKING
 
 from contract.errors import UserError
 from launcher.entry import enter
+from launcher.flags import PUSH
 from launcher.image_settings import ImageSettings, load_image_settings
 from launcher.people import answer, say
 from launcher.progress import clock, size_text
+from launcher.sources import gather
 
 if TYPE_CHECKING:
     import docker
@@ -52,6 +54,7 @@ def push(argv: list[str], root: Path | None = None) -> int:
     from launcher.images.ecr import check_address, check_tag, find_image, open_repository, parse_address
     from launcher.images.image import ROOT
     from launcher.images.pushed_images import check_readable, pushed_now, record_pushed
+    from launcher.next_steps import after_push
 
     root = root or ROOT
     address = parse_address(settings.repository)
@@ -71,10 +74,11 @@ def push(argv: list[str], root: Path | None = None) -> int:
         else:
             stored, is_pushed = _build_and_push(settings, client, spec, repository, tag, root)
     uri = f"{repository.uri}@{stored.digest}"
-    record_pushed(root, spec.source, spec.device, pushed_now(uri, tag))
+    record_pushed(root, spec.source, spec.device, account.id, account.region, pushed_now(uri, tag))
     seconds = round(time.monotonic() - began, 1)
     image = ImageInEcr(uri, tag, stored.digest, repository.name, is_pushed, stored.size, seconds)
     say(_describe(image))
+    say(str(after_push(gather(PUSH, argv), spec.device, spec.cuda)))
     return answer(json.dumps(asdict(image)) if settings.json else image.uri, 0)
 
 

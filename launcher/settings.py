@@ -16,7 +16,7 @@ from contract.hyperparameters import BY_NAME, parse_value
 from launcher.cloud.settings import CloudSettings, cloud_settings, is_cloud, is_in_s3
 from launcher.flags import ACCOUNT, CLOUD, REHEARSAL, SUBMIT, TUNING
 from launcher.interruption import Interruption, parse_duration, parse_interruption
-from launcher.sources import Given, Raw, gather, pair_of, path_of, texts_of
+from launcher.sources import EarlierJob, Given, Raw, gather, pair_of, path_of, texts_of
 
 # A run's name is a folder name everywhere, and no longer than a SageMaker job name.
 _RUN = re.compile(r"[A-Za-z0-9](-*[A-Za-z0-9_.]){0,62}")
@@ -56,11 +56,11 @@ def load_settings(
     argv: list[str],
     environment: Mapping[str, str] | None = None,
     folder: Path | None = None,
-    job: Mapping[str, Raw] | None = None,
+    job: EarlierJob | None = None,
 ) -> Settings:
     """Read and type the settings of one call; reads at most launcher.yml. Raises UserError.
 
-    `job`: the settings of a job that is repeated (launcher/cloud/repeat.py).
+    `job`: the one that is repeated or continued (launcher/cloud/repeat.py).
     """
     return _typed(gather(SUBMIT, argv, environment, folder, job), tuple(argv))
 

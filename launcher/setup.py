@@ -17,13 +17,26 @@ if TYPE_CHECKING:
     from launcher.aws import Account
     from launcher.cloud.parts.part import Found, Part
     from launcher.cloud.permissions import Names
+    from launcher.next_steps import Step
 
 STOPPED = "stopped; starting again makes what is missing"
 
 
 def main(argv: list[str] | None = None) -> int:
     """One call. Returns the exit code."""
-    return enter(argv, setup, result="created", stopped=STOPPED)
+    return enter(argv, _explained_setup, result="created", stopped=STOPPED)
+
+
+def _explained_setup(argv: list[str]) -> int:
+    """A refusal names the policy: one permission after another would be asked for."""
+    from data_preparation.aws import is_denied
+
+    try:
+        return setup(argv)
+    except UserError as error:
+        if not is_denied(error.__cause__):
+            raise
+        raise UserError(f"{error}; docs/iam/setup.json has all that setup needs") from error
 
 
 def setup(argv: list[str]) -> int:
@@ -50,15 +63,16 @@ def setup(argv: list[str]) -> int:
             whose = "" if found.state == OURS else ", not made by setup: left as it is"
             say(f"{part.kind:10} {part.name} is there{whose}")
     settings = {"region": account.region, "bucket": names.bucket, "role": names.role}
-    _note(settings, given, is_dry)
+    _note(settings | _chosen(given), given, is_dry)
+    say(str(_next(given, is_dry)))
     shown = settings | {"repository": names.repository, "would_create" if is_dry else "created": created}
     return answer(json.dumps(shown), 0) if "json" in given else 0
 
 
 def names_of(account: Account, given: Mapping[str, Given]) -> Names:
     """The names that were given, else ours. Raises UserError."""
+    from launcher.cloud.default_names import default_bucket, default_role
     from launcher.cloud.layout import check_bucket, check_key
-    from launcher.cloud.parts import default_bucket, default_role
     from launcher.cloud.permissions import Names
     from launcher.cloud.probes.role import role_name
     from launcher.images.ecr import check_address, parse_address
@@ -97,8 +111,29 @@ def _note(settings: Mapping[str, str], given: Mapping[str, Given], is_dry: bool)
         say(f"{path.name} would get {'; '.join(f'{key}: {value}' for key, value in settings.items())}")
     elif changed := write_settings(path, settings):
         say(f"{path.name} has {', '.join(changed)} now")
-    if not is_dry:
-        say("next: make push, then python -m launcher doctor")
+
+
+def _chosen(given: Mapping[str, Given]) -> dict[str, str]:
+    """What other verbs cannot guess: the profile that was named, and names that are not the built-in ones."""
+    return {key: _text(given, key) for key in ("profile", "prefix", "repository") if _is_chosen(given, key)}
+
+
+def _is_chosen(given: Mapping[str, Given], key: str) -> bool:
+    return key in given and given[key].origin != "built-in"
+
+
+def _next(given: Mapping[str, Given], is_dry: bool) -> Step:
+    from launcher.cloud.call import setup_command
+    from launcher.next_steps import Step, after_setup
+
+    if is_dry:
+        return Step(setup_command(given), "makes what is missing and notes the names in launcher.yml")
+    if "write" not in given:
+        return Step(
+            setup_command(given), "makes nothing twice, and notes the names in launcher.yml for all other verbs"
+        )
+    noted = ("region", *_chosen(given))
+    return after_setup({key: each for key, each in given.items() if key not in noted})
 
 
 def _text(given: Mapping[str, Given], key: str) -> str:

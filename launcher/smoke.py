@@ -102,11 +102,12 @@ def show(result: dict[str, Any], dataset: Path, middle: int) -> None:
         "\nThe same in the image, on this machine, with Docker:\n"
         "  make image\n"
         f"  {SUBMIT.program} --instance local {job}\n"
-        "\nThe same on SageMaker will be these three commands. This version has the first, and cannot run the other\n"
-        "two yet: they come with the version that submits jobs.\n"
-        "  make push\n"
-        f"  {SUBMIT.program} --instance ml.g4dn.xlarge {job}\n"
-        f"  python -m launcher download {result['run']}"
+        "\nThe same on SageMaker, with an AWS account; each command ends with the next one:\n"
+        "  bash setup.sh --launch              once: what talks to AWS\n"
+        "  python -m launcher doctor           what is missing, before it costs money\n"
+        "  python -m launcher setup --write    bucket, role and repository\n"
+        "  make push                           the GPU image\n"
+        f"  {SUBMIT.program} --instance ml.g4dn.xlarge {job} --dry-run"
     )
 
 

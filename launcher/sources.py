@@ -38,30 +38,38 @@ class Given:
         return self.origin.startswith("flag")
 
 
+@dataclass(frozen=True)
+class EarlierJob:
+    """What an earlier job was asked for, as settings, and the flag that takes them over."""
+
+    settings: Mapping[str, Raw]
+    flag: str
+    is_repeated: bool  # only flags win over it; otherwise it fills what nothing else says
+
+
 def gather(
     verb: Verb,
     argv: list[str],
     environment: Mapping[str, str] | None = None,
     folder: Path | None = None,
-    job: Mapping[str, Raw] | None = None,
+    job: EarlierJob | None = None,
 ) -> dict[str, Given]:
     """The settings of one call of a verb, by key; reads at most launcher.yml. Raises UserError.
 
     launcher.yml and the environment are the same for all verbs: what belongs to another one is checked and left out.
-    `job`: the settings of a job that is repeated. Only flags win over them; of the rest, the account and the folder of
-    the runs remain.
+    Beside a job that is repeated, of launcher.yml and the environment only the account and the folder of the runs
+    remain.
     """
     here = folder or Path.cwd()
     flags = {key: Given(raw, f"flag {verb.by_key[key].flags[0]}", here) for key, raw in parse_flags(verb, argv).items()}
     variables = _from_environment(os.environ if environment is None else environment, here)
     file = _from_file(flags.get("config_file"), here)
-    if job is not None:
+    if job and job.is_repeated:
         variables, file = _of_any_job(variables, verb), _of_any_job(file, verb)
+    earlier = {key: Given(raw, f"job of {job.flag}", here) for key, raw in job.settings.items()} if job else {}
     given = _merge(
         flags,
-        {key: Given(raw, "--from-job", here) for key, raw in (job or {}).items()},
-        variables,
-        file,
+        *((earlier, variables, file) if job and job.is_repeated else (variables, file, earlier)),
         {flag.key: Given(flag.default, "built-in", here) for flag in verb.flags if flag.default is not None},
     )
     return {key: value for key, value in given.items() if key in verb.by_key}

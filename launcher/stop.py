@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import re
 from functools import partial
 from typing import TYPE_CHECKING
 
@@ -31,7 +30,9 @@ def stop(argv: list[str], clock: Clock | None = None) -> int:
     """Which job, ask it, wait for its checkpoint, say how to go on."""
     call = read_call("stop", argv)
     # Imported here: --help and a wrong flag need none of this (boto3).
+    from launcher.cloud.checkpoints import newest_checkpoint
     from launcher.cloud.job import COMPLETED, FAILED, STOPPING, find_job
+    from launcher.cloud.layout import parse_s3_uri
 
     account = call.account()
     job = find_job(account, call.named[0])
@@ -52,7 +53,8 @@ def stop(argv: list[str], clock: Clock | None = None) -> int:
         raise StopFailed(f"the job {job.name} failed: {job.reason or 'SageMaker does not say why'}")
     step = None
     if job.is_over:
-        step = newest_checkpoint(account, job)
+        if job.checkpoint_uri:
+            step = newest_checkpoint(account, parse_s3_uri(job.checkpoint_uri, "checkpoints"))
         say(f"{job.name} has {'completed' if job.status == COMPLETED else 'stopped'}{_checkpoint(job, step)}")
     if job.status != COMPLETED:
         say(f"  {'continue':12} {call.commands('submit', '--resume', run)}")
@@ -78,21 +80,6 @@ def ask_to_stop(account: Account, job: Job) -> None:
             now = describe_job(account, job.name)
             if now is None or not now.is_over:
                 raise
-
-
-def newest_checkpoint(account: Account, job: Job) -> int | None:
-    """The step of the newest checkpoint that is whole in S3: its manifest comes last. Raises UserError."""
-    from launcher.aws import explained
-    from launcher.cloud.layout import parse_s3_uri
-
-    if not job.checkpoint_uri:
-        return None
-    place = parse_s3_uri(job.checkpoint_uri, "checkpoints")
-    manifest = re.compile(re.escape(place.key) + r"step-(\d{9})/MANIFEST\.json")
-    with explained(f"looking for checkpoints in {place}"):
-        pages = account.client("s3").get_paginator("list_objects_v2").paginate(Bucket=place.bucket, Prefix=place.key)
-        found = [manifest.fullmatch(each["Key"]) for page in pages for each in page.get("Contents", ())]
-    return max((int(match[1]) for match in found if match), default=None)
 
 
 def _wait(account: Account, job: Job, clock: Clock | None) -> Job:

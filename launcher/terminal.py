@@ -36,7 +36,7 @@ def bar_with_figures(stream: TextIO) -> Iterator[Bar | None]:
 
 @contextmanager
 def bar_of_a_job(stream: TextIO) -> Iterator[Bar | None]:
-    """A bar over the whole width; its task has the fields `figures`, beside it, and `more`, the line below."""
+    """A bar over the whole width; its task has the fields `figures`, beside it, and `more`, the lines below."""
     if not _is_live(stream):
         yield None
         return
@@ -44,11 +44,12 @@ def bar_of_a_job(stream: TextIO) -> Iterator[Bar | None]:
     from rich.progress import Progress as Bar
     from rich.text import Text
 
-    class TwoLines(Bar):
+    class WithLines(Bar):
         def get_renderables(self) -> Iterator[RenderableType]:
             yield self.make_tasks_table(self.tasks)
             for task in self.tasks:
-                yield Text(f"  {task.fields.get('more', '')}", no_wrap=True, overflow="ellipsis")
+                for line in task.fields.get("more", ()):
+                    yield Text(f"  {line}", no_wrap=True, overflow="ellipsis")
 
     columns = (
         SpinnerColumn(),
@@ -56,7 +57,7 @@ def bar_of_a_job(stream: TextIO) -> Iterator[Bar | None]:
         BarColumn(bar_width=None),
         TextColumn("{task.fields[figures]}", markup=False),
     )
-    bar = TwoLines(*columns, expand=True, **_live(stream, SLOW_REFRESH_PER_SECOND, transient=True))
+    bar = WithLines(*columns, expand=True, **_live(stream, SLOW_REFRESH_PER_SECOND, transient=True))
     with bar:
         yield bar
 

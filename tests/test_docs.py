@@ -9,6 +9,9 @@ import pytest
 
 from contract.hyperparameters import TABLE
 from launcher.docs import render
+from launcher.flags import KEYS, SUBMIT
+from launcher.settings import load_settings
+from launcher.sources import gather
 
 ROOT = Path(__file__).resolve().parents[1]
 PAGES = sorted([*ROOT.glob("*.md"), *ROOT.glob("docs/*.md"), *ROOT.glob("data_preparation/*.md")])
@@ -44,3 +47,20 @@ def test_both_readmes_show_the_same_commands() -> None:
     ]
     commands = [[line.split("#")[0].strip() for line in "\n".join(each).splitlines()] for each in blocks]
     assert [line for line in commands[0] if line] == [line for line in commands[1] if line]
+
+
+def test_every_key_of_the_example_settings_is_read(tmp_path: Path) -> None:
+    """Also those that it shows as comments; their values are good ones."""
+    text = (ROOT / "configs/launcher.example.yml").read_text(encoding="utf-8")
+    shown = re.sub(r"^# (?=[a-z_]+:|  )", "", text, flags=re.MULTILINE)
+    (tmp_path / "launcher.yml").write_text(shown, encoding="utf-8")
+    keys = set(re.findall(r"^([a-z_]+):", shown, re.MULTILINE))
+    assert {"region", "bucket", "role", "instance", "spot", "max_cost", "tags", "epochs"} <= keys <= set(KEYS)
+    given = gather(SUBMIT, [], {}, tmp_path)
+    assert {key for key in keys if key in SUBMIT.by_key} == {
+        key for key, each in given.items() if each.origin == "launcher.yml"
+    }
+    settings = load_settings([], {}, tmp_path)
+    assert settings.cloud is not None
+    assert settings.cloud.max_cost == 5
+    assert dict(settings.cloud.tags) == {"team": "ocr"}

@@ -99,12 +99,12 @@ def next_step(job: Job, command: Commands) -> str:
     """How to go on."""
     run = job.run or "RUN"
     if job.lacks_capacity:
-        return f"submit it again as {command('submit', '--resume', run, '--instance', f'{job.instance},ml.OTHER')}"
+        return command("submit", "--resume", run, "--instance", f"{job.instance},ml.OTHER")
     if job.secondary == "MaxRuntimeExceeded":
-        return f"submit it again with {command('submit', '--resume', run, '--max-run', 'LONGER')}"
+        return command("submit", "--resume", run, "--max-run", "LONGER")
     if job.secondary == "MaxWaitTimeExceeded":
-        return f"submit it again with {command('submit', '--resume', run, '--max-wait', 'LONGER')}, or --no-spot"
-    return f"{command('submit', '--resume', run)} goes on from the newest checkpoint"
+        return f"{command('submit', '--resume', run, '--max-wait', 'LONGER')}   # or --no-spot"
+    return f"{command('submit', '--resume', run)}   # goes on from the newest checkpoint"
 
 
 def score_rows(best: dict[str, Any]) -> list[tuple[str, str]]:

@@ -5,9 +5,11 @@ from __future__ import annotations
 import shlex
 from collections.abc import Mapping
 from dataclasses import dataclass
+from pathlib import Path
 
 from launcher.aws import Account, open_account
-from launcher.flags import VERBS, Verb
+from launcher.flags import CONFIG_FILE_FLAG, VERBS, Verb
+from launcher.settings import Settings
 from launcher.sources import Given, gather, texts_of
 
 
@@ -49,20 +51,36 @@ class Commands:
     same: tuple[str, ...] = ()
 
     def __call__(self, verb: str, *words: str) -> str:
-        if "--resume" in words:  # with the settings that its newest job has
-            words = (*words, "--from-job", words[words.index("--resume") + 1])
         return shlex.join(["python", "-m", f"launcher.{verb}", *words, *self.same])
-
-
-def as_its_job(words: tuple[str, ...]) -> tuple[str, ...]:
-    """The words of `submit --resume RUN`, with the settings of RUN's newest job."""
-    return (*words, "--from-job", words[words.index("--resume") + 1])
 
 
 def commands_like(given: Mapping[str, Given]) -> Commands:
     """Commands for the same account as this call."""
-    named = [key for key in ("region", "profile", "config_file") if key in given and given[key].is_flag]
-    return Commands(tuple(word for key in named for word in (f"--{key.replace('_', '-')}", str(given[key].raw))))
+    return Commands(words_like(VERBS["watch"], given))
+
+
+def words_like(verb: Verb, given: Mapping[str, Given]) -> tuple[str, ...]:
+    """The flags of this call that say the same to another verb: an account and a job, not what one call does."""
+    words: list[str] = []
+    for flag in verb.flags:
+        if (flag.saved or flag is CONFIG_FILE_FLAG) and flag.key in given and "flag" in given[flag.key].origin:
+            for raw in texts_of(given, flag.key):
+                if flag.metavar:
+                    words += [flag.flags[0], raw]
+                else:
+                    words.append(flag.flags[0] if raw == "true" else flag.off)
+    return tuple(words)
+
+
+def setup_command(given: Mapping[str, Given] | None = None, **changed: str) -> str:
+    """What makes bucket, role and repository where a call looked for them; `changed`: flags with another value."""
+    known = dict(given or {}) | {key: Given(raw, "flag", Path()) for key, raw in changed.items()}
+    return shlex.join(["python", "-m", "launcher.setup", "--write", *words_like(VERBS["setup"], known)])
+
+
+def given_to(settings: Settings) -> dict[str, Given]:
+    """The settings of a call of `submit` as they were given."""
+    return {key: Given(raw, origin, settings.config_folder) for key, raw, origin in settings.origins}
 
 
 def read_call(verb: str, argv: list[str]) -> Call:

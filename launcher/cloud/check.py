@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from dataclasses import dataclass
 
 from contract.errors import UserError
 from launcher.aws import explained
+
+_COMMAND = re.compile(r"`((?:python -m|make|bash|aws|unset) [^`]+)`")
 
 OK, PROBLEM, UNKNOWN = "ok", "problem", "unknown"
 
@@ -21,9 +24,20 @@ class Check:
     remedy: str = ""
 
     @property
+    def command(self) -> str:
+        """What to paste to mend it; empty: there is no such command."""
+        return command_in(self.remedy)
+
+    @property
     def sentence(self) -> str:
         """What is wrong and what to do, for an error message."""
         return f"{self.name}: {self.detail}: {self.remedy}" if self.remedy else f"{self.name}: {self.detail}"
+
+
+def command_in(text: str) -> str:
+    """The command that a message names: they stand in backticks, the best one first."""
+    found = _COMMAND.search(text)
+    return found[1] if found else ""
 
 
 def fine(name: str, detail: str) -> Check:

@@ -10,7 +10,8 @@ from pathlib import Path
 
 from contract.errors import UserError
 from contract.recipe import Recipe
-from launcher.aws import Account, open_account
+from launcher.aws import Account, NoRegion, open_account
+from launcher.cloud.call import setup_command
 from launcher.cloud.check import OK, PROBLEM, UNKNOWN, Check, fine, problem, unknown
 from launcher.cloud.layout import DEFAULT_PREFIX, S3Uri
 from launcher.cloud.permissions import Names
@@ -45,6 +46,10 @@ class CheckRequest:
     dataset: Path | S3Uri | None = None  # None: is not looked at
     dataset_size: int | None = None  # bytes, when the dataset was checked already
     recipe: Recipe | None = None  # that the dataset is to fit; None: the dataset alone
+    # For an account that is open: the images of the job, and why one of its instances has none.
+    find_images: Callable[[Account], tuple[tuple[str, ...], str]] | None = None
+    setup_command: Callable[..., str] = setup_command
+    push_command: str = "make push"
 
 
 def run_checks(
@@ -57,7 +62,7 @@ def run_checks(
 
     `account`: the one that is open already. `advance`: is told how many images of a local dataset are checked.
     """
-    credentials, account = _check_credentials(request, account)
+    beginning, account = _check_credentials(request, account)
     region = account.region if account else request.region
     jobs = [_Asked(probe) for probe in _probes(request, account, region)] if account else []
     # Here and not in a thread: a bar may follow it, and decoding keeps a core busy.
@@ -66,7 +71,7 @@ def run_checks(
     )
     give_up = time.monotonic() + time_limit_s
     answers = [answer for job in jobs for answer in job.answers(give_up, time_limit_s)]
-    checks = [credentials, *(answer for answer in answers if isinstance(answer, Check))]
+    checks = [*beginning, *(answer for answer in answers if isinstance(answer, Check))]
     if request.instances:
         checks.append(instance.check_instances(request.instances))
     data = local or next((answer for answer in answers if isinstance(answer, DatasetFound)), None)
@@ -86,8 +91,8 @@ def problems_of(checks: tuple[Check, ...]) -> tuple[Check, ...]:
 
 
 _ORDER = (
-    CREDENTIALS,
     instance.REGION,
+    CREDENTIALS,
     bucket.NAME,
     role.NAME,
     role.TRUST,
@@ -137,34 +142,42 @@ class _Asked:
         return self._answers
 
 
-def _check_credentials(request: CheckRequest, account: Account | None) -> tuple[Check, Account | None]:
+def _check_credentials(request: CheckRequest, account: Account | None) -> tuple[tuple[Check, ...], Account | None]:
+    """Who calls, and what is wrong with the region that keeps this from being known."""
     if account is None:
         try:
             account = open_account(request.profile, request.region)
+        except NoRegion as error:
+            reason, _, remedy = str(error).rpartition(": ")
+            return (problem(instance.REGION, reason, remedy),), None
         except UserError as error:
             reason, _, remedy = str(error).rpartition(": ")
-            return problem(CREDENTIALS, reason, remedy), None
-    return fine(CREDENTIALS, f"{account.arn}, account {account.id}"), account
+            return (*instance.check_spelling(request.region), problem(CREDENTIALS, reason, remedy)), None
+    return (fine(CREDENTIALS, f"{account.arn}, account {account.id}"),), account
 
 
 def _probes(request: CheckRequest, account: Account, region: str) -> list[_Probe]:
     """What AWS is asked. Each works alone, and asks nothing that the others have to wait for."""
     named = role.named_role(request.role, account.arn)
+    images, missing = request.image_uris, ""
+    if not images and request.find_images:
+        images, missing = request.find_images(account)
     names = Names(
         account.id,
         region,
         request.bucket,
         request.prefix,
         role.role_name(named),
-        image.repository_of(request.image_uris),
+        image.repository_of(images),
     )
+    setup, push = request.setup_command, request.push_command
     probes = [
         _Probe((instance.REGION,), lambda: (instance.check_region(account),)),
-        _Probe((bucket.NAME,), lambda: (bucket.check_bucket(account, request.bucket, request.prefix),)),
-        _Probe((role.NAME, role.TRUST), lambda: role.check_role(account, named)),
+        _Probe((bucket.NAME,), lambda: (bucket.check_bucket(account, request.bucket, request.prefix, setup),)),
+        _Probe((role.NAME, role.TRUST), lambda: role.check_role(account, named, setup)),
         _Probe((permissions.CALLER_MAY,), lambda: (permissions.check_caller(account, names),)),
         _Probe((permissions.ROLE_MAY,), lambda: (permissions.check_execution_role(account, names),)),
-        _Probe((image.NAME,), lambda: (image.check_images(account, request.image_uris),)),
+        _Probe((image.NAME,), lambda: (image.check_images(account, images, missing, push),)),
     ]
     if request.instances:
         count = request.instance_count

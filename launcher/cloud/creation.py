@@ -18,6 +18,10 @@ class NoRoom(UserError):
     """The quota of this instance is used up; another may take the job."""
 
 
+class Uncertain(UserError):
+    """AWS has not said whether the job exists."""
+
+
 class Stopped(KeyboardInterrupt):
     """Ctrl-C while a job was being created: is it there?"""
 
@@ -27,7 +31,7 @@ class Stopped(KeyboardInterrupt):
 
 
 def create(account: Account, request: Request) -> Job:
-    """The job of this request. Raises NoRoom, or UserError."""
+    """The job of this name: made now, or there already. Raises NoRoom, Uncertain, or UserError: there is none."""
     from launcher.cloud.estimator import create_job, load_sdk
 
     load_sdk()  # takes seconds: a stop meanwhile needs no questions
@@ -39,32 +43,32 @@ def create(account: Account, request: Request) -> Job:
         create_job(account, request)
     except KeyboardInterrupt:
         say("stopping: asking SageMaker whether the job is there already")
-        raise Stopped(exists=_appears(account, name)) from None
+        raise Stopped(exists=_find(account, request) is not None) from None
     except (BotoCoreError, ClientError, ResponseParserError) as error:
         # The request may have arrived though its answer did not, and a retry then meets its own job.
-        lost = error_code(error) == "ResourceInUse" or will_pass(error)
-        if not (lost and _is_ours(account, request)):
+        if not (error_code(error) == "ResourceInUse" or will_pass(error)):
             _refuse(account, request, error)
-    job = describe_job(account, name)
-    if job is None:
-        raise UserError(
-            f"SageMaker took the job {name} and does not know it: look for it with `python -m launcher list`"
-        )
-    return job
+        if job := _find(account, request):
+            return job
+        _refuse(account, request, error)
+    if job := _find(account, request):
+        return job
+    raise Uncertain(f"SageMaker took the job {name} and does not show it yet")
 
 
-def _appears(account: Account, name: str) -> bool:
-    """The request was perhaps on its way when its answer was given up."""
-    for _ in range(round(APPEARS_WITHIN_S / LOOK_EVERY_S)):
-        if describe_job(account, name):
-            return True
-        time.sleep(LOOK_EVERY_S)
-    return describe_job(account, name) is not None
-
-
-def _is_ours(account: Account, request: Request) -> bool:
-    job = describe_job(account, request["TrainingJobName"])
-    return job is not None and job.run == request["HyperParameters"][RUN_HYPERPARAMETER]
+def _find(account: Account, request: Request) -> Job | None:
+    """The job of this request: it may appear some seconds late. Raises Uncertain: AWS does not answer."""
+    name, give_up = request["TrainingJobName"], time.monotonic() + APPEARS_WITHIN_S
+    while True:
+        try:
+            job = describe_job(account, name)
+        except UserError as error:
+            raise Uncertain(f"whether the job {name} exists is not known: {error}") from error
+        if job is None and time.monotonic() < give_up:
+            time.sleep(LOOK_EVERY_S)
+            continue
+        is_ours = job is not None and job.run == request["HyperParameters"][RUN_HYPERPARAMETER]
+        return job if is_ours else None
 
 
 def _refuse(account: Account, request: Request, error: Exception) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime, timezone
 from pathlib import Path
@@ -17,15 +17,17 @@ from contract.recipe import Recipe, load_recipe
 from data_preparation.dataset_files import CHUNK, DatasetFiles, LocalDataset
 from data_preparation.progress import progress
 from launcher.aws import Account, error_code, explained
-from launcher.cloud.instances import instance_facts
+from launcher.cloud.call import given_to, setup_command, words_like
+from launcher.cloud.checkpoints import newest_checkpoint
 from launcher.cloud.job import Job
 from launcher.cloud.layout import RunLayout, S3Uri, parse_s3_uri, run_layout
-from launcher.cloud.plan import CloudFacts, Input, RecipeChoice, needs_old_cuda
+from launcher.cloud.plan import CloudFacts, Input, RecipeChoice
 from launcher.cloud.prices import price_of
+from launcher.cloud.pushed import push_command, pushed_for, why_none
 from launcher.cloud.role import resolve_role
 from launcher.cloud.settings import S3, CloudSettings
-from launcher.images.image import ROOT, lock_of, source_hash
-from launcher.images.pushed_images import find_pushed
+from launcher.flags import PUSH
+from launcher.images.image import ROOT
 from launcher.inputs import NO_DATASET, RECIPE_CHANNEL, channels_here, choose_recipe, path_in_recipe_channel
 from launcher.settings import Settings
 
@@ -88,16 +90,24 @@ def gather_facts(
         channels[name] = Input(file.folder, file.path.stat().st_size, str(file.path))
     if recipe_input:
         channels[RECIPE_CHANNEL] = recipe_input
+    images = _images(settings, wanted, root, region, account.id if account else "")
+    notes = []
+    if settings.must_exist and jobs and not images:
+        images = dict.fromkeys(wanted.instances, jobs[-1].image)
+        notes.append(f"the image is that of {jobs[-1].name}: none of these sources was pushed")
     facts = CloudFacts(
         now=datetime.now(timezone.utc),
         region=region,
         layout=layout,
         channels=channels,
         recipe=choice,
-        role=resolve_role(account, wanted.role),
-        images=_images(settings, wanted, root),
+        role=resolve_role(account, wanted.role, setup_command(given_to(settings))),
+        images=images,
+        unpushed=_unpushed(settings, images, root, region),
         prices={name: price for name in wanted.instances if (price := price_of(account, name, region))},
         jobs=jobs,
+        found_step=_found_step(settings, wanted, account, layout) if jobs == () else None,
+        notes=tuple(notes),
         obstacles=obstacles,
     )
     return Gathered(facts, recipe, datasets, files)
@@ -108,8 +118,8 @@ def layout_of(settings: Settings, wanted: CloudSettings) -> RunLayout:
     bucket = wanted.bucket or (wanted.runs.bucket if wanted.runs else "")
     if not bucket:
         raise UserError(
-            "there is no bucket: name one in the job's region with --bucket, OCR_BUCKET or `bucket:` in launcher.yml; "
-            "`python -m launcher setup --write` makes one"
+            f"there is no bucket: run `{setup_command(given_to(settings))}`, which makes one, or name one in the job's "
+            "region with --bucket, OCR_BUCKET or `bucket:` in launcher.yml"
         )
     return run_layout(bucket, settings.run, wanted.prefix, wanted.runs)
 
@@ -220,22 +230,29 @@ def _one_file(path: Path, layout: RunLayout) -> OneFile:
     return OneFile(path, digest.hexdigest(), layout.files(digest.hexdigest()))
 
 
-def _images(settings: Settings, wanted: CloudSettings, root: Path) -> dict[str, str]:
+def _found_step(settings: Settings, wanted: CloudSettings, account: Account | None, layout: RunLayout) -> int | None:
+    """The checkpoint that a run without jobs would begin with: its jobs are forgotten, or somebody put it there."""
+    if account is None or settings.fresh or not wanted.keeps_checkpoints:
+        return None
+    try:
+        return newest_checkpoint(account, wanted.checkpoints or layout.checkpoints)
+    except UserError:
+        return None  # a bucket that cannot be listed: the checks say more of it
+
+
+def _images(settings: Settings, wanted: CloudSettings, root: Path, region: str, account: str) -> dict[str, str]:
     """The image of each instance: the one that is named, or the last one pushed of today's sources."""
     if settings.image_uri:
         return dict.fromkeys(wanted.instances, settings.image_uri)
-    return {name: image for name in wanted.instances if (image := pushed_for(name, root))}
+    return {name: image for name in wanted.instances if (image := pushed_for(name, root, region, account))}
 
 
-def pushed_for(instance: str, root: Path) -> str:
-    """An image for GPUs runs without one too, and an older CUDA line on newer GPUs."""
-    candidates = [("gpu", "cu118")]
-    if not needs_old_cuda(instance):
-        candidates.insert(0, ("gpu", "cu126"))
-    if instance_facts(instance).gpus == 0:
-        candidates.insert(0, ("cpu", ""))
-    for device, cuda in candidates:
-        lock = lock_of(device, cuda)
-        if (root / lock).is_file() and (found := find_pushed(root, source_hash(root, lock), device)):
-            return found.uri
-    return ""
+def _unpushed(settings: Settings, images: Mapping[str, str], root: Path, region: str) -> dict[str, str]:
+    """What is missing, and the command that mends it, by instance."""
+    words = words_like(PUSH, given_to(settings))
+    remedy = "or name one with --image-uri"
+    return {
+        name: f"{why_none(name, root, region)}: run `{push_command(name, *words, root=root)}`, {remedy}"
+        for name in (settings.cloud.instances if settings.cloud else ())
+        if name not in images
+    }

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timezone
 from email.utils import parsedate_to_datetime
@@ -11,9 +11,10 @@ from typing import Any
 
 from contract.errors import UserError
 from launcher.aws import Account, error_code, explained
-from launcher.cloud.layout import job_stem
+from launcher.cloud.layout import is_job_name, job_stem
 
 IN_PROGRESS, COMPLETED, FAILED, STOPPING, STOPPED = "InProgress", "Completed", "Failed", "Stopping", "Stopped"
+DELETING = "Deleting"
 RUN_HYPERPARAMETER = "run_id"
 
 _NAME = re.compile(r"[a-zA-Z0-9](-*[a-zA-Z0-9]){0,62}")
@@ -63,7 +64,7 @@ class Job:
     @property
     def is_over(self) -> bool:
         """Terminal: nothing of it will change, and nothing more is paid."""
-        return self.status in (COMPLETED, FAILED, STOPPED)
+        return self.status in (COMPLETED, FAILED, STOPPED, DELETING)
 
     @property
     def region(self) -> str:
@@ -162,21 +163,25 @@ def describe_job(account: Account, name: str) -> Job | None:
 
 def jobs_of_run(account: Account, run: str) -> list[Job]:
     """All jobs of a run, the oldest first. Raises UserError."""
-    of_this_stem = re.compile(re.escape(job_stem(run)) + r"-\d{12}")
-    names = [name for name in list_job_names(account, job_stem(run)) if of_this_stem.fullmatch(name)]
+    names = [name for name in list_job_names(account, job_stem(run)) if is_job_name(name, run)]
     jobs = list(map(describer(account), reversed(names)))
     return [job for job in jobs if job and job.run == run]
 
 
+def current_job(jobs: Sequence[Job]) -> Job:
+    """The one that matters of a run's jobs, the oldest first: the newest that is not over, or else the newest."""
+    return next((job for job in reversed(jobs) if not job.is_over), jobs[-1])
+
+
 def find_job(account: Account, named: str) -> Job:
-    """The newest job of a run, or the job of this name or ARN. Raises UserError."""
+    """The current job of a run, or the job of this name or ARN. Raises UserError."""
     arn = _ARN.fullmatch(named)
     if arn and arn["region"] != account.region:
         raise UserError(f"{named} is a job in {arn['region']}: give --region {arn['region']}")
     if arn and arn["account"] != account.id:
         raise UserError(f"{named} belongs to the account {arn['account']}, these credentials to {account.id}")
     if not arn and (jobs := jobs_of_run(account, named)):
-        return jobs[-1]
+        return current_job(jobs)
     name = arn["name"] if arn else named
     job = describe_job(account, name) if _NAME.fullmatch(name) else None
     if job is None:

@@ -10,6 +10,7 @@ s3://BUCKET/PREFIX/runs/<run>/output/<job>/output/model.tar.gz
 
 from __future__ import annotations
 
+import hashlib
 import re
 from dataclasses import dataclass
 from datetime import datetime, timezone
@@ -18,6 +19,7 @@ from contract.errors import UserError
 
 DEFAULT_PREFIX = "ocr"
 LONGEST_JOB_NAME = 63  # CreateTrainingJob
+JOB_DIGITS = 12  # with which the name of a job ends
 LONGEST_URI = 1024
 
 RUN_TAG = "paddleocr-sagemaker:run"
@@ -133,17 +135,29 @@ def check_key(key: str, flag: str = "--prefix") -> str:
 def job_stem(run: str) -> str:
     """How the names of all jobs of a run begin. Two runs may share it: compare the hyperparameter run_id as well."""
     plain = re.sub(r"[^A-Za-z0-9]+", "-", run).strip("-") or "run"
-    return plain[: LONGEST_JOB_NAME - len("-") - len(_stamp(datetime.min))].rstrip("-")
+    return plain[: LONGEST_JOB_NAME - len("-") - JOB_DIGITS].rstrip("-")
 
 
-def job_name(run: str, when: datetime) -> str:
-    """The name of a job that starts at this time: SageMaker wants it unique in account and region."""
-    return f"{job_stem(run)}-{_stamp(when)}"
+def job_name(run: str, number: int, previous: str = "") -> str:
+    """The name of the `number`-th job of a run, which follows the job `previous` (empty: there is none).
+
+    Whoever sees the same jobs makes the same name, and SageMaker takes a name once: of two submissions at the same time
+    one makes the job, and the other finds it.
+    """
+    digest = int(hashlib.sha256(f"{run}\n{previous}".encode()).hexdigest(), 16)
+    return f"{job_stem(run)}-{number % 1000:03d}{digest % 10**9:09d}"
+
+
+def is_job_name(name: str, run: str = "") -> bool:
+    """`name` is one that this launcher makes, for this run if one is named."""
+    stem = re.escape(job_stem(run)) if run else ".+"
+    return re.fullmatch(rf"{stem}-\d{{{JOB_DIGITS}}}", name) is not None
 
 
 def job_tags(run: str, own: dict[str, str]) -> dict[str, str]:
-    """The tags of a job: ours, by which costs add up per run, and the user's own."""
-    return {PROJECT_TAG: PROJECT, RUN_TAG: run} | own
+    """The tags of a job: the user's own, and ours, by which costs add up per run."""
+    ours = {PROJECT_TAG: PROJECT, RUN_TAG: run}
+    return ours | own | ours  # ours come first and win
 
 
 def _stamp(when: datetime) -> str:

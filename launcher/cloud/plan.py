@@ -10,8 +10,10 @@ from contract.errors import UserError
 from contract.hyperparameters import parse_hyperparameters
 from contract.parameters import apply_parameters
 from contract.recipe import Recipe
+from launcher.cloud.call import given_to, setup_command
+from launcher.cloud.difference import changes
 from launcher.cloud.instances import DEFAULT_VOLUME_GB, InstanceFacts, instance_facts
-from launcher.cloud.job import COMPLETED, RUN_HYPERPARAMETER, Job
+from launcher.cloud.job import COMPLETED, RUN_HYPERPARAMETER, Job, current_job
 from launcher.cloud.layout import RunLayout, S3Uri, job_name, job_tags
 from launcher.cloud.plan_checks import (
     DAY_S,
@@ -68,9 +70,12 @@ class CloudFacts:
     channels: Mapping[str, Input]
     recipe: RecipeChoice
     role: str = ""  # its ARN; empty: there is none
-    images: Mapping[str, str] = field(default_factory=dict)  # by instance; a missing one: none was pushed
+    images: Mapping[str, str] = field(default_factory=dict)  # by instance
+    unpushed: Mapping[str, str] = field(default_factory=dict)  # by instance without an image: why, and what to do
     prices: Mapping[str, Price] = field(default_factory=dict)  # by instance, where known
     jobs: tuple[Job, ...] | None = ()  # of the run, the oldest first; None: AWS could not be asked
+    found_step: int | None = None  # of the newest checkpoint that lies where a run without jobs will keep its own
+    notes: tuple[str, ...] = ()  # for the user to know
     obstacles: tuple[str, ...] = ()  # what a submission will not get past, though a plan can be shown
 
 
@@ -124,10 +129,6 @@ class CloudPlan:
         sizes = [each.bytes for each in self.channels.values()]
         return None if None in sizes else sum(size for size in sizes if size)
 
-    def at(self, now: datetime) -> CloudPlan:
-        """The same for a job that starts now: the name of a job is taken as soon as it exists."""
-        return replace(self, job=job_name(self.run, now))
-
     def cost(self, rung: Rung) -> Cost | None:
         """What the job costs if it takes all its time; None: no price is known."""
         return self._cost(rung, spot=self.spot)
@@ -161,10 +162,11 @@ def plan_cloud_run(settings: Settings, facts: CloudFacts) -> CloudPlan:
     if facts.recipe.content is not None:
         apply_parameters(facts.recipe.content, parameters, facts.recipe.where)  # refuses what will not do
     check_apart(facts.layout, checkpoints, {name: each.uri for name, each in facts.channels.items()})
+    earlier = facts.jobs or ()
     rungs = tuple(_rung(instance, wanted, facts) for instance in wanted.instances)
     plan = CloudPlan(
         run=settings.run,
-        job=job_name(settings.run, facts.now),
+        job=job_name(settings.run, len(earlier) + 1, earlier[-1].name if earlier else ""),
         region=facts.region,
         role=facts.role,
         layout=facts.layout,
@@ -184,10 +186,10 @@ def plan_cloud_run(settings: Settings, facts: CloudFacts) -> CloudPlan:
         start="new",
         finished=None,
         notes=(),
-        obstacles=(*facts.obstacles, *_obstacles(wanted, facts)),
+        obstacles=(*facts.obstacles, *_obstacles(settings, wanted, facts)),
     )
     plan = _continue_or_not(plan, settings, facts)
-    return replace(plan, notes=tuple(_notes(plan, wanted, parameters.save_minutes)))
+    return replace(plan, notes=(*facts.notes, *_notes(plan, wanted, parameters.save_minutes)))
 
 
 def _checkpoints(settings: Settings, wanted: CloudSettings, facts: CloudFacts) -> S3Uri | None:
@@ -206,9 +208,7 @@ def _checkpoints(settings: Settings, wanted: CloudSettings, facts: CloudFacts) -
                 f"--fresh would continue from the checkpoints in {wanted.checkpoints}: "
                 "name an empty --checkpoint-uri, or leave one of the two out"
             )
-        return wanted.checkpoints or (
-            facts.layout.fresh_checkpoints(facts.now) if facts.jobs else facts.layout.checkpoints
-        )
+        return wanted.checkpoints or facts.layout.fresh_checkpoints(facts.now)
     return wanted.checkpoints or (earlier[-1] if earlier else facts.layout.checkpoints)
 
 
@@ -270,19 +270,16 @@ def _volume_gb(wanted: CloudSettings, known: InstanceFacts, facts: CloudFacts) -
     return DEFAULT_VOLUME_GB + -(-data * ROOM_FOR_DATA // 10**9)
 
 
-def _obstacles(wanted: CloudSettings, facts: CloudFacts) -> list[str]:
+def _obstacles(settings: Settings, wanted: CloudSettings, facts: CloudFacts) -> list[str]:
     found = []
     if not facts.role:
         found.append(
-            "there is no execution role: name one with --role, OCR_ROLE or `role:` in launcher.yml; "
-            "`python -m launcher setup --write` makes one"
+            f"there is no execution role: run `{setup_command(given_to(settings))}`, which makes one, or name one with "
+            "--role, OCR_ROLE or `role:` in launcher.yml"
         )
     for instance in wanted.instances:
         if instance not in facts.images:
-            found.append(
-                f"no image of these sources was pushed that runs on {instance}: run `{_push(instance)}`, or name one "
-                "with --image-uri"
-            )
+            found.append(facts.unpushed[instance])
             break
     if wanted.instance_count > 1:
         found.append(
@@ -292,40 +289,25 @@ def _obstacles(wanted: CloudSettings, facts: CloudFacts) -> list[str]:
     return found
 
 
-def _push(instance: str) -> str:
-    return "make push CUDA=cu118" if needs_old_cuda(instance) else "make push"
-
-
-def needs_old_cuda(instance: str) -> bool:
-    """Newer CUDA lines have left its GPU behind."""
-    gpu = instance_facts(instance).gpu
-    return gpu is not None and float(gpu.compute_capability) < 7.5
-
-
 def _continue_or_not(plan: CloudPlan, settings: Settings, facts: CloudFacts) -> CloudPlan:
     """What the run's jobs so far mean for this one."""
     if not facts.jobs:
-        return plan
-    newest = facts.jobs[-1]
+        if facts.found_step is None or settings.fresh:
+            return plan
+        return replace(plan, start=f"new to SageMaker, continues from step {facts.found_step} in {plan.checkpoints}")
+    newest = current_job(facts.jobs)
     if settings.fresh:
         return replace(plan, start="starts over; the earlier checkpoints stay in " + (newest.checkpoint_uri or "S3"))
     if not newest.is_over:
         return replace(plan, start=f"{newest.name} of this run is running: it will be followed, nothing is submitted")
-    channels = tuple((name, str(each.uri)) for name, each in plan.channels.items())
-    same = dict(newest.hyperparameters) == plan.hyperparameters and sorted(newest.channels) == sorted(channels)
-    if newest.status == COMPLETED and same:
+    channels = {name: str(each.uri) for name, each in plan.channels.items()}
+    changed = (
+        *changes(dict(newest.hyperparameters), plan.hyperparameters),
+        *changes(dict(newest.channels), channels),
+    )
+    if newest.status == COMPLETED and not changed:
         return replace(plan, start=f"finished: {newest.name} has trained exactly this", finished=newest)
-    changed = _difference(dict(newest.hyperparameters), plan.hyperparameters)
-    return replace(plan, start=f"continues after {newest.name} ({newest.status}{changed})")
-
-
-def _difference(before: Mapping[str, str], after: Mapping[str, str]) -> str:
-    changes = [
-        f"{key} {before.get(key, 'default')} → {after.get(key, 'default')}"
-        for key in sorted({*before, *after})
-        if before.get(key) != after.get(key)
-    ]
-    return "".join(f"; {change}" for change in changes)
+    return replace(plan, start=f"continues after {newest.name} ({'; '.join((newest.status, *changed))})")
 
 
 def _notes(plan: CloudPlan, wanted: CloudSettings, save_minutes: float) -> list[str]:

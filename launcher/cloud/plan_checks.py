@@ -7,7 +7,7 @@ from collections.abc import Mapping
 
 from contract.errors import UserError
 from contract.paths import BASE_DIR_VARIABLE, CHECKPOINTS_VARIABLE, LIFELINE_VARIABLE
-from launcher.cloud.job import STOPPING, Job
+from launcher.cloud.job import STOPPING, Job, current_job
 from launcher.cloud.layout import RunLayout, S3Uri
 from launcher.cloud.settings import CloudSettings
 from launcher.images.ecr import parse_image
@@ -104,14 +104,14 @@ def check_earlier(settings: Settings, region: str, jobs: tuple[Job, ...] | None)
         raise UserError(
             f"there is no run {settings.run!r} on SageMaker in {region}: `python -m launcher list` shows what there is"
         )
-    newest = jobs[-1] if jobs else None
-    if newest is None or newest.is_over:
+    job = current_job(jobs) if jobs else None
+    if job is None or job.is_over:
         return
-    if newest.status == STOPPING:
-        raise UserError(f"{newest.name} of this run is still saving and stopping: try again in some minutes")
+    if job.status == STOPPING:
+        raise UserError(f"{job.name} of this run is still saving and stopping: try again in some minutes")
     if settings.fresh:
         raise UserError(
-            f"{newest.name} of this run is still running: stop it first with `python -m launcher stop {newest.run}`"
+            f"{job.name} of this run is still running: stop it first with `python -m launcher stop {job.run}`"
         )
 
 

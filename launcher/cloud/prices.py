@@ -67,7 +67,7 @@ def price_of(account: Account | None, instance: str, region: str) -> Price | Non
     """
     key = (account.id if account else "", instance, region)
     if key not in _known:
-        price, why = _ask(account, instance, region) if account else (None, "there are no credentials to ask with")
+        price, why = _ask(account, instance, region) if account else (None, "AWS could not be asked")
         price = price or _from_table(instance, why)
         if price is None:
             return None

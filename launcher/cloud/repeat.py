@@ -1,4 +1,4 @@
-"""The settings of a job on SageMaker, as --from-job takes them: the same data, image and hyperparameters again."""
+"""The settings of a job on SageMaker, as --from-job and --resume take them: the same data and hyperparameters again."""
 
 from __future__ import annotations
 
@@ -13,19 +13,24 @@ from launcher.cloud.instances import instance_facts
 from launcher.cloud.job import RUN_HYPERPARAMETER, find_job
 from launcher.cloud.settings import NO_CHECKPOINTS
 from launcher.inputs import RECIPE_CHANNEL, path_in_recipe_channel
-from launcher.sources import Raw
+from launcher.sources import EarlierJob, Raw
+
+REPEATS, RESUMES = "--from-job", "--resume"
 
 
-def settings_of_job(account: Account, named: str) -> dict[str, Raw]:
-    """What a job was asked for, as the settings of `submit`. Raises UserError."""
+def settings_of_job(account: Account, named: str, flag: str) -> EarlierJob:
+    """What a job, or the newest job of a run, was asked for, as the settings of `submit`. Raises UserError."""
     job = find_job(account, named)
     with explained(f"asking SageMaker about the job {job.name}"):
         description = account.client("sagemaker").describe_training_job(TrainingJobName=job.name)
-    return read_settings(description)
+    return read_settings(description, flag)
 
 
-def read_settings(description: Mapping[str, Any]) -> dict[str, Raw]:
-    """The same from the answer of DescribeTrainingJob. Tags are not in it. Raises UserError."""
+def read_settings(description: Mapping[str, Any], flag: str = REPEATS) -> EarlierJob:
+    """The same from the answer of DescribeTrainingJob. Tags are not in it. Raises UserError.
+
+    A run that is resumed takes today's image if there is one (launcher/cloud/facts.py).
+    """
     parameters = dict(description.get("HyperParameters") or {})
     channels = {
         channel["ChannelName"]: channel["DataSource"]["S3DataSource"]["S3Uri"]
@@ -34,7 +39,7 @@ def read_settings(description: Mapping[str, Any]) -> dict[str, Raw]:
     }
     if not parameters.pop(RUN_HYPERPARAMETER, "") or "config" not in parameters or TRAINING_CHANNEL not in channels:
         raise UserError(
-            f"--from-job {description['TrainingJobName']}: this launcher did not start it: name one that it did"
+            f"{flag} {description['TrainingJobName']}: this launcher did not start it: name one that it did"
         )
     stopping, network = description.get("StoppingCondition") or {}, description.get("VpcConfig") or {}
     given: dict[str, Raw] = {
@@ -42,7 +47,7 @@ def read_settings(description: Mapping[str, Any]) -> dict[str, Raw]:
         "override": tuple(f"{key}={value}" for key, value in parameters.items() if key not in BY_NAME),
         "env": tuple(f"{key}={value}" for key, value in (description.get("Environment") or {}).items()),
         "dataset": channels[TRAINING_CHANNEL],
-        "image_uri": description["AlgorithmSpecification"].get("TrainingImage", ""),
+        "image_uri": description["AlgorithmSpecification"].get("TrainingImage", "") if flag == REPEATS else "",
         "role": description.get("RoleArn", ""),
         "spot": _word(description.get("EnableManagedSpotTraining")),
         "network_isolation": _word(description.get("EnableNetworkIsolation")),
@@ -57,7 +62,7 @@ def read_settings(description: Mapping[str, Any]) -> dict[str, Raw]:
         **_resources(description["ResourceConfig"]),
         **_places(description["OutputDataConfig"]["S3OutputPath"]),
     }
-    return {key: raw for key, raw in given.items() if raw}
+    return EarlierJob({key: raw for key, raw in given.items() if raw}, flag, is_repeated=flag == REPEATS)
 
 
 def _resources(resources: Mapping[str, Any]) -> dict[str, Raw]:

@@ -53,8 +53,9 @@ class CloudSettings:
 
 
 def is_cloud(given: Mapping[str, Given]) -> bool:
-    """The call is about a job on SageMaker."""
-    return any(name.startswith(ML) for name in _listed(given, "instance")) or "from_job" in given
+    """The call is about a job on SageMaker; where a run is to be resumed, its newest job there may say all the rest."""
+    names = _listed(given, "instance")
+    return any(name.startswith(ML) for name in names) or "from_job" in given or ("resume" in given and not names)
 
 
 def is_in_s3(given: Given | None) -> bool:

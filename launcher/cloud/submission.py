@@ -5,28 +5,31 @@ from __future__ import annotations
 import json
 import shlex
 import sys
+import traceback
 from collections.abc import Mapping
-from dataclasses import dataclass
-from datetime import datetime, timezone
+from dataclasses import dataclass, replace
+from functools import partial
 
 from contract.errors import UserError
 from contract.recipe import Recipe
 from launcher.aws import Account, explained, open_account
-from launcher.cloud.call import Commands, as_its_job, commands_like
-from launcher.cloud.creation import NoRoom, Stopped, create
+from launcher.cloud.call import Commands, commands_like, given_to, setup_command, words_like
+from launcher.cloud.creation import NoRoom, Stopped, Uncertain, create
+from launcher.cloud.difference import asked_otherwise
 from launcher.cloud.facts import gather_facts
-from launcher.cloud.job import COMPLETED, IN_PROGRESS, Job, jobs_of_run
+from launcher.cloud.job import COMPLETED, STOPPING, Job, current_job, jobs_of_run
 from launcher.cloud.patience import Clock
-from launcher.cloud.plan import CloudPlan, Rung, plan_cloud_run
+from launcher.cloud.plan import CloudFacts, CloudPlan, plan_cloud_run
 from launcher.cloud.plan_text import describe_plan, plan_as_json
+from launcher.cloud.pushed import push_command
 from launcher.cloud.request import build_request
 from launcher.cloud.settings import CloudSettings
 from launcher.command_line import without_flags
-from launcher.entry import EXIT_CTRL_C, every_stop_is_ctrl_c
-from launcher.flags import SUBMIT
+from launcher.entry import EXIT_CTRL_C, EXIT_FAILED, every_stop_is_ctrl_c
+from launcher.flags import PUSH, SUBMIT
+from launcher.next_steps import after_dry_run
 from launcher.people import answer, people, say
 from launcher.settings import Settings, load_settings
-from launcher.sources import Given
 
 # What a stop leaves behind, by what was under way.
 NOTHING_SENT = "stopped: nothing was sent, nothing is billed"
@@ -39,14 +42,13 @@ class SubmitCommands(Commands):
     """Commands for the same account. `submit` again has the other flags of this call as well."""
 
     argv: tuple[str, ...] = ()
-    repeats: bool = False  # it has --from-job, where most of its settings come from
 
     def __call__(self, verb: str, *words: str) -> str:
         if verb != SUBMIT.name:
             return super().__call__(verb, *words)
         replaced = [flag.key for flag in SUBMIT.flags if set(flag.flags) & set(words)]
         kept = without_flags(SUBMIT, self.argv, ("run", "resume", "fresh", "from_job", "json", *replaced))
-        return shlex.join([*SUBMIT.program.split(), *(as_its_job(words) if self.repeats else words), *kept])
+        return shlex.join([*SUBMIT.program.split(), *words, *kept])
 
 
 def submit_to_cloud(
@@ -59,6 +61,10 @@ def submit_to_cloud(
             return submission.run(environment)
         except KeyboardInterrupt as stop:
             return submission.leave(there_is_a_job=stop.exists if isinstance(stop, Stopped) else None)
+        except UserError as error:
+            if not submission.has_begun:
+                raise
+            return submission.fail(error)
 
 
 class _Submission:
@@ -68,7 +74,8 @@ class _Submission:
         self.settings = settings
         self.clock = clock
         self.left_behind = NOTHING_SENT
-        self.job: str | None = None  # the name of the newest job that this call has submitted
+        self.job: str | None = None  # the name of the newest job that this call has asked for
+        self.has_begun = False  # a job of the run exists, or may exist: what goes wrong now is no refusal
 
     @property
     def wanted(self) -> CloudSettings:
@@ -77,17 +84,16 @@ class _Submission:
 
     @property
     def commands(self) -> SubmitCommands:
-        given = {key: Given(raw, origin, self.settings.config_folder) for key, raw, origin in self.settings.origins}
-        return SubmitCommands(commands_like(given).same, self.settings.argv, bool(self.wanted.from_job))
+        return SubmitCommands(commands_like(given_to(self.settings)).same, self.settings.argv)
 
     def run(self, environment: Mapping[str, str] | None) -> int:
         """Plan, show, upload, submit, follow."""
         account, region, obstacles = self._open()
-        if self.wanted.from_job:
-            self.settings = self._repeated(account, environment)
+        if account and (self.wanted.from_job or self.settings.must_exist):
+            self.settings = self._with_earlier_job(account, environment)
         jobs = self._earlier(account)
-        if account and jobs and jobs[-1].status == IN_PROGRESS and not (self.settings.fresh or self.settings.dry_run):
-            return self._attach(account, jobs[-1])
+        if account and (running := _running(jobs)) and not (self.settings.fresh or self.settings.dry_run):
+            return self._attach(account, running)
         gathered = gather_facts(self.settings, account, region, jobs, obstacles)
         plan = plan_cloud_run(self.settings, gathered.facts)
         request = build_request(plan)
@@ -96,20 +102,23 @@ class _Submission:
         say(describe_plan(plan))
         if self.settings.dry_run:
             shown = {"request": request, "plan": plan_as_json(plan)} if self.settings.json else request
-            return answer(json.dumps(shown, indent=2), 0)
+            code = answer(json.dumps(shown, indent=2), 0)
+            say(str(after_dry_run(self.settings, plan)))
+            return code
         assert account is not None
         _refuse(plan)
-        _check_account(account, self.wanted, plan, gathered.recipe)
+        _check_account(account, self.settings, plan, gathered.recipe)
         if not self._is_confirmed():
             raise UserError("not submitted: nothing was sent")
         from launcher.cloud.upload import bring
 
         self.left_behind = SOME_UPLOADED
         gathered = bring(gathered, account, self.wanted.kms_key)
-        if (running := self._earlier(account)) and running[-1].status == IN_PROGRESS:  # uploading takes its time
-            return self._attach(account, running[-1])
-        plan = plan_cloud_run(self.settings, gathered.facts)
-        return self._climb(account, plan, plan.rungs)
+        jobs = self._earlier(account)  # once more: uploading takes its time
+        if running := _running(jobs):
+            return self._attach(account, running)
+        facts = replace(gathered.facts, jobs=jobs)
+        return self._climb(account, facts, plan_cloud_run(self.settings, facts))
 
     def leave(self, *, there_is_a_job: bool | None) -> int:
         """Ctrl-C: say what exists and how to go on. None: this call has not come to creating one, or has created it."""
@@ -125,6 +134,14 @@ class _Submission:
         left = {"run": self.settings.run, "job": self.job, "status": "stopped", "exit_code": EXIT_CTRL_C}
         return answer(json.dumps(left), EXIT_CTRL_C) if self.settings.json else EXIT_CTRL_C
 
+    def fail(self, error: UserError) -> int:
+        """Something went wrong when a job was there already, or may have been."""
+        if self.settings.debug:
+            traceback.print_exc(file=people())
+        say(f"error: {error}")
+        left = {"run": self.settings.run, "job": self.job, "status": "unknown", "reason": str(error)}
+        return answer(json.dumps(left | {"exit_code": EXIT_FAILED}), EXIT_FAILED) if self.settings.json else EXIT_FAILED
+
     def _next(self, *verbs: str) -> str:
         return "\n".join(f"  {verb:12} {self.commands(verb, self.settings.run)}" for verb in verbs)
 
@@ -135,6 +152,8 @@ class _Submission:
         try:
             account = open_account(self.wanted.profile, self.wanted.region)
         except UserError as error:
+            if not self.wanted.instances:
+                raise UserError(f"{error}; a run of this machine is resumed with its --instance") from None
             if not self.settings.dry_run or self.wanted.from_job:
                 raise
             with explained("reading the AWS settings of this machine"):
@@ -142,12 +161,13 @@ class _Submission:
             return None, region, (str(error),)
         return account, account.region, ()
 
-    def _repeated(self, account: Account | None, environment: Mapping[str, str] | None) -> Settings:
-        from launcher.cloud.repeat import settings_of_job
+    def _with_earlier_job(self, account: Account, environment: Mapping[str, str] | None) -> Settings:
+        from launcher.cloud.repeat import REPEATS, RESUMES, settings_of_job
 
-        assert account is not None  # _open has seen to it
-        job = settings_of_job(account, self.wanted.from_job)
-        return load_settings(list(self.settings.argv), environment, job=job)
+        if self.wanted.from_job and self.settings.must_exist:
+            raise UserError("--from-job makes a new run and --resume continues one: give one of them")
+        named, flag = (self.wanted.from_job, REPEATS) if self.wanted.from_job else (self.settings.run, RESUMES)
+        return load_settings(list(self.settings.argv), environment, job=settings_of_job(account, named, flag))
 
     def _earlier(self, account: Account | None) -> tuple[Job, ...] | None:
         """The jobs of the run so far, none for a name that was just made up; None: AWS could not be asked."""
@@ -158,12 +178,10 @@ class _Submission:
 
     def _attach(self, account: Account, job: Job) -> int:
         say(f"run {job.run} is running already, as job {job.name}: it is followed, and nothing new is submitted")
-        asked = dict(self.settings.hyperparameters) | dict(self.settings.overrides)
-        before = dict(job.hyperparameters)
-        if other := [f"{key}={raw}" for key, raw in asked.items() if before.get(key) != raw]:
+        if other := asked_otherwise(self.settings, job):
             say(f"note: it trains without {' '.join(other)}: to change that, `{self.commands('stop', job.run)}` first")
-        self.left_behind = SUBMITTED
-        return self._follow(account, job, ())
+        self.job, self.has_begun, self.left_behind = job.name, True, SUBMITTED
+        return self._follow(account, job)
 
     def _tell_finished(self, account: Account, job: Job) -> int:
         from launcher.cloud.aftermath import describe_result, result_as_json
@@ -181,41 +199,52 @@ class _Submission:
         print("Submit? [y/N] ", end="", file=people(), flush=True)
         return sys.stdin.readline().strip().lower() in ("y", "yes")
 
-    def _climb(self, account: Account, plan: CloudPlan, rungs: tuple[Rung, ...]) -> int:
-        """Submit the job on the first of these instances that takes it, and follow it. The checkpoints are the same."""
-        rung, *others = rungs
-        if self.job:  # the first job has the name that was shown
-            plan = plan.at(_after(self.job, datetime.now(timezone.utc), plan))
+    def _climb(self, account: Account, facts: CloudFacts, plan: CloudPlan) -> int:
+        """Submit the job on the first of its instances that takes it, and follow it."""
+        from launcher.watch import console_address
+
+        rung, *others = plan.rungs
+        self.job, self.left_behind = plan.job, SOME_UPLOADED
         try:
-            self.job = plan.job
             job = create(account, build_request(plan, rung))
         except NoRoom as error:
-            self.job = None
             if not others:
                 raise
             say(f"{error}\nmoving on to {others[0].instance}")
-            return self._climb(account, plan, tuple(others))
-        self.left_behind = SUBMITTED
-        return self._follow(account, job, tuple(others), plan)
+            return self._climb(account, facts, replace(plan, rungs=tuple(others)))
+        except Uncertain as error:
+            self.has_begun = True
+            raise UserError(
+                f"{error}; it may exist and be billed: {self.commands('watch', self.settings.run)}, and the same "
+                "submission again makes no second one"
+            ) from error
+        self.has_begun, self.left_behind = True, SUBMITTED
+        say(f"job {job.name} on {job.instance} is submitted: {console_address(job)}")
+        if other := asked_otherwise(self.settings, job):  # somebody else's submission of this run was first
+            say(f"note: it trains without {' '.join(other)}: to change that, `{self.commands('stop', job.run)}` first")
+        return self._follow(account, job, facts, tuple(each.instance for each in others))
 
-    def _follow(self, account: Account, job: Job, others: tuple[Rung, ...], plan: CloudPlan | None = None) -> int:
-        from launcher.watch import console_address, follow_job
+    def _follow(self, account: Account, job: Job, facts: CloudFacts | None = None, others: tuple[str, ...] = ()) -> int:
+        """Follow the job to its end; where AWS has no machine for it, the run goes on on one of the `others`."""
+        from launcher.cloud.forecast import final_cost
+        from launcher.cloud.prices import price_of
+        from launcher.watch import follow, tell_end
 
-        if plan:
-            say(f"job {job.name} on {job.instance} is submitted: {console_address(job)}")
         if not self.wanted.waits:
             return self._leave(account, job)
-
-        def elsewhere(ended: Job) -> int | None:
-            if not (plan and others and found_no_machine(ended)):
-                return None
-            say(f"{ended.name}: {ended.reason or ended.secondary}\nmoving on to {others[0].instance}")
-            return self._climb(account, plan, others)
-
+        price = price_of(account, job.instance, account.region)
         try:
-            return follow_job(account, job, self.commands, self.settings.json, self.clock, elsewhere)
+            followed = follow(account, job, price, self.clock)
         except UserError as error:
             raise UserError(f"{error}; the job {job.name} goes on: {self.commands('watch', job.run)}") from error
+        ended = followed.job
+        if facts and others and found_no_machine(ended):
+            say(f"{ended.name}: {ended.reason or ended.secondary}\nmoving on to {others[0]}")
+            self.left_behind = SOME_UPLOADED
+            self.settings = _for_the_rest(self.settings, others, final_cost(ended, price) or 0)
+            facts = replace(facts, jobs=(*(facts.jobs or ()), ended))
+            return self._climb(account, facts, plan_cloud_run(self.settings, facts))
+        return tell_end(followed, price, self.commands, self.settings.json)
 
     def _leave(self, account: Account, job: Job) -> int:
         """--no-wait: what comes next is the user's."""
@@ -241,15 +270,19 @@ def _refuse(plan: CloudPlan) -> None:
         raise UserError(plan.obstacles[0] + (f" (and {others} more, see `missing` above)" if others else ""))
 
 
-def _check_account(account: Account, wanted: CloudSettings, plan: CloudPlan, recipe: Recipe | None) -> None:
+def _check_account(account: Account, settings: Settings, plan: CloudPlan, recipe: Recipe | None) -> None:
     """Ask AWS what would refuse the job or make it fail. A local dataset has been checked. Raises UserError."""
     from launcher.cloud.checks import OK, CheckRequest, problems_of, run_checks
     from launcher.status_line import status_line
 
+    wanted, given = settings.cloud, given_to(settings)
+    assert wanted is not None
     with status_line() as view:
         view.set("asking AWS what would refuse the job")
         checks = run_checks(
             CheckRequest(
+                setup_command=partial(setup_command, given),
+                push_command=push_command(wanted.instances[0], *words_like(PUSH, given)),
                 instances=wanted.instances,
                 instance_count=plan.count,
                 spot=plan.spot,
@@ -269,15 +302,22 @@ def _check_account(account: Account, wanted: CloudSettings, plan: CloudPlan, rec
         )
     problems = problems_of(checks)
     for check in checks:
-        if check.status != OK:
+        if check.status != OK and check not in problems[:1]:  # which is the error itself
             say(f"{check.status}: {check.sentence}")
     if problems:
         more = f", and {len(problems) - 1} more above" if len(problems) > 1 else ""
         raise UserError(f"{problems[0].sentence}{more}; nothing was sent")
 
 
-def _after(earlier: str | None, now: datetime, plan: CloudPlan) -> datetime:
-    """A time whose job name is not that of the job before: names hold seconds."""
-    from datetime import timedelta
+def _for_the_rest(settings: Settings, instances: tuple[str, ...], spent: float) -> Settings:
+    """What is asked of the next job: other instances, the same checkpoints, the money that is left."""
+    assert settings.cloud is not None
+    limit = settings.cloud.max_cost
+    cloud = replace(settings.cloud, instances=instances, max_cost=None if limit is None else limit - spent)
+    return replace(settings, cloud=cloud, fresh=False)
 
-    return now if plan.at(now).job != earlier else now + timedelta(seconds=1)
+
+def _running(jobs: tuple[Job, ...] | None) -> Job | None:
+    """The job of the run that trains now."""
+    job = current_job(jobs) if jobs else None
+    return job if job and not job.is_over and job.status != STOPPING else None

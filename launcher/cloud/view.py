@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import TYPE_CHECKING, TextIO
+from typing import TextIO
 
 from launcher.cloud.forecast import Forecast, describe_money
 from launcher.cloud.job import Job
@@ -13,9 +13,6 @@ from launcher.follow import PlainView, TerminalView, event_of
 from launcher.people import people
 from launcher.progress import Event, Progress, clock, describe_event, join
 from launcher.terminal import bar_of_a_job
-
-if TYPE_CHECKING:
-    pass
 
 # What SageMaker's secondary statuses mean to the user. Any other is shown as it is.
 PHASES = {
@@ -94,13 +91,14 @@ class TerminalJobView(JobView, TerminalView):
     def _draw(self) -> None:
         state = self.progress
         times = f"interrupted {self.interruptions}×" if self.interruptions else ""
+        bill = "  ".join(filter(None, (self.money, times)))
         self._bar.update(
             self._task,
             description=self.phase,
             completed=state.step,
             total=state.steps,
             figures=figures(state),
-            more="  ".join(filter(None, (scores(state), self.money, times))),
+            more=tuple(filter(None, (scores(state), bill))),
         )
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import re
+import shlex
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -92,8 +93,9 @@ def check_lock(device: str, cuda: str, root: Path) -> str:
     """The lock file of an image, below its root. Raises UserError when it is missing."""
     lock = lock_of(device, cuda)
     if not (root / lock).is_file():
-        remedy = f"make lock-gpu CUDA={cuda}" if device == "gpu" else "make lock"
-        raise UserError(f"{root / lock} is missing, and a {device} image installs what it names: run {remedy}")
+        target = f"lock-gpu CUDA={cuda}" if device == "gpu" else "lock"
+        make = "make" if Path.cwd() == root else f"make -C {shlex.quote(str(root))}"
+        raise UserError(f"{root / lock} is missing, and a {device} image installs what it names: run `{make} {target}`")
     return lock
 
 

@@ -212,7 +212,7 @@ def test_the_first_push_and_the_second(project: Project) -> None:
     uri = f"{project.registry.address}/{project.repository}@{digest}"
     assert out == f"{uri}\n"
     assert docker_config() == logins
-    pushed = find_pushed(project.root, project.source, "cpu")
+    pushed = find_pushed(project.root, project.source, "cpu", REGION, ACCOUNT)
     assert pushed is not None
     assert (pushed.uri, pushed.tag) == (uri, project.tag)
     assert f"created the ECR repository {project.repository}" in err
@@ -250,7 +250,7 @@ def test_the_second_push_touches_no_layer(project: Project) -> None:
     assert "nothing was pushed" in err
     assert project.registry.requests == []
     assert project.name not in project.tags()  # nor was it built
-    pushed = find_pushed(project.root, project.source, "cpu")
+    pushed = find_pushed(project.root, project.source, "cpu", REGION, ACCOUNT)
     assert pushed is not None
     assert pushed.uri == first.strip()
 

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import json
-from dataclasses import replace
-from datetime import datetime, timedelta, timezone
 from pathlib import Path
 from typing import Any
 
@@ -12,11 +10,13 @@ import pytest
 
 from contract.errors import UserError
 from contract.recipe import CONFIGS, load_recipe
+from launcher.cloud.job import current_job
 from launcher.cloud.layout import (
     RunLayout,
     S3Uri,
     check_bucket,
     check_key,
+    is_job_name,
     job_name,
     job_stem,
     parse_s3_uri,
@@ -32,7 +32,6 @@ from tests.launcher.cloud_plans import (
     BUCKET,
     DATASET,
     IMAGE,
-    NOW,
     REGION,
     ROLE,
     cloud_settings,
@@ -64,23 +63,25 @@ def test_folders_end_with_a_slash_so_that_run_1_is_not_run_10() -> None:
 
 
 @pytest.mark.parametrize(
-    ("run", "name"),
-    [
-        ("lines", "lines-261122100000"),
-        ("a_b.c", "a-b-c-261122100000"),
-        ("a.-_b", "a-b-261122100000"),
-        ("x" * 63, "x" * 50 + "-261122100000"),
-        ("x" * 49 + "_y", "x" * 49 + "-261122100000"),
-    ],
+    ("run", "stem"),
+    [("lines", "lines"), ("a_b.c", "a-b-c"), ("a.-_b", "a-b"), ("x" * 63, "x" * 50), ("x" * 49 + "_y", "x" * 49)],
 )
-def test_names_of_jobs(run: str, name: str) -> None:
-    assert job_name(run, NOW) == name
-    assert name.startswith(job_stem(run))
+def test_names_of_jobs(run: str, stem: str) -> None:
+    first = job_name(run, 1)
+    assert first.startswith(f"{job_stem(run)}-001")
+    assert job_stem(run) == stem
+    assert len(first) <= 63
+    assert is_job_name(first, run)
+    assert is_job_name(first)
+    assert not is_job_name(first, "other")
 
 
-def test_a_job_is_named_in_utc() -> None:
-    bangkok = datetime(2026, 11, 22, 17, 0, 0, tzinfo=timezone(timedelta(hours=7)))
-    assert job_name("lines", bangkok) == job_name("lines", NOW)
+def test_whoever_sees_the_same_jobs_makes_the_same_name_and_nobody_else_does() -> None:
+    assert planned().job == planned().job == job_name("lines", 1)
+    assert job_name("a_b", 1) != job_name("a.b", 1)  # the same stem
+    earlier = earlier_job("Failed")
+    second = planned(jobs=(earlier,))
+    assert second.job == job_name("lines", 2, earlier.name) != job_name("lines", 2, "lines-0")
 
 
 def test_addresses_in_s3() -> None:
@@ -253,10 +254,12 @@ def test_no_job_costs_more_than_max_cost(flags: tuple[str, ...]) -> None:
 
 
 def test_what_a_submission_lacks_is_listed_and_the_plan_is_shown_all_the_same() -> None:
-    plan = planned("--instance-count", "2", role="", images={})
+    plan = planned(
+        "--instance-count", "2", role="", images={}, unpushed={"ml.g4dn.xlarge": "no image: run `make push`"}
+    )
     assert [obstacle.partition(":")[0] for obstacle in plan.obstacles] == [
         "there is no execution role",
-        "no image of these sources was pushed that runs on ml.g4dn.xlarge",
+        "no image",
         "--instance-count 2",
     ]
     request = build_request(plan)
@@ -279,7 +282,11 @@ def test_starting_over_takes_another_folder_and_deletes_nothing() -> None:
     plan = planned("--fresh", jobs=(earlier_job(),))
     assert plan.checkpoints == S3Uri(BUCKET, "ocr/runs/lines/checkpoints-261122100000/")
     assert plan.start == f"starts over; the earlier checkpoints stay in s3://{BUCKET}/ocr/runs/lines/checkpoints/"
-    assert planned("--fresh").checkpoints == S3Uri(BUCKET, "ocr/runs/lines/checkpoints/")  # there is nothing yet
+    # SageMaker may have forgotten the jobs, and S3 does not forget
+    assert planned("--fresh").checkpoints == plan.checkpoints
+    found = planned(found_step=40)
+    assert found.start == f"new to SageMaker, continues from step 40 in s3://{BUCKET}/ocr/runs/lines/checkpoints/"
+    assert planned("--fresh", found_step=40).start == "new"
     with pytest.raises(UserError, match="--fresh would continue from the checkpoints"):
         planned("--fresh", "--checkpoint-uri", f"s3://{BUCKET}/ocr/runs/lines/checkpoints", jobs=(earlier_job(),))
 
@@ -293,6 +300,21 @@ def test_a_run_that_has_done_all_this_is_finished() -> None:
     other = {"training": Input(S3Uri(BUCKET, "ocr/datasets/words/other/"))}
     assert planned(jobs=(job,), channels=other).finished is None
     assert planned("--fresh", jobs=(job,)).finished is None
+
+
+def test_a_run_that_goes_on_with_other_data_says_so() -> None:
+    other = {"training": Input(S3Uri(BUCKET, "ocr/datasets/words/other/"))}
+    start = planned(jobs=(earlier_job(),), channels=other).start
+    assert f"training {DATASET.uri} → s3://{BUCKET}/ocr/datasets/words/other/" in start
+
+
+def test_an_older_job_that_still_runs_is_the_one_that_matters() -> None:
+    older, newest = earlier_job("InProgress"), earlier_job("Failed")
+    assert current_job((older, newest)) == older
+    assert "is running: it will be followed" in planned(jobs=(older, newest)).start
+    with pytest.raises(UserError, match="is still running: stop it first"):
+        planned("--fresh", jobs=(older, newest))
+    assert current_job((earlier_job("Deleting"), newest)) == newest
 
 
 @pytest.mark.parametrize(
@@ -349,8 +371,6 @@ def test_notes_say_what_does_nothing_or_costs_time() -> None:
 def test_the_plan_is_a_pure_function() -> None:
     assert planned() == planned()
     assert build_request(planned()) == build_request(planned())
-    later = planned().at(NOW + timedelta(seconds=1))
-    assert replace(later, job=planned().job) == planned()
 
 
 # ---------------------------------------------------------------- --from-job

@@ -38,7 +38,7 @@ OTHER_IMAGE = f"210987654321.dkr.ecr.{REGION}.amazonaws.com/team/ocr:v1"
 # name: flags, facts, and what the request has where (dots; ABSENT: nothing)
 FIXTURES: dict[str, tuple[tuple[str, ...], dict[str, Any], dict[str, Any]]] = {
     "plain": ((), {}, {
-        "TrainingJobName": "lines-261122100000",
+        "TrainingJobName": "lines-001520030636",
         "AlgorithmSpecification.TrainingImage": IMAGE,
         "AlgorithmSpecification.TrainingInputMode": "File",
         "RoleArn": ROLE,
@@ -157,10 +157,10 @@ FIXTURES: dict[str, tuple[tuple[str, ...], dict[str, Any], dict[str, Any]]] = {
     }),
     "no checkpoints": (("--checkpoint-uri", "none"), {}, {"CheckpointConfig": ABSENT}),
     "a run with _ and .": (("--run", "Lines_v1.2"), {}, {
-        "TrainingJobName": "Lines-v1-2-261122100000", "HyperParameters.run_id": "Lines_v1.2",
+        "TrainingJobName": "Lines-v1-2-001083830070", "HyperParameters.run_id": "Lines_v1.2",
         "OutputDataConfig.S3OutputPath": f"s3://{BUCKET}/ocr/runs/Lines_v1.2/output/",
     }),
-    "a run of 63 characters": (("--run", "x" * 63), {}, {"TrainingJobName": f"{'x' * 50}-261122100000"}),
+    "a run of 63 characters": (("--run", "x" * 63), {}, {"TrainingJobName": f"{'x' * 50}-001974562804"}),
     "an image of another account, by tag": (("--image-uri", OTHER_IMAGE), {}, {
         "AlgorithmSpecification.TrainingImage": OTHER_IMAGE,
     }),

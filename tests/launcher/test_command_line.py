@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 
+from launcher.__main__ import GROUPS, overview
 from launcher.__main__ import main as launcher
 from launcher.docs import render
 from launcher.flags import VERBS, Verb
@@ -91,7 +92,7 @@ def test_the_documentation_does_not_end_quietly_on_a_full_disk() -> None:
 def test_only_verbs_that_exist_are_offered(capsys: pytest.CaptureFixture[str]) -> None:
     assert launcher([]) == 0
     offered = [line.split()[0] for line in capsys.readouterr().out.splitlines() if line.startswith("  ")]
-    assert offered == list(VERBS)
+    assert sorted(offered) == sorted(VERBS)
     assert offered[:3] == ["submit", "build", "push"]
     assert launcher(["submi"]) == 1
     assert "did you mean 'submit'" in capsys.readouterr().err
@@ -118,3 +119,8 @@ def test_a_mistake_is_an_object_on_stdout_with_json(verb: Verb, capsys: pytest.C
     shown = json.loads(capsys.readouterr().out)
     assert shown["exit_code"] == 1
     assert "--bad" in shown["reason"]
+
+
+def test_the_overview_has_every_verb_once() -> None:
+    assert sorted(name for _, names in GROUPS for name in names) == sorted(VERBS)
+    assert all(f"  {name:10} {verb.summary}" in overview() for name, verb in VERBS.items())

@@ -20,6 +20,7 @@ from launcher.cloud.checks import Check, CheckRequest, problems_of, run_checks
 from launcher.cloud.layout import S3Uri
 from launcher.cloud.permissions import USER, policy
 from launcher.cloud.probes.role import judge_trust, role_name
+from launcher.cloud.pushed import push_command
 from tests.launcher.an_account import ACCOUNT, HOST, REGION, REPOSITORY, AnAccount, an_account, single_image
 from tests.launcher.aws_stand_in import use_no_aws
 from tests.launcher.running import ROOT
@@ -74,21 +75,22 @@ def test_a_new_user_is_told_what_to_do_first_and_then_next(
     data = ("--dataset", str(dataset), "--config", RECIPE)
     code, shown, checks, _ = seen(capsys, *data)
     assert code == 1
-    assert shown["next"].startswith("python -m launcher setup --write makes the bucket and the role")
+    assert shown["next"] == "python -m launcher.setup --write"
     assert {name for name, each in checks.items() if each["status"] == "problem"} == {"bucket", "role", "image"}
     assert setup.main(["--write"]) == 0
     account.grant(policy(USER, account.names))
     code, shown, checks, _ = seen(capsys, *data)
-    assert (code, shown["next"]) == (1, "image: run make push, or name one with --image-uri")
+    assert (code, shown["next"]) == (1, push_command("ml.g4dn.xlarge"))
     uri = account.push()
     code, shown, checks, _ = seen(capsys, *data, "--image-uri", uri)
     assert {name: each["status"] for name, each in checks.items()} == dict.fromkeys(checks, "ok")
     assert list(checks) == [
-        *("credentials", "region", "bucket", "role", "role trust", "permissions", "role permissions", "image"),
+        *("region", "credentials", "bucket", "role", "role trust", "permissions", "role permissions", "image"),
         *("instance", "quota", "dataset", "disk", "price"),
     ]
     assert (code, shown["ok"]) == (0, True)
     assert shown["next"].startswith("python -m launcher.submit --instance ml.g4dn.xlarge")
+    assert shown["next"].endswith(f"--dataset {dataset} --config {RECIPE} --image-uri {uri} --dry-run")
 
 
 def test_it_writes_nothing(account: AnAccount, dataset: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -108,19 +110,19 @@ def test_without_credentials_the_rest_is_checked_all_the_same(
     monkeypatch.chdir(tmp_path)
     code, shown, checks, _ = seen(capsys, "--dataset", str(dataset), "--config", RECIPE, "--region", REGION)
     assert code == 1
-    assert shown["next"].startswith("credentials: run `aws configure`")
+    assert shown["next"] == "aws configure"
     assert {name: each["status"] for name, each in checks.items()} == {
         **{"credentials": "problem", "instance": "ok", "dataset": "ok", "disk": "ok", "price": "ok"},
     }
-    assert "fallback table of 2026-11-22 for us-east-1, because there are no credentials" in checks["price"]["detail"]
+    assert "fallback table of 2026-11-22 for us-east-1, because AWS could not be asked" in checks["price"]["detail"]
 
 
 def test_expired_credentials(account: AnAccount, capsys: pytest.CaptureFixture[str]) -> None:
     account.service.fail("*", EXPIRED_TOKEN)
-    code, shown, checks, _ = seen(capsys)
+    code, _, checks, _ = seen(capsys)
     assert code == 1
     assert "have expired" in checks["credentials"]["detail"]
-    assert "sign in again" in shown["next"]
+    assert "sign in again" in checks["credentials"]["remedy"]
 
 
 def test_the_text_is_a_line_a_check_with_its_remedy_below(
@@ -130,9 +132,9 @@ def test_the_text_is_a_line_a_check_with_its_remedy_below(
     out, err = capsys.readouterr()
     lines = err.splitlines()
     assert out == ""
-    assert lines[0].startswith("next: python -m launcher setup --write")
+    assert lines[-2] == "next: python -m launcher.setup --write"
     where = next(n for n, line in enumerate(lines) if line.startswith("problem  bucket"))
-    assert lines[where + 1].strip().startswith("→ run python -m launcher setup --write")
+    assert lines[where + 1].strip().startswith("→ run `python -m launcher.setup --write`")
 
 
 @pytest.mark.parametrize(
@@ -243,7 +245,7 @@ SAGEMAKER = {"Effect": "Allow", "Principal": {"Service": "sagemaker.amazonaws.co
     ],
 )
 def test_trust_policies(statements: Any, status: str) -> None:
-    assert judge_trust("r", {"Statement": statements}, ACCOUNT).status == status
+    assert judge_trust("r", {"Statement": statements}, ACCOUNT, "setup").status == status
 
 
 def test_names_and_arns_of_roles() -> None:

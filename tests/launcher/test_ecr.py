@@ -89,6 +89,9 @@ def test_without_boto3_the_remedy_is_named(monkeypatch: pytest.MonkeyPatch) -> N
 
 def test_a_missing_region_is_said_before_aws_is_asked(monkeypatch: pytest.MonkeyPatch) -> None:
     use_no_aws(monkeypatch)
+    assert "run `aws configure`, which asks for both" in refusal(open_account)
+    monkeypatch.setenv("AWS_ACCESS_KEY_ID", "x")
+    monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "x")
     assert "give --region" in refusal(open_account)
 
 

@@ -116,7 +116,7 @@ def test_every_choice_changes_the_tag_and_only_files_the_source(root: Path) -> N
 
 def test_a_missing_lock_is_one_sentence(root: Path) -> None:
     (root / "requirements/gpu-cu118.lock").unlink()
-    with pytest.raises(UserError, match=r"gpu-cu118\.lock is missing.*run make lock-gpu CUDA=cu118$"):
+    with pytest.raises(UserError, match=r"gpu-cu118\.lock is missing.*run `make .*lock-gpu CUDA=cu118`$"):
         spec(root, "gpu", "cu118")
 
 

@@ -49,7 +49,9 @@ def test_the_table_and_the_verdict(
     assert out.count("<- wrong") == 1
     assert "stopped with a checkpoint at step 46" in out
     assert "from step 46" in out
-    assert "cannot run the other" in out
+    way = [line.strip() for line in out.partition("The same on SageMaker")[2].splitlines()]
+    assert any(line.startswith("python -m launcher doctor ") for line in way)
+    assert way[-1].startswith("python -m launcher.submit --instance ml.g4dn.xlarge --dataset")
 
 
 def test_the_users_settings_say_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

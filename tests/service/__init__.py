@@ -40,6 +40,7 @@ every answer is the service's time, which may be ahead of this machine's.
     service.fail("PutObject", CONNECTION_RESET, after=2)        # the third one
     service.fail("*", EXPIRED_TOKEN, key="AKIAOLD")             # of the client with this access key id only
     service.fail("CreateTrainingJob", DENIED)                   # also SERVER_ERROR, UNAVAILABLE, Refusal(code, text)
+    service.lose_answer("CreateTrainingJob")                    # carried out, then the connection breaks
     service.delay("GetLogEvents", 2.0)                          # real seconds
 S3 calls have their API names too (PutObject, UploadPart, ListObjectsV2, HeadBucket…), STS, IAM and ECR as well.
 

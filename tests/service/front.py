@@ -42,6 +42,7 @@ class Fault:
     times: float  # how many more calls it hits
     after: int  # how many calls it spares before
     delay_s: float = 0.0
+    loses_answer: bool = False  # the call is carried out first
     key: str = ""  # of whom; empty: of all
 
     def hits(self, request: Request) -> bool:
@@ -82,18 +83,23 @@ class Front:
             return self._answer(environ, request, start_response)
         self._service.recorded.append(request)
         try:
-            self._meet_faults(request)
-            return self._answer(environ, request, start_response)
+            is_lost = self._meet_faults(request)
+            answer = self._answer(environ, request, start_response)
+            if is_lost:
+                _reset(environ["werkzeug.socket"])
+            return answer
         except Refusal as refusal:
             return self._refuse(environ, request, refusal, start_response)
 
-    def _meet_faults(self, request: Request) -> None:
+    def _meet_faults(self, request: Request) -> bool:
+        """Returns whether the answer is to be lost. Raises Refusal."""
         with self._service.lock:
             hit = [fault for fault in self._service.faults if fault.hits(request)]
         time.sleep(sum(fault.delay_s for fault in hit))
         for fault in hit:
             if fault.refusal:
                 raise as_said_by(request.service, fault.refusal)
+        return any(fault.loses_answer for fault in hit)
 
     def _answer(self, environ: dict[str, Any], request: Request, start_response: StartResponse) -> Iterable[bytes]:
         room = OURS.get(request.service)

@@ -147,6 +147,11 @@ class Service:
         with self.lock:
             self.faults.append(Fault(operation, refusal, times, after, key=key))
 
+    def lose_answer(self, operation: str, times: float = 1) -> None:
+        """Carry calls out and break the connection instead of answering."""
+        with self.lock:
+            self.faults.append(Fault(operation, None, times, 0, loses_answer=True))
+
     def delay(self, operation: str, seconds: float, times: float = FOREVER) -> None:
         """Let calls take so many more real seconds."""
         with self.lock:

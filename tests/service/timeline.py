@@ -155,7 +155,7 @@ def curve(
     epochs = math.ceil(total / epoch_steps)
     say = format_event
     plan = {"epochs": epochs, "steps": total, "steps_per_epoch": epoch_steps}
-    lines = [say("job", run=run, **plan, batch_size=64, device="gpu:0")]
+    lines = [say("job", run=run, **plan, train=64 * epoch_steps, val=64, batch_size=64, device="gpu:0")]
     if resumed is not None:
         lines.append(say("resume", step=resumed, epoch=resumed // epoch_steps + 1, samples=0))
     for step in range(first, last + 1):

@@ -13,13 +13,3 @@ from launcher.cloud.permissions import Names
 def parts_of(account: Account, names: Names) -> tuple[Part, ...]:
     """The three, in the order in which they are made. Nothing is asked yet."""
     return Bucket(account, names.bucket), Role(account, names), Repository(account, names.repository)
-
-
-def default_bucket(account: Account) -> str:
-    """A name that nobody else can have had a reason to take, in 63 characters at most."""
-    return f"paddleocr-sagemaker-{account.id}-{account.region}"
-
-
-def default_role(account: Account) -> str:
-    """Roles belong to no region, but this one may touch the bucket of one region only."""
-    return f"paddleocr-sagemaker-{account.region}"

@@ -2,20 +2,22 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 from launcher.aws import Account
+from launcher.cloud.call import setup_command
 from launcher.cloud.check import Check, asking, fine, problem, unknown
+from launcher.cloud.default_names import default_bucket
 
 NAME = "bucket"
-SETUP = "python -m launcher setup --write"
 
 
-def check_bucket(account: Account, bucket: str, prefix: str) -> Check:
+def check_bucket(account: Account, bucket: str, prefix: str, setup: Callable[..., str] = setup_command) -> Check:
     """HeadBucket tells existence and region even to those who may not look in; listing the folder tells the rest."""
     if not bucket:
-        return problem(NAME, "no bucket is set", f"run {SETUP}, or name one with --bucket or in launcher.yml")
-    return asking(NAME, f"looking for the bucket {bucket}", lambda: _look(account, bucket, prefix))
+        return problem(NAME, "no bucket is set", f"run `{setup()}`, or name one with --bucket or in launcher.yml")
+    return asking(NAME, f"looking for the bucket {bucket}", lambda: _look(account, bucket, prefix, setup))
 
 
 def region_of_bucket(client: Any, bucket: str) -> tuple[int, str]:
@@ -32,16 +34,16 @@ def region_of_bucket(client: Any, bucket: str) -> tuple[int, str]:
     return metadata["HTTPStatusCode"], metadata.get("HTTPHeaders", {}).get("x-amz-bucket-region", "")
 
 
-def _look(account: Account, bucket: str, prefix: str) -> Check:
+def _look(account: Account, bucket: str, prefix: str, setup: Callable[..., str]) -> Check:
     client = account.client("s3")
     status, region = region_of_bucket(client, bucket)
     if status == 404:
-        return problem(NAME, f"there is no bucket {bucket}", f"run {SETUP}, or correct --bucket")
+        return problem(NAME, f"there is no bucket {bucket}", f"run `{setup()}`, which makes it, or correct --bucket")
     if region and region != account.region:
         return problem(
             NAME,
             f"{bucket} is in {region} and the job in {account.region}, but SageMaker reads its own region only",
-            f"give --region {region}, or a bucket in {account.region}",
+            f"run `{setup(bucket=default_bucket(account))}`, which makes one there, or give --region {region}",
         )
     folder = f"{prefix}/" if prefix else ""
     denied = _why_not_listed(client, bucket, folder)

@@ -13,7 +13,6 @@ from launcher.cloud.check import PROBLEM, UNKNOWN, Check, asking, fine, problem,
 from launcher.images.ecr import ImageAddress, parse_image
 
 NAME = "image"
-PUSH = "run make push, or correct --image-uri"
 INDEXES = ("application/vnd.docker.distribution.manifest.list.v2+json", "application/vnd.oci.image.index.v1+json")
 MANIFESTS = ("application/vnd.docker.distribution.manifest.v2+json", "application/vnd.oci.image.manifest.v1+json")
 WANTED = ("linux", "amd64")
@@ -21,16 +20,20 @@ CONFIG_BYTES = 4_000_000  # a configuration has some thousand
 TIMEOUT_S = 20
 
 
-def check_images(account: Account, uris: tuple[str, ...]) -> Check:
-    """Are the images there? The first one that is not stands for all."""
-    if not uris:
-        return problem(NAME, "no image of these sources has been pushed", "run make push, or name one with --image-uri")
-    checks = [check_image(account, uri) for uri in dict.fromkeys(uris)]
+def check_images(account: Account, uris: tuple[str, ...], missing: str = "", push: str = "make push") -> Check:
+    """Are the images there? The first one that is not stands for all.
+
+    `missing`: why an instance has none; `push`: the command that pushes one.
+    """
+    if missing or not uris:
+        why = missing or "no image of these sources has been pushed"
+        return problem(NAME, why, f"run `{push}`, or name one with --image-uri")
+    checks = [check_image(account, uri, push) for uri in dict.fromkeys(uris)]
     worst = [check for status in (PROBLEM, UNKNOWN) for check in checks if check.status == status]
     return worst[0] if worst else fine(NAME, "; ".join(check.detail for check in checks))
 
 
-def check_image(account: Account, uri: str) -> Check:
+def check_image(account: Account, uri: str, push: str = "make push") -> Check:
     """Is this image there, in the region of the job, and one single image for linux/amd64?"""
     try:
         address = parse_image(uri)
@@ -41,9 +44,11 @@ def check_image(account: Account, uri: str) -> Check:
         return problem(
             NAME,
             f"{uri} is in {address.region} and the job in {account.region}, but SageMaker pulls from its own only",
-            f"run make push ARGS='--region {account.region}', or give --region {address.region}",
+            f"run `{push}` in {account.region} and leave --image-uri out, or give --region {address.region}",
         )
-    return asking(NAME, f"looking for {uri}", lambda: _look(account, uri, address))
+    return asking(
+        NAME, f"looking for {uri}", lambda: _look(account, uri, address, f"run `{push}`, or correct --image-uri")
+    )
 
 
 def repository_of(uris: tuple[str, ...]) -> str:
@@ -54,7 +59,7 @@ def repository_of(uris: tuple[str, ...]) -> str:
         return ""
 
 
-def _look(account: Account, uri: str, address: ImageAddress) -> Check:
+def _look(account: Account, uri: str, address: ImageAddress, push: str) -> Check:
     client = account.client("ecr")
     try:
         answer = client.batch_get_image(
@@ -64,10 +69,10 @@ def _look(account: Account, uri: str, address: ImageAddress) -> Check:
             acceptedMediaTypes=[*MANIFESTS, *INDEXES],
         )
     except client.exceptions.RepositoryNotFoundException:
-        return problem(NAME, f"account {address.account} has no repository {address.name} in {address.region}", PUSH)
+        return problem(NAME, f"account {address.account} has no repository {address.name} in {address.region}", push)
     if not answer["images"]:
         said = ", ".join(str(each.get("failureReason", each.get("failureCode"))) for each in answer.get("failures", []))
-        return problem(NAME, f"{uri} is not in ECR{f' ({said})' if said else ''}", PUSH)
+        return problem(NAME, f"{uri} is not in ECR{f' ({said})' if said else ''}", push)
     image = answer["images"][0]
     manifest = json.loads(image["imageManifest"])
     kind = image.get("imageManifestMediaType") or manifest.get("mediaType", "")

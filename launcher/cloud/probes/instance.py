@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 
 from contract.hyperparameters import did_you_mean
@@ -27,6 +28,20 @@ def check_region(account: Account) -> Check:
     if not _REGION.fullmatch(region):
         return problem(REGION, f"{region!r} is no AWS region{did_you_mean(region, known)}", "correct --region")
     return unknown(REGION, f"the installed boto3 does not list SageMaker in {region}{did_you_mean(region, known)}")
+
+
+def check_spelling(region: str) -> tuple[Check, ...]:
+    """Where AWS cannot be asked: is the region's name perhaps the reason? Nothing to say when it is a known one."""
+    try:
+        from boto3 import Session
+    except ImportError:
+        return ()  # said elsewhere
+    place = region or os.environ.get("AWS_REGION", "") or os.environ.get("AWS_DEFAULT_REGION", "")
+    known = Session(region_name="us-east-1").get_available_regions("sagemaker")
+    if not place or place in known or not (near := did_you_mean(place, known)):
+        return ()
+    likely = near.split("'")[1]
+    return (problem(REGION, f"the installed boto3 knows no region {place}", f"give --region {likely}"),)
 
 
 def check_instances(instances: tuple[str, ...]) -> Check:

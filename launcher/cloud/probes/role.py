@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import os
 import re
+from collections.abc import Callable
 from typing import Any
 
 from launcher.aws import Account, error_code
+from launcher.cloud.call import setup_command
 from launcher.cloud.check import Check, asking, fine, problem, unknown
+from launcher.cloud.default_names import default_role
 from launcher.cloud.permissions import SAGEMAKER
-from launcher.cloud.probes.bucket import SETUP
 
 NAME, TRUST = "role", "role trust"
 VARIABLE = "SAGEMAKER_ROLE"
@@ -35,10 +37,12 @@ def named_role(role: str, caller: str = "") -> str:
     return role or os.environ.get(VARIABLE, "") or (notebook[1] if notebook else "")
 
 
-def check_role(account: Account, role: str) -> tuple[Check, Check]:
+def check_role(account: Account, role: str, setup: Callable[..., str] = setup_command) -> tuple[Check, Check]:
     """Is there such a role, and does it trust SageMaker?"""
     if not role:
-        missing = problem(NAME, "no execution role is set", f"run {SETUP}, or name one with --role or in launcher.yml")
+        missing = problem(
+            NAME, "no execution role is set", f"run `{setup()}`, or name one with --role or in launcher.yml"
+        )
         return missing, unknown(TRUST, "there is no role to look at")
     found = _ARN.fullmatch(role)
     if found and found[1] != account.id:
@@ -58,17 +62,26 @@ def check_role(account: Account, role: str) -> tuple[Check, Check]:
     def look() -> Check:
         found = _find(account, name)
         if found is None:
-            return problem(NAME, f"there is no role {name} in account {account.id}", f"run {SETUP}, or correct --role")
+            return problem(
+                NAME,
+                f"there is no role {name} in account {account.id}",
+                f"run `{setup()}`, which makes it, or correct --role",
+            )
         document.append(found["AssumeRolePolicyDocument"])
         return fine(NAME, str(found["Arn"]))
 
     check = asking(NAME, f"looking for the role {name}", look)
-    return check, judge_trust(name, document[0], account.id) if document else unknown(TRUST, "the role was not seen")
+    if not document:
+        return check, unknown(TRUST, "the role was not seen")
+    return check, judge_trust(name, document[0], account.id, setup(role=default_role(account)))
 
 
-def judge_trust(name: str, document: dict[str, Any], account: str) -> Check:
-    """Does this trust policy let SageMaker become the role, on behalf of this account?"""
-    remedy = f"let {SAGEMAKER} do sts:AssumeRole in the role's trust policy, as docs/iam/trust.json has it"
+def judge_trust(name: str, document: dict[str, Any], account: str, setup: str) -> Check:
+    """Does this trust policy let SageMaker become the role, for this account? `setup`: the command that makes one."""
+    remedy = (
+        f"let {SAGEMAKER} do sts:AssumeRole in the role's trust policy, as docs/iam/trust.json has it, or run "
+        f"`{setup}`, which makes a role of its own"
+    )
     conditions: list[dict[str, Any]] = []
     for statement in _listed(document.get("Statement")):
         if not _is_about_sagemaker(statement):
