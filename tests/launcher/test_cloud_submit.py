@@ -676,7 +676,7 @@ def test_killed_while_uploading_or_submitting_the_same_again_goes_on(
     cloud.service.delay("CreateTrainingJob", 1)
     sent_before = len(cloud.service.requests("PutObject"))
     assert interrupt_when(cloud, cloud.start(), "CreateTrainingJob", sent=signal.SIGKILL)[0] == -signal.SIGKILL
-    assert len(cloud.service.requests("PutObject")) - sent_before <= len(cloud.objects()) - there
+    assert len(cloud.service.requests("PutObject")) - sent_before < len(cloud.objects()), "not all of it again"
     wait_for(lambda: cloud.service.jobs)  # it had been on its way
     cloud.service.heal()
     assert cloud.submit("--no-wait") == 0
