@@ -118,7 +118,10 @@ class _Submission:
         if running := _running(jobs):
             return self._attach(account, running)
         facts = replace(gathered.facts, jobs=jobs)
-        return self._climb(account, facts, plan_cloud_run(self.settings, facts))
+        plan = plan_cloud_run(self.settings, facts)
+        if plan.finished:
+            return self._tell_finished(account, plan.finished)
+        return self._climb(account, facts, plan)
 
     def leave(self, *, there_is_a_job: bool | None) -> int:
         """Ctrl-C: say what exists and how to go on. None: this call has not come to creating one, or has created it."""
@@ -258,7 +261,7 @@ class _Submission:
 
 
 def found_no_machine(job: Job) -> bool:
-    """It is over and has never trained, because AWS had no machine for it."""
+    """It is over because AWS had no machine for it (any more)."""
     waited_in_vain = job.secondary == "MaxWaitTimeExceeded" and job.start is None
     return job.status != COMPLETED and (job.lacks_capacity or waited_in_vain)
 
