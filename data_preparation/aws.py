@@ -3,17 +3,22 @@
 from __future__ import annotations
 
 import os
+import re
 import threading
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from datetime import datetime, timezone
+from email.utils import parsedate_to_datetime
 from typing import Any
 
 from contract.errors import UserError
+from contract.hyperparameters import did_you_mean
 
 # AWS throttles and fails at times: five tries, with pauses that adapt to its answers, are 10 to 30 seconds.
 ATTEMPTS = 5
 CONNECT_TIMEOUT_S = 10
 
+_REGION = re.compile(r"[a-z]{2,4}(-[a-z]+)+-\d{1,2}")
 _MAKING = threading.Lock()  # botocore's sessions make one client at a time; the clients themselves are for all threads
 
 NOT_INSTALLED = "the Python package boto3 is not installed here: run `bash setup.sh --launch`"
@@ -30,6 +35,7 @@ _WRONG_KEYS = (
     "IncompleteSignature",
     "AuthFailure",
 )
+_OFF_BY = ("Signature expired", "Signature not yet current")  # said with several codes, one of them of wrong keys
 _BUSY = (
     "Throttling",
     "ThrottlingException",
@@ -63,6 +69,8 @@ def open_session(profile: str = "", region: str = "") -> tuple[Any, str]:
     # The CLI, CloudShell and notebooks set AWS_REGION; boto3 itself reads AWS_DEFAULT_REGION and the profile.
     place = region or os.environ.get("AWS_REGION") or session.region_name
     if place:
+        if not _REGION.fullmatch(place):
+            raise UserError(doubts_about_region(session, place))
         return session, place
     if session.get_credentials() is None:
         raise UserError(
@@ -70,6 +78,18 @@ def open_session(profile: str = "", region: str = "") -> tuple[Any, str]:
             "for both, or set AWS_ACCESS_KEY_ID, AWS_SECRET_ACCESS_KEY and AWS_REGION"
         )
     raise NoRegion("no AWS region is set: give --region, such as --region ap-southeast-1, or set AWS_REGION")
+
+
+def doubts_about_region(session: Any, region: str) -> str:
+    """Why a region may be mistyped; empty for one that the installed boto3 lists: newer ones are not in its list."""
+    partitions = session.get_available_partitions()
+    known = [name for each in partitions for name in session.get_available_regions("sagemaker", each)]
+    if region in known:
+        return ""
+    guess = did_you_mean(region, known)
+    if not _REGION.fullmatch(region):
+        return f"{region!r} (from --region, AWS_REGION or the profile) is no AWS region{guess}"
+    return f"the installed boto3 lists no region {region} with SageMaker{guess}"
 
 
 def open_client(session: Any, service: str, region: str, *, connections: int = 10, attempts: int = ATTEMPTS) -> Any:
@@ -105,10 +125,17 @@ def has_expired(error: Exception) -> bool:
     """The credentials are too old, or are being replaced: signing in again mends it."""
     from botocore import exceptions as known
 
+    if is_clock_wrong(error):
+        return False
     signed_out = (known.SSOError, known.TokenRetrievalError, known.LoginError, known.NoCredentialsError)
     return error_code(error) in (*_OUTDATED, *_WRONG_KEYS) or isinstance(
         error, (*signed_out, known.PartialCredentialsError, known.CredentialRetrievalError)
     )
+
+
+def is_clock_wrong(error: Exception) -> bool:
+    """AWS takes a request within some minutes of its own time only."""
+    return error_code(error) == "RequestTimeTooSkewed" or _message(error).startswith(_OFF_BY)
 
 
 def is_denied(error: BaseException | None) -> bool:
@@ -124,7 +151,14 @@ def will_pass(error: Exception) -> bool:
     if isinstance(error, known.ClientError):
         status = error.response.get("ResponseMetadata", {}).get("HTTPStatusCode", 0)
         return status >= 500 or status == 429 or error_code(error) in _BUSY
-    return isinstance(error, (known.ConnectionError, known.HTTPClientError, ResponseParserError))
+    return is_unreachable(error) or isinstance(error, ResponseParserError)
+
+
+def is_unreachable(error: BaseException | None) -> bool:
+    """No answer came."""
+    from botocore import exceptions as known
+
+    return isinstance(error, (known.ConnectionError, known.HTTPClientError))
 
 
 def reason_and_remedy(error: Exception, profile: str = "") -> str:
@@ -143,6 +177,8 @@ def reason_and_remedy(error: Exception, profile: str = "") -> str:
         return f"{said}: {_other_half(str(error.kwargs['provider']), str(error.kwargs['cred_var']), profile)}"
     if isinstance(error, known.ProfileNotFound):
         return f"there is no AWS profile {error.kwargs['profile']}: {_profiles(str(error.kwargs['profile']))}"
+    if is_clock_wrong(error):
+        return f"the clock of this machine is wrong{_by_how_much(error)}: set it (`timedatectl set-ntp true` on Linux)"
     if code in _OUTDATED or isinstance(error, (known.SSOError, known.TokenRetrievalError, known.LoginError)):
         return f"the AWS credentials have expired ({_message(error)}): {_sign_in(profile)}"
     if code in _WRONG_KEYS:
@@ -154,7 +190,7 @@ def reason_and_remedy(error: Exception, profile: str = "") -> str:
         return f"AWS does not allow it ({_message(error)}): ask for this permission, or name another --profile"
     if isinstance(error, ResponseParserError):  # the login page of a network, the error page of a proxy
         return f"what answers is not AWS ({said[:SAID_AT_MOST]}): check the network and the proxy"
-    if isinstance(error, (known.ConnectionError, known.HTTPClientError)):
+    if is_unreachable(error):
         return f"AWS cannot be reached ({said}): check the network, the proxy and the region"
     if code in _BUSY:
         return f"AWS is busy and keeps answering {code} ({_message(error)}): wait some minutes and try again"
@@ -163,6 +199,17 @@ def reason_and_remedy(error: Exception, profile: str = "") -> str:
     if code:
         return f"AWS answers {code} ({_message(error)}): try again, or look the name up in the service's documentation"
     return f"{said}: check the AWS settings of this machine (`aws configure list`)"
+
+
+def _by_how_much(error: Exception) -> str:
+    """AWS's answer has its own time."""
+    response = getattr(error, "response", None) or {}
+    try:
+        said = parsedate_to_datetime(response["ResponseMetadata"]["HTTPHeaders"]["date"])
+    except (KeyError, TypeError, ValueError):
+        return ""
+    off = (datetime.now(timezone.utc) - said).total_seconds()
+    return f" by {abs(off) / 60:,.0f} minutes (AWS has {said:%Y-%m-%d %H:%M} UTC)"
 
 
 def _of(profile: str) -> str:

@@ -27,6 +27,8 @@ from data_preparation.upload_manifest import NAME, SUMMARY_BYTES, Summary, parse
 WORKERS = 32  # a PUT of a small file waits 20 to 60 ms for S3
 ATTEMPTS = 8  # some 35 seconds: S3 asks to slow down while it spreads a new prefix over more machines
 
+LISTED_AT_MOST = 50_000  # files; a request lists a thousand, and beyond this the manifest's word counts
+
 Advance = Callable[[int, int], None]  # files that are there, files in all
 
 
@@ -66,7 +68,7 @@ def upload_dataset(
     kms_key: str = "",
     advance: Advance | None = None,
 ) -> DatasetUpload:
-    """Send what is not there yet; one request when everything is. Raises UserError.
+    """Send what is not there yet; a look at each text and one at a thousand images when everything is. UserError.
 
     kms_key: id, ARN or alias of the key to encrypt with; empty: as the bucket does.
     """
@@ -128,9 +130,11 @@ class _Upload:
         """The whole dataset is there. False: the address holds another one, and stays as it is."""
         with self._explained():
             there = _summary_in(self._folder)
-            if there:
+            if there and not self._is_ours(there):
+                return False
+            if there and self._is_whole():
                 self.skipped = self._dataset.files
-                return self._is_ours(there)
+                return True
             self._folder.check_region()
             for text in self._dataset.texts:
                 if not self._bring_text(text):
@@ -139,6 +143,20 @@ class _Upload:
             for sent in in_parallel(lambda pair: self._bring_image(*pair), images, WORKERS):
                 self._count(sent)
             return self._finish()
+
+    def _is_whole(self) -> bool:
+        """What the manifest speaks of still lies there: lifecycle rules and people delete, too."""
+        for file in self._dataset.texts:
+            with _opened(self._dataset.folder, file) as (_, md5):
+                if not self._folder.holds_still(file, md5):
+                    return False
+        if self._dataset.files > LISTED_AT_MOST:
+            return True
+        count = size = 0
+        for each in self._folder.listed():
+            if each.path != NAME:
+                count, size = count + 1, size + each.bytes
+        return (count, size) == (self._dataset.files, self._dataset.bytes)
 
     def _bring_text(self, file: DatasetFile) -> bool:
         """Send a text file where none is; False when there is another. They go first and so claim the address."""

@@ -8,6 +8,7 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from os import SEEK_END
 from typing import Any, BinaryIO
 
 from contract.errors import UserError
@@ -16,6 +17,8 @@ from data_preparation.dataset_files import DatasetFile
 
 # https://docs.aws.amazon.com/AmazonS3/latest/userguide/bucketnamingrules.html
 _URI = re.compile(r"s3://([a-z0-9][a-z0-9.-]{1,61}[a-z0-9])(?:/(.*))?")
+LARGEST_PUT = 5 * 2**30  # bytes that S3 takes in one request
+PART = 256 * 2**20
 _CONFLICT_PAUSES_S = (0.5, 1.0, 2.0, 4.0)  # while someone else writes the same key
 _OTHER_BYTES = ("BadDigest", "XAmzContentSHA256Mismatch", "XAmzContentChecksumMismatch")
 
@@ -51,17 +54,11 @@ class S3Folder:
             whole = self.client.get_object(Bucket=self.bucket, Key=self.key + path, Range=f"bytes=0-{length - 1}")
             return whole["Body"].read()
         except ClientError as error:
-            if error_code(error) == "NoSuchKey":
-                return None
             if error_code(error) == "InvalidRange":  # an empty object has no first byte
                 return b""
-            if error_code(error) != "AccessDenied":
-                raise
-            # Without s3:ListBucket on the bucket, S3 says AccessDenied for a key that does not exist, too.
-            found = self.client.list_objects_v2(Bucket=self.bucket, Prefix=self.key + path, MaxKeys=1)
-            if any(each["Key"] == self.key + path for each in found.get("Contents", ())):
-                raise
-            return None
+            if is_missing(error, self.client, self.bucket, self.key + path):
+                return None
+            raise
 
     def check_region(self) -> None:
         """Raise UserError unless the bucket exists in the region: SageMaker reads from no other."""
@@ -92,9 +89,9 @@ class S3Folder:
         """Send an object, whose SHA-256 S3 verifies. False: only_new is asked, and there is one of this name."""
         from botocore.exceptions import ClientError
 
-        options: dict[str, Any] = {"IfNoneMatch": "*"} if only_new else {}
-        if self.kms_key:  # BucketKeyEnabled: one call to KMS for many objects
-            options |= {"ServerSideEncryption": "aws:kms", "SSEKMSKeyId": self.kms_key, "BucketKeyEnabled": True}
+        if not isinstance(body, bytes) and body.seek(0, SEEK_END) > LARGEST_PUT:
+            return self._put_in_parts(path, body, only_new=only_new)
+        options = self._encryption() | ({"IfNoneMatch": "*"} if only_new else {})
         for pause in (*_CONFLICT_PAUSES_S, None):
             if not isinstance(body, bytes):
                 body.seek(0)
@@ -115,6 +112,44 @@ class S3Folder:
                     raise
                 time.sleep(pause)
         raise AssertionError("the last pause is None")
+
+    def _put_in_parts(self, path: str, body: BinaryIO, *, only_new: bool) -> bool:
+        """S3 verifies the SHA-256 of each part; what is cut short leaves nothing behind."""
+        from boto3.s3.transfer import TransferConfig
+
+        key = self.key + path
+        if only_new and any(each["Key"] == key for each in self._first(key)):
+            return False
+        body.seek(0)
+        self.client.upload_fileobj(
+            body,
+            self.bucket,
+            key,
+            ExtraArgs={"ChecksumAlgorithm": "SHA256"} | self._encryption(),
+            Config=TransferConfig(multipart_threshold=LARGEST_PUT, multipart_chunksize=PART),
+        )
+        return True
+
+    def _encryption(self) -> dict[str, Any]:
+        if not self.kms_key:
+            return {}
+        # BucketKeyEnabled: one call to KMS for many objects
+        return {"ServerSideEncryption": "aws:kms", "SSEKMSKeyId": self.kms_key, "BucketKeyEnabled": True}
+
+    def _first(self, key: str) -> list[dict[str, Any]]:
+        """The first object whose key begins so."""
+        return list(self.client.list_objects_v2(Bucket=self.bucket, Prefix=key, MaxKeys=1).get("Contents", ()))
+
+    def holds_still(self, file: DatasetFile, md5: str) -> bool:
+        """The same of an object that may be gone."""
+        from botocore.exceptions import ClientError
+
+        try:
+            return self.holds(file, md5)
+        except ClientError as error:
+            if is_missing(error, self.client, self.bucket, self.key + file.path):
+                return False
+            raise
 
     def holds(self, file: DatasetFile, md5: str, listed: Listed | None = None) -> bool:
         """The object of this file has its content, and is encrypted as asked. One request when the listing won't do."""
@@ -159,6 +194,17 @@ class S3Folder:
         named = self.kms_key.rpartition("/")[2]  # of an ARN or an id; an alias is not what S3 answers
         by_alias = "alias/" in self.kms_key
         return head.get("ServerSideEncryption") == "aws:kms" and (by_alias or head["SSEKMSKeyId"].endswith(named))
+
+
+def is_missing(error: Exception, client: Any, bucket: str, key: str) -> bool:
+    """Whether S3 refused an object because there is none. One request more where it does not say."""
+    if error_code(error) in ("NoSuchKey", "NotFound", "404"):
+        return True
+    if error_code(error) not in ("AccessDenied", "403"):
+        return False
+    # To those who may list one folder alone, S3 says 403 of a key that does not exist, too.
+    found = client.list_objects_v2(Bucket=bucket, Prefix=key, MaxKeys=1)
+    return all(each["Key"] != key for each in found.get("Contents", ()))
 
 
 def s3_folder(client: Any, uri: str, region: str, kms_key: str = "") -> S3Folder:

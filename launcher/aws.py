@@ -9,9 +9,11 @@ from contract.errors import UserError
 from data_preparation.aws import (
     ATTEMPTS,
     NoRegion,
+    doubts_about_region,
     error_code,
     explained,
     has_expired,
+    is_unreachable,
     open_client,
     open_session,
     reason_and_remedy,
@@ -62,7 +64,14 @@ class Account:
 
 def open_account(profile: str = "", region: str = "") -> Account:
     """The account behind the credentials at hand; asks AWS once. Raises UserError."""
-    with explained("asking AWS whose credentials these are", profile):
+    asking = "asking AWS whose credentials these are"
+    with explained(asking, profile):
         session, place = open_session(profile, region)
-        identity = open_client(session, "sts", place).get_caller_identity()
+    try:
+        with explained(asking, profile):
+            identity = open_client(session, "sts", place).get_caller_identity()
+    except UserError as error:
+        if is_unreachable(error.__cause__) and (doubts := doubts_about_region(session, place)):
+            raise UserError(f"{asking}: AWS cannot be reached in {place}; {doubts}") from error
+        raise
     return Account(identity["Account"], place, session, identity["Arn"], profile)

@@ -3,17 +3,27 @@
 from __future__ import annotations
 
 import argparse
+import re
 from typing import NoReturn
 
 from contract.errors import UserError
 from contract.hyperparameters import did_you_mean
 from launcher.flags import Verb
 
+# What argparse says, and what we say.
+_SAID = (
+    (r"argument (\S+): expected one argument", r"\1 needs a value"),
+    (r"argument (\S+): ignored explicit argument (.+)", r"\1 is a switch and takes no value, such as \2"),
+    (r"the following arguments are required: (\S+)", r"\1 is missing: say which run or job is meant"),
+)
+
 
 class Parser(argparse.ArgumentParser):
     """argparse that reports a wrong command line as one sentence, like every other mistake."""
 
     def error(self, message: str) -> NoReturn:
+        for theirs, ours in _SAID:
+            message = re.sub(theirs, ours, message)
         raise UserError(f"{message}: see {self.prog} --help")
 
 
@@ -59,11 +69,14 @@ def parse_flags(verb: Verb, argv: list[str]) -> dict[str, str | tuple[str, ...]]
             raise UserError(f"{rest[0]!r} belongs to no flag: see {verb.program} --help")
         known = [name for flag in verb.flags for name in flag.flags if name.startswith("--")]
         raise UserError(f"unknown flag {word.split('=')[0]}{did_you_mean(word.split('=')[0], known)}")
-    return {
-        key: tuple(value) if isinstance(value, list) else value
-        for key, value in vars(given).items()
-        if value is not None
-    }
+    return {key: _filled(verb, key, value) for key, value in vars(given).items() if value is not None}
+
+
+def _filled(verb: Verb, key: str, value: str | list[str]) -> str | tuple[str, ...]:
+    """A value that is no empty text, as an unset variable of a shell script gives it. Raises UserError."""
+    if not all([value] if isinstance(value, str) else value):
+        raise UserError(f"{verb.by_key[key].flags[0]} is empty: give it a value or leave it out")
+    return value if isinstance(value, str) else tuple(value)
 
 
 def without_flags(verb: Verb, argv: tuple[str, ...], keys: tuple[str, ...]) -> list[str]:

@@ -26,7 +26,8 @@ People's text goes to stderr, data to stdout.
 NOTES = {
     "watch": """\
 `--json` prints one object on stdout when the job is over: `run`, `job`, `status`, `secondary`, `reason`, `instance`,
-`instance_count`, `spot`, `interruptions`, `training_seconds`, `billable_seconds`, `spot_saving` (0 to 1), `cost`,
+`instance_count`, `spot`, `interruptions`, `training_seconds`, `billable_seconds`, `kept_seconds` and
+`warm_until` (of a machine that stays after the job), `spot_saving` (0 to 1), `cost`,
 `price`, `best`, `steps`, `artifacts` (`model_tar`, `checkpoints`) and `exit_code`. `status --json` prints the same, and
 while the job is under way `phase`, `step`, `of_steps` and `eta_seconds`.
 

@@ -26,7 +26,7 @@ def download(argv: list[str]) -> int:
     output = _output(call)
     # Imported here: --help and a wrong flag need none of this (boto3).
     from launcher.cloud.job import find_job, jobs_of_run
-    from launcher.cloud.model import fetch, find_model, unpack_model
+    from launcher.cloud.model import check_home, fetch, find_model, unpack_model
     from launcher.images.push_progress import size_text
     from launcher.terminal import bar_with_figures
 
@@ -42,6 +42,7 @@ def download(argv: list[str]) -> int:
         say(f"note: {named.name} is still under way; this is the model of {model.job}")
     home = output / run
     archive = home / "model.tar.gz"
+    check_home(archive, home / "model", output)
     say(f"{model.place}: {size_text(model.size)}")
     with bar_with_figures(people()) as bar:
         task = bar.add_task("downloading", total=model.size, figures="") if bar else None

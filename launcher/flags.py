@@ -194,7 +194,7 @@ SUBMIT_FLAGS = (
         saved=False,
     ),
     Flag("bucket", ACCOUNT, "S3 bucket for data, checkpoints and models, in the region of the job", "BUCKET"),
-    Flag("prefix", ACCOUNT, "folder in the bucket", "PREFIX", default="ocr"),
+    Flag("prefix", ACCOUNT, "folder in the bucket; `/` is the bucket itself", "PREFIX", default="ocr"),
     Flag(
         "role",
         ACCOUNT,
@@ -356,7 +356,8 @@ NAMED = Flag(
 )
 _FOLLOWING = (REGION, PROFILE, CONFIG_FILE_FLAG)
 _OBJECT = Flag("json", CALL, "print one JSON object on stdout", saved=False)
-_REFUSED = (1, "bad configuration, or there is no such run")
+_REFUSED = (1, "bad configuration, there is no such run, or AWS cannot be asked")
+_NOT_PRINTED = (2, "stdout cannot be written, as on a full disk")
 
 WATCH = Verb(
     "watch",
@@ -435,7 +436,7 @@ LIST = Verb(
     "list the runs of this project on SageMaker",
     "[options]",
     "List the newest runs that this launcher has started in this account and region.",
-    ((0, "listed; there may be none"), (1, "bad configuration"), (2, "AWS failed"), (130, "Ctrl-C")),
+    ((0, "listed; there may be none"), (1, "bad configuration, or AWS cannot be asked"), _NOT_PRINTED, (130, "Ctrl-C")),
     (
         Flag("limit", PRINTED, "how many runs", "NUMBER", default="20", saved=False),
         Flag("contains", PRINTED, "only jobs with this in their name", "TEXT", saved=False),
@@ -485,7 +486,7 @@ COMPARE = Verb(
     "compare runs: what was set differently, scores, cost",
     "RUN RUN… [options]",
     "Compare runs: scores, time, cost, and the settings in which they differ.",
-    ((0, "printed"), _REFUSED, (2, "AWS failed"), (130, "Ctrl-C")),
+    ((0, "printed"), _REFUSED, _NOT_PRINTED, (130, "Ctrl-C")),
     (
         replace(NAMED, many=True, help="the runs, or jobs by their name or ARN"),
         *_FOLLOWING,
@@ -546,7 +547,12 @@ SETUP = Verb(
     ),
     (
         *_PARTS,
-        Flag("write", MADE, "note bucket, role and region in launcher.yml", saved=False),
+        Flag(
+            "write",
+            MADE,
+            "note bucket, role and region in launcher.yml, and --prefix and --repository where they are given",
+            saved=False,
+        ),
         Flag("dry_run", CALL, "print what would be made; change nothing", saved=False),
         CONFIG_FILE_FLAG,
         Flag("json", CALL, "print one JSON object on stdout: bucket, role, repository, region, created", saved=False),

@@ -24,7 +24,9 @@ def channels_here(settings: Settings) -> dict[str, Path]:
         channels[TRAINING_CHANNEL] = settings.dataset
     if settings.validation:
         if not any((settings.validation / name).is_file() for name in (VAL_LABELS, TRAIN_LABELS)):
-            raise UserError(f"--validation {settings.validation}: it has neither {VAL_LABELS} nor {TRAIN_LABELS}")
+            raise UserError(
+                f"--validation {settings.validation}: it has neither {VAL_LABELS} nor {TRAIN_LABELS}: name a dataset"
+            )
         channels[VALIDATION_CHANNEL] = settings.validation
     if settings.pretrained:
         _check_pretrained(settings.pretrained)
@@ -34,7 +36,9 @@ def channels_here(settings: Settings) -> dict[str, Path]:
 
 def _check_dataset(folder: Path) -> None:
     if not folder.is_dir():
-        raise UserError(f"there is no dataset: {folder} is not a folder")
+        raise UserError(
+            f"there is no dataset {folder}: not a folder: name another --dataset, or make it with data_preparation"
+        )
     for name in (TRAIN_LABELS, DICTIONARY):
         if not (folder / name).is_file():
             raise UserError(f"{folder}: {name} is missing: a dataset has {TRAIN_LABELS} and {DICTIONARY}")

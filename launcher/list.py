@@ -138,13 +138,16 @@ def _our_jobs(account: Account, contains: str) -> Iterator[Job]:
     from launcher.cloud.job import describer, list_job_names
     from launcher.cloud.layout import is_job_name
 
-    names = islice(filter(is_job_name, list_job_names(account, contains)), LOOKED_AT_MOST)
+    ours = filter(is_job_name, list_job_names(account, contains))
+    names = islice(ours, LOOKED_AT_MOST)
     describe = describer(account)
     with ThreadPoolExecutor(AT_ONCE) as pool:
         while group := list(islice(names, AT_ONCE)):
             for job in pool.map(describe, group):
                 if job and job.run and is_job_name(job.name, job.run):
                     yield job
+    if next(ours, None):
+        say(f"note: only the newest {LOOKED_AT_MOST} jobs were looked at: --contains NAME finds older ones")
 
 
 if __name__ == "__main__":

@@ -26,6 +26,7 @@ from launcher.settings import Settings
 
 CONTAINER_COMMAND = (sys.executable, "-m", "container", "train")
 IMAGE_COMMAND = ("train",)  # SageMaker runs `docker run IMAGE train`
+LOG = "job.log"
 PROCESS, LOCAL, LOCAL_GPU = "process", "local", "local_gpu"
 INSTANCES = f"{PROCESS} (without Docker), {LOCAL}, {LOCAL_GPU}, or an ml type such as ml.g4dn.xlarge (SageMaker)"
 
@@ -61,7 +62,7 @@ class Plan:
 
     @property
     def log(self) -> Path:
-        return self.folder / "job.log"
+        return self.folder / LOG
 
     @property
     def start(self) -> str:

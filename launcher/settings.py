@@ -19,7 +19,8 @@ from launcher.interruption import Interruption, parse_duration, parse_interrupti
 from launcher.sources import EarlierJob, Given, Raw, gather, pair_of, path_of, texts_of
 
 # A run's name is a folder name everywhere, and no longer than a SageMaker job name.
-_RUN = re.compile(r"[A-Za-z0-9](-*[A-Za-z0-9_.]){0,62}")
+_RUN = re.compile(r"[A-Za-z0-9](-*[A-Za-z0-9_.])*")
+LONGEST_RUN = 63
 
 
 @dataclass(frozen=True)
@@ -86,9 +87,14 @@ def show_config(settings: Settings) -> str:
 
 def check_run(run: str) -> str:
     """The name of a run, safe as the name of a folder. Raises UserError."""
+    if len(run) > LONGEST_RUN:
+        raise UserError(
+            f"a run's name has at most {LONGEST_RUN} characters, and {run[:40]!r}… has {len(run)}: shorten it"
+        )
     if not _RUN.fullmatch(run) or run.endswith("."):
         raise UserError(
-            f"{run!r} cannot name a run: begin with a letter or digit, then at most 63 letters, digits, - _ ."
+            f"{run!r} cannot name a run: write it with a–z, A–Z, 0–9, - _ and . and begin it with a letter or digit, "
+            "and let it not end with - or ."
         )
     return run
 

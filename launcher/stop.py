@@ -27,7 +27,7 @@ def main(argv: list[str] | None = None, clock: Clock | None = None) -> int:
 
 
 def stop(argv: list[str], clock: Clock | None = None) -> int:
-    """Which job, ask it, wait for its checkpoint, say how to go on."""
+    """Which job, ask it, wait for its checkpoint, let go of a warm machine, say how to go on."""
     call = read_call("stop", argv)
     # Imported here: --help and a wrong flag need none of this (boto3).
     from launcher.cloud.checkpoints import newest_checkpoint
@@ -49,6 +49,10 @@ def stop(argv: list[str], clock: Clock | None = None) -> int:
             say("it stops all the same; this command has ended")
             left = {"run": run, "job": job.name, "status": STOPPING, "exit_code": EXIT_CTRL_C}
             return answer(json.dumps(left), EXIT_CTRL_C) if call.json else EXIT_CTRL_C
+    warm = job.warm_until
+    if warm:
+        release(account, job)
+        say(f"the machine of {job.name}, which would have stayed warm until {warm:%H:%M} UTC, is let go")
     if job.status == FAILED:
         raise StopFailed(f"the job {job.name} failed: {job.reason or 'SageMaker does not say why'}")
     step = None
@@ -80,6 +84,16 @@ def ask_to_stop(account: Account, job: Job) -> None:
             now = describe_job(account, job.name)
             if now is None or not now.is_over:
                 raise
+
+
+def release(account: Account, job: Job) -> None:
+    """UpdateTrainingJob: the machine of a job that is over waits for no other. Raises UserError."""
+    from launcher.aws import explained
+
+    with explained(f"letting go of the machine of {job.name}"):
+        account.client("sagemaker").update_training_job(
+            TrainingJobName=job.name, ResourceConfig={"KeepAlivePeriodInSeconds": 0}
+        )
 
 
 def _wait(account: Account, job: Job, clock: Clock | None) -> Job:

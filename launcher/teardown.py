@@ -66,8 +66,9 @@ def teardown(argv: list[str]) -> int:
         say(line)
     removed: list[str] = []
     if found and "dry_run" not in given:
-        _check(found, account, names.role, deletes_data="delete_data" in given)
+        _check(found, account, deletes_data="delete_data" in given)
         _confirm(found, asks="yes" not in given)
+        _check_jobs(found, account)  # answering takes its time
         for each in found:
             _remove(each, removed)
     elif not found:
@@ -90,7 +91,7 @@ def _look(parts: tuple[Part, ...], view: Any) -> tuple[list[Removable], list[str
     return ours, left
 
 
-def _check(found: list[Removable], account: Account, role: str, *, deletes_data: bool) -> None:
+def _check(found: list[Removable], account: Account, *, deletes_data: bool) -> None:
     """Refuse before anything is removed. Raises UserError."""
     for each in found:
         if each.holds_data and not deletes_data:
@@ -98,21 +99,32 @@ def _check(found: list[Removable], account: Account, role: str, *, deletes_data:
                 f"the {each.part.kind} {each.part.name} holds {each.contents}: give --delete-data to delete that for "
                 "good; nothing was removed"
             )
-    running = next(_jobs_under_way(account, role), None)
-    if running:
-        raise UserError(f"the job {running} runs as the role {role}: stop it first (python -m launcher stop {running})")
+    _check_jobs(found, account)
 
 
-def _jobs_under_way(account: Account, role: str) -> Iterator[str]:
+def _check_jobs(found: list[Removable], account: Account) -> None:
+    """Refuse while a job needs one of these. Raises UserError."""
+    for job in _jobs_under_way(account):
+        for each in found:
+            if each.part.serves(job):
+                name = job["TrainingJobName"]
+                raise UserError(
+                    f"the job {name} ({job['TrainingJobStatus']}) uses the {each.part.kind} {each.part.name}: stop it "
+                    f"and wait for its end (python -m launcher stop {name}); nothing was removed"
+                )
+
+
+def _jobs_under_way(account: Account) -> Iterator[dict[str, Any]]:
+    """One that stops still saves its checkpoint and its model."""
     from launcher.aws import explained
+    from launcher.cloud.job import IN_PROGRESS, ROWS, STOPPING
 
     client = account.client("sagemaker")
     with explained("looking for jobs that are under way"):
-        for page in client.get_paginator("list_training_jobs").paginate(StatusEquals="InProgress"):
-            for job in page["TrainingJobSummaries"]:
-                name = job["TrainingJobName"]
-                if client.describe_training_job(TrainingJobName=name)["RoleArn"].endswith(f"/{role}"):
-                    yield name
+        for status in (IN_PROGRESS, STOPPING):
+            for page in client.get_paginator("list_training_jobs").paginate(StatusEquals=status, MaxResults=ROWS):
+                for job in page["TrainingJobSummaries"]:
+                    yield client.describe_training_job(TrainingJobName=job["TrainingJobName"])
 
 
 def _confirm(found: list[Removable], *, asks: bool) -> None:
@@ -140,7 +152,7 @@ def _remove(each: Removable, removed: list[str]) -> None:
     try:
         with status_line() as view:
             view.set(f"removing the {each.part.kind} {each.part.name}")
-            each.part.remove(view)
+            each.part.remove(view, deletes_data=each.holds_data)  # what is listed was agreed to, and nothing else
     except UserError as error:
         raise RemovalFailed(f"{error} (removed so far: {', '.join(removed) or 'nothing'})") from error
     removed.append(each.part.name)

@@ -67,8 +67,9 @@ def tell_end(followed: Followed, price: Price | None, commands: Commands, as_jso
 
 def console_address(job: Job) -> str:
     """The job's page in AWS's console."""
-    domain = "amazonaws.cn" if job.arn.startswith("arn:aws-cn:") else "aws.amazon.com"
-    return f"https://{job.region}.console.{domain}/sagemaker/home?region={job.region}#/jobs/{job.name}"
+    from launcher.cloud.partition import console_page
+
+    return console_page(job.region, f"sagemaker/home?region={job.region}#/jobs/{job.name}")
 
 
 if __name__ == "__main__":

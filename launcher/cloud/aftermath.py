@@ -54,6 +54,8 @@ def result_as_json(job: Job, curve: Curve | None, price: Price | None) -> dict[s
         "interruptions": job.interruptions,
         "training_seconds": job.training_s,
         "billable_seconds": job.billable_s,
+        "kept_seconds": job.kept_s,
+        "warm_until": job.warm_until.isoformat() if job.warm_until else None,
         "spot_saving": None if saving is None else round(saving, 4),
         "cost": None if cost is None else round(cost, 4),
         "price": price and {"per_hour": price.per_hour, "currency": price.currency, "source": price.origin},
@@ -69,8 +71,10 @@ def result_as_json(job: Job, curve: Curve | None, price: Price | None) -> dict[s
 
 def describe_result(job: Job, curve: Curve | None, price: Price | None, command: Commands) -> str:
     """The last lines that people read."""
-    rows = [*score_rows(best_scores(job, curve)), *_bill(job, price)]
     run = job.run or job.name
+    rows = [*score_rows(best_scores(job, curve)), *_bill(job, price)]
+    if job.warm_until:
+        rows.append(("machine", f"stays warm until {job.warm_until:%H:%M} UTC, billed; {command('stop', run)} ends it"))
     if job.status == COMPLETED:
         head = f"run {run} is done"
         rows += [("model", job.model_uri), ("next", command("download", run))]
@@ -133,9 +137,12 @@ def _bill(job: Job, price: Price | None) -> list[tuple[str, str]]:
             full = price.per_hour * job.training_s / 3600 * job.count
             saved += f" ({money(full * saving, price.currency)})"
         rows.append(("billable", f"{job.billable_s} s{saved}"))
+    if job.kept_s:
+        rows.append(("kept warm", f"{job.kept_s} s, billed like training"))
     cost = final_cost(job, price)
     if price and cost is not None:
-        rows.append(("cost", f"{money(cost, price.currency)} at {price}"))
+        so_far = " so far" if job.warm_until else ""
+        rows.append(("cost", f"{money(cost, price.currency)}{so_far} at {price}"))
     elif cost is None:
         rows.append(("cost", f"not known: neither AWS nor the table here has a price for {job.instance}"))
     return rows

@@ -5,7 +5,7 @@ from __future__ import annotations
 import threading
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from contract.errors import UserError
@@ -17,6 +17,7 @@ from launcher.cloud.layout import DEFAULT_PREFIX, S3Uri
 from launcher.cloud.permissions import Names
 from launcher.cloud.probes import bucket, dataset, image, instance, permissions, price, quota, role
 from launcher.cloud.probes.dataset import DatasetFound
+from launcher.cloud.probes.places import Places
 
 __all__ = ["OK", "PROBLEM", "UNKNOWN", "Check", "CheckRequest", "problems_of", "run_checks"]
 
@@ -41,11 +42,13 @@ class CheckRequest:
     profile: str = ""
     bucket: str = ""
     prefix: str = DEFAULT_PREFIX
+    others: tuple[S3Uri, ...] = ()  # folders outside of it that the job writes to
     role: str = ""  # name or ARN
     image_uris: tuple[str, ...] = ()  # one for each instance that has one
     dataset: Path | S3Uri | None = None  # None: is not looked at
     dataset_size: int | None = None  # bytes, when the dataset was checked already
     recipe: Recipe | None = None  # that the dataset is to fit; None: the dataset alone
+    places: Places = field(default_factory=Places)  # what the job touches, to ask IAM about
     # For an account that is open: the images of the job, and why one of its instances has none.
     find_images: Callable[[Account], tuple[tuple[str, ...], str]] | None = None
     setup_command: Callable[..., str] = setup_command
@@ -173,10 +176,13 @@ def _probes(request: CheckRequest, account: Account, region: str) -> list[_Probe
     setup, push = request.setup_command, request.push_command
     probes = [
         _Probe((instance.REGION,), lambda: (instance.check_region(account),)),
-        _Probe((bucket.NAME,), lambda: (bucket.check_bucket(account, request.bucket, request.prefix, setup),)),
+        _Probe(
+            (bucket.NAME,),
+            lambda: (bucket.check_all(account, request.bucket, request.prefix, request.others, setup),),
+        ),
         _Probe((role.NAME, role.TRUST), lambda: role.check_role(account, named, setup)),
-        _Probe((permissions.CALLER_MAY,), lambda: (permissions.check_caller(account, names),)),
-        _Probe((permissions.ROLE_MAY,), lambda: (permissions.check_execution_role(account, names),)),
+        _Probe((permissions.CALLER_MAY,), lambda: (permissions.check_caller(account, names, request.places),)),
+        _Probe((permissions.ROLE_MAY,), lambda: (permissions.check_execution_role(account, names, request.places),)),
         _Probe((image.NAME,), lambda: (image.check_images(account, images, missing, push),)),
     ]
     if request.instances:

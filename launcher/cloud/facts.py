@@ -16,9 +16,12 @@ from contract.paths import PRETRAINED_CHANNEL, TRAINING_CHANNEL, VALIDATION_CHAN
 from contract.recipe import Recipe, load_recipe
 from data_preparation.dataset_files import CHUNK, DatasetFiles, LocalDataset
 from data_preparation.progress import progress
-from launcher.aws import Account, error_code, explained
+from data_preparation.s3_folder import is_missing
+from launcher.aws import Account, explained
 from launcher.cloud.call import given_to, setup_command, words_like
 from launcher.cloud.checkpoints import newest_checkpoint
+from launcher.cloud.inputs_in_s3 import size_in_s3
+from launcher.cloud.instances import has_own_disk
 from launcher.cloud.job import Job
 from launcher.cloud.layout import RunLayout, S3Uri, parse_s3_uri, run_layout
 from launcher.cloud.plan import CloudFacts, Input, RecipeChoice
@@ -83,9 +86,10 @@ def gather_facts(
             data = datasets[name]
             channels[name] = Input(layout.dataset(data.name, data.content_sha256), data.bytes, str(data.folder))
         elif remote:
-            channels[name] = Input(remote, _size_in_s3(account, remote) if name == TRAINING_CHANNEL else None)
+            channels[name] = Input(remote, size_in_s3(account, name, remote) if account else None)
     if wanted.pretrained:
-        channels[PRETRAINED_CHANNEL] = Input(wanted.pretrained)
+        size = size_in_s3(account, PRETRAINED_CHANNEL, wanted.pretrained) if account else None
+        channels[PRETRAINED_CHANNEL] = Input(wanted.pretrained, size)
     for name, file in files.items():
         channels[name] = Input(file.folder, file.path.stat().st_size, str(file.path))
     if recipe_input:
@@ -105,6 +109,7 @@ def gather_facts(
         images=images,
         unpushed=_unpushed(settings, images, root, region),
         prices={name: price for name in wanted.instances if (price := price_of(account, name, region))},
+        volume_key=_volume_key(account, wanted),
         jobs=jobs,
         found_step=_found_step(settings, wanted, account, layout) if jobs == () else None,
         notes=tuple(notes),
@@ -192,13 +197,13 @@ def _fetch_recipe(account: Account | None, folder: S3Uri, name: str) -> Recipe |
 
     if account is None:
         return None
-    uri = folder.file(name)
+    client, uri = account.client("s3"), folder.file(name)
     with explained(f"reading the recipe {uri}"):
         try:
-            answer = account.client("s3").get_object(Bucket=uri.bucket, Key=uri.key)
+            answer = client.get_object(Bucket=uri.bucket, Key=uri.key)
             data = answer["Body"].read(RECIPE_BYTES)
         except ClientError as error:
-            if error_code(error) != "NoSuchKey":
+            if not is_missing(error, client, uri.bucket, uri.key):
                 raise
             raise UserError(f"there is no recipe {uri}: correct --config") from None
     with tempfile.TemporaryDirectory() as temporary:
@@ -210,13 +215,12 @@ def _fetch_recipe(account: Account | None, folder: S3Uri, name: str) -> Recipe |
             raise UserError(str(error).replace(str(path), str(uri))) from None
 
 
-def _size_in_s3(account: Account | None, uri: S3Uri) -> int | None:
-    """Bytes of a dataset in S3, which has to be one. Raises UserError."""
-    if account is None:
-        return None
-    from data_preparation.s3 import describe_dataset_uri
-
-    return describe_dataset_uri(str(uri), account.session, account.region).bytes
+def _volume_key(account: Account | None, wanted: CloudSettings) -> str:
+    """The ARN behind an alias: S3 takes the alias, the volume of a job its key. Raises UserError."""
+    if account is None or "alias/" not in wanted.kms_key or all(map(has_own_disk, wanted.instances)):
+        return ""
+    with explained(f"looking for the key {wanted.kms_key}"):
+        return str(account.client("kms").describe_key(KeyId=wanted.kms_key)["KeyMetadata"]["Arn"])
 
 
 def _one_file(path: Path, layout: RunLayout) -> OneFile:
@@ -227,7 +231,7 @@ def _one_file(path: Path, layout: RunLayout) -> OneFile:
                 digest.update(chunk)
     except OSError as error:
         raise UserError(f"{path} cannot be read ({error.strerror}): make it readable") from None
-    return OneFile(path, digest.hexdigest(), layout.files(digest.hexdigest()))
+    return OneFile(path, digest.hexdigest(), layout.files(path.name, digest.hexdigest()))
 
 
 def _found_step(settings: Settings, wanted: CloudSettings, account: Account | None, layout: RunLayout) -> int | None:

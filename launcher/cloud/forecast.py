@@ -45,16 +45,20 @@ def forecast(job: Job, eta_s: float | None, price: Price | None) -> Forecast:
         for flag, needed, limit in limits:
             if limit is not None and needed - limit > max(late, UNSURE * needed):
                 misses, late = flag, needed - limit
-    return Forecast(running, total, _cost(job, price, running), _cost(job, price, total), misses, late)
+    paid = None if total is None else total + job.keep_alive_s
+    return Forecast(running, total, _cost(job, price, running), _cost(job, price, paid), misses, late)
 
 
 def final_cost(job: Job, price: Price | None) -> float | None:
-    """What a job that is over has cost: Spot's saving is already in its billable seconds."""
+    """What a job that is over has cost: Spot's saving is already in its billable seconds.
+
+    Of a machine that stays warm: what is billed of it so far.
+    """
     if price is None or not job.is_over:
         return None
     if job.billable_s is None:
         return 0.0 if job.start is None else None
-    return price.per_hour * job.billable_s / 3600 * job.count
+    return price.per_hour * (job.billable_s + job.kept_s) / 3600 * job.count
 
 
 def spot_saving(job: Job) -> float | None:

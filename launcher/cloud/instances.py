@@ -108,21 +108,42 @@ _WITH_GPU: dict[str, tuple[int, int, int, int | None, str]] = {
 
 # Families without a GPU are regular: RAM in GiB per vCPU, NVMe in GB per vCPU (None: EBS).
 _WITHOUT_GPU: dict[str, tuple[float, float | None]] = {
+    "c4": (1.875, None),
     "c5": (2, None),
+    "c5n": (2.625, None),
     "c6i": (2, None),
     "c7i": (2, None),
+    "c7i-flex": (2, None),
     "c8i": (2, None),
+    "c8i-flex": (2, None),
+    "m4": (4, None),
     "m5": (4, None),
     "m6i": (4, None),
     "m7i": (4, None),
+    "m7i-flex": (4, None),
     "m8i": (4, None),
+    "m8i-flex": (4, None),
     "r5": (8, None),
     "r5d": (8, 37.5),
     "r6i": (8, None),
     "r7i": (8, None),
     "r8i": (8, None),
+    "r8i-flex": (8, None),
+    "t3": (4, None),
 }
-_VCPUS = {"large": 2, "xlarge": 4} | {f"{n}xlarge": 4 * n for n in (2, 4, 8, 9, 12, 16, 18, 24, 32, 48, 96)}
+_VCPUS = {"large": 2, "xlarge": 4} | {f"{n}xlarge": 4 * n for n in (2, 4, 8, 9, 10, 12, 16, 18, 24, 32, 48, 96)}
+
+# Sizes that do not follow the rule of their family: vCPU, RAM in GiB.
+_IRREGULAR: dict[str, tuple[int, float]] = {
+    "c4.8xlarge": (36, 60),
+    "c5n.9xlarge": (36, 96),
+    "c5n.18xlarge": (72, 192),
+    "t3.medium": (2, 4),
+    "t3.xlarge": (4, 16),
+}
+
+# Not in these tables, but known to have disks of their own.
+_OTHERS_WITH_A_DISK = ("g7", "g7e", "p6-b200", "p6-b300", "p6e-gb200")
 
 
 def instance_facts(name: str) -> InstanceFacts:
@@ -132,12 +153,17 @@ def instance_facts(name: str) -> InstanceFacts:
     if prefix == "ml" and rest in _WITH_GPU:
         gpus, vcpus, memory, nvme, network = _WITH_GPU[rest]
         return InstanceFacts(name, gpus, _GPUS[family], vcpus, memory, nvme, network.replace("~", "up to "), True)
-    if prefix == "ml" and family in _WITHOUT_GPU and size in _VCPUS:
+    if prefix == "ml" and family in _WITHOUT_GPU and (size in _VCPUS or rest in _IRREGULAR):
         memory_per_vcpu, nvme_per_vcpu = _WITHOUT_GPU[family]
-        vcpus = _VCPUS[size]
+        vcpus, ram = _IRREGULAR.get(rest) or (_VCPUS[size], memory_per_vcpu * _VCPUS[size])
         own_disk = None if nvme_per_vcpu is None else round(nvme_per_vcpu * vcpus)
-        return InstanceFacts(name, 0, None, vcpus, memory_per_vcpu * vcpus, own_disk, known=True)
+        return InstanceFacts(name, 0, None, vcpus, ram, own_disk, known=True)
     return InstanceFacts(name)
+
+
+def has_own_disk(name: str) -> bool:
+    """No volume comes with it, and no key of a volume."""
+    return instance_facts(name).has_fixed_disk or name.split(".")[1] in _OTHERS_WITH_A_DISK
 
 
 def table() -> tuple[str, ...]:

@@ -5,17 +5,20 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import datetime, timezone
+from datetime import datetime, timedelta, timezone
 from email.utils import parsedate_to_datetime
 from typing import Any
 
 from contract.errors import UserError
 from launcher.aws import Account, error_code, explained
 from launcher.cloud.layout import is_job_name, job_stem
+from launcher.settings import check_run
 
 IN_PROGRESS, COMPLETED, FAILED, STOPPING, STOPPED = "InProgress", "Completed", "Failed", "Stopping", "Stopped"
 DELETING = "Deleting"
+AVAILABLE = "Available"  # of a warm pool
 RUN_HYPERPARAMETER = "run_id"
+ROWS = 100  # the most that ListTrainingJobs gives at once
 
 _NAME = re.compile(r"[a-zA-Z0-9](-*[a-zA-Z0-9]){0,62}")
 _ARN = re.compile(r"arn:aws[a-z-]*:sagemaker:(?P<region>[a-z0-9-]+):(?P<account>\d{12}):training-job/(?P<name>.+)")
@@ -37,7 +40,7 @@ class Job:
 
     name: str
     arn: str
-    run: str  # hyperparameter run_id
+    run: str  # hyperparameter run_id; empty: it names no run of ours, whose name is that of a folder too
     status: str  # InProgress, Completed, Failed, Stopping, Stopped, or one that is not known yet
     secondary: str
     reason: str  # FailureReason
@@ -59,17 +62,27 @@ class Job:
     channels: tuple[tuple[str, str], ...]  # name, folder in S3
     scores: tuple[tuple[str, float], ...]  # the last value of each metric of contract/events.py
     transitions: tuple[Transition, ...]
+    keep_alive_s: int  # --keep-alive: for how long the machine stays after the job, and is paid
+    warm_pool: str  # WarmPoolStatus: Available, Reused, InUse, Terminated; empty: there is none
+    kept_s: int  # billed of the machine that stayed; of one machine
     seen: datetime = field(compare=False)  # AWS's own time of this answer: the clock of this machine may be wrong
 
     @property
     def is_over(self) -> bool:
-        """Terminal: nothing of it will change, and nothing more is paid."""
+        """Terminal: nothing of it will change, and nothing more is paid but for a machine that stays warm."""
         return self.status in (COMPLETED, FAILED, STOPPED, DELETING)
 
     @property
     def region(self) -> str:
         match = _ARN.fullmatch(self.arn)
         return match["region"] if match else ""
+
+    @property
+    def warm_until(self) -> datetime | None:
+        """Until when its machine waits for another job, and is paid; None: it does not wait."""
+        if self.warm_pool != AVAILABLE or self.end is None:
+            return None
+        return self.end.astimezone(timezone.utc) + timedelta(seconds=self.keep_alive_s)
 
     @property
     def interruptions(self) -> int:
@@ -96,10 +109,11 @@ def read_job(description: Mapping[str, Any]) -> Job:
     resources = description.get("ResourceConfig") or {}
     stopping = description.get("StoppingCondition") or {}
     parameters = description.get("HyperParameters") or {}
+    warm = description.get("WarmPoolStatus") or {}
     return Job(
         name=description["TrainingJobName"],
         arn=description.get("TrainingJobArn", ""),
-        run=parameters.get(RUN_HYPERPARAMETER, ""),
+        run=_our_run(parameters.get(RUN_HYPERPARAMETER, "")),
         status=description.get("TrainingJobStatus", ""),
         secondary=description.get("SecondaryStatus", ""),
         reason=" ".join(description.get("FailureReason", "").split()),
@@ -134,6 +148,9 @@ def read_job(description: Mapping[str, Any]) -> Job:
             )
             for each in description.get("SecondaryStatusTransitions") or ()
         ),
+        keep_alive_s=resources.get("KeepAlivePeriodInSeconds") or 0,
+        warm_pool=warm.get("Status", ""),
+        kept_s=warm.get("ResourceRetainedBillableTimeInSeconds") or 0,
         seen=_said_at(description),
     )
 
@@ -197,7 +214,7 @@ def list_job_names(account: Account, contains: str = "") -> Iterator[str]:
     named = {"NameContains": contains} if contains else {}
     with explained("listing the training jobs"):
         pages = account.client("sagemaker").get_paginator("list_training_jobs")
-        for page in pages.paginate(SortBy="CreationTime", SortOrder="Descending", **named):
+        for page in pages.paginate(SortBy="CreationTime", SortOrder="Descending", MaxResults=ROWS, **named):
             for summary in page["TrainingJobSummaries"]:
                 yield summary["TrainingJobName"]
 
@@ -208,6 +225,13 @@ def is_missing(error: Exception) -> bool:
     return error_code(error) == "ResourceNotFound" or (
         error_code(error) == "ValidationException" and ("not found" in words or "could not find" in words)
     )
+
+
+def _our_run(named: str) -> str:
+    try:
+        return check_run(named)
+    except UserError:
+        return ""
 
 
 def _said_at(answer: Mapping[str, Any]) -> datetime:

@@ -2,7 +2,7 @@
 
 ```
 s3://BUCKET/PREFIX/datasets/<name>/<content hash>/   a dataset, once per content
-s3://BUCKET/PREFIX/files/<sha256>/<file name>        a recipe or weights of the user's own, once per content
+s3://BUCKET/PREFIX/files/<name>/<sha256>/<name>      a recipe or weights of the user's own, once per name and content
 s3://BUCKET/PREFIX/runs/<run>/checkpoints/           what the run continues from, whichever job of it comes next
 s3://BUCKET/PREFIX/runs/<run>/output/<job>/output/model.tar.gz
 ```
@@ -72,9 +72,9 @@ class RunLayout:
     def dataset(self, name: str, content_sha256: str) -> S3Uri:
         return self.datasets.folder(name, content_sha256)
 
-    def files(self, sha256: str) -> S3Uri:
-        """The folder of one file, or of a few that belong together."""
-        return self.root.folder("files", sha256)
+    def files(self, name: str, sha256: str) -> S3Uri:
+        """The folder of one file and no other: a channel is a whole folder, and two weights in it would be refused."""
+        return self.root.folder("files", name, sha256)
 
     @property
     def home(self) -> S3Uri:
@@ -118,6 +118,8 @@ def parse_s3_uri(text: str, flag: str) -> S3Uri:
 
 def check_bucket(bucket: str, flag: str = "--bucket") -> str:
     """The name of a bucket. Raises UserError."""
+    if "/" in bucket:
+        raise UserError(f"{flag} {bucket}: name the bucket alone, and the folder in it with --prefix")
     if not _BUCKET.fullmatch(bucket) or ".." in bucket:
         raise UserError(f"{flag} {bucket}: a bucket's name has 3 to 63 lower-case letters, digits, - and .")
     return bucket
@@ -127,7 +129,7 @@ def check_key(key: str, flag: str = "--prefix") -> str:
     """A folder in a bucket. Raises UserError."""
     if not _KEY.fullmatch(key) or "//" in key or any(part in (".", "..") for part in key.split("/")):
         raise UserError(
-            f"{flag} {key}: name folders with letters, digits and - _ . = @ + only, one / between them, none . or .."
+            f"{flag} {key}: name folders with a–z, A–Z, 0–9 and - _ . = @ + only, one / between them, none . or .."
         )
     return key
 

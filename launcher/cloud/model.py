@@ -39,6 +39,8 @@ def find_model(account: Account, jobs: list[Job]) -> StoredModel | None:
     """The model of the newest job that has one: it is the best of the run so far. Raises UserError."""
     from botocore.exceptions import ClientError
 
+    from data_preparation.s3_folder import is_missing  # imported here: --help needs no datasets (yaml)
+
     client = account.client("s3")
     for job in reversed(jobs):
         if not job.is_over or not job.model_uri:
@@ -48,30 +50,49 @@ def find_model(account: Account, jobs: list[Job]) -> StoredModel | None:
             try:
                 head = client.head_object(Bucket=bucket, Key=key)
             except ClientError as error:
-                if error_code(error) in ("404", "NoSuchKey", "NotFound"):
+                if is_missing(error, client, bucket, key):
                     continue  # it ended before it had a model
                 raise
         return StoredModel(job.name, S3Uri(bucket, key), head["ContentLength"], head["ETag"])
     return None
 
 
+def check_home(archive: Path, model: Path, output: Path) -> None:
+    """Refuse a folder that holds a model of another origin: runs of this machine have the same places. UserError."""
+    from launcher.plan import LOG  # imported here: --help needs no recipes (yaml)
+
+    home = archive.parent
+    try:
+        was_trained_here = (home / LOG).exists()
+        is_taken = archive.exists() or (model.is_dir() and any(model.iterdir()))
+    except OSError as error:
+        raise ModelDamaged(f"{error.filename}: {error.strerror}: name another --output") from None
+    if was_trained_here or (is_taken and not _note_of(archive).exists() and not _has_just_come(archive)):
+        raise UserError(
+            f"{home} holds a model that was not downloaded, and it would be replaced: name another folder than "
+            f"--output {output}"
+        )
+
+
 def fetch(account: Account, model: StoredModel, archive: Path, show: Callable[[int], None]) -> bool:
     """Download unless it is there; goes on where an earlier download was cut. Returns whether anything came.
 
-    The part that has come, and of what it is a part, lie beside the archive. Raises UserError.
+    The part that has come lies beside the archive. Both have a note of what they are a copy of. Raises UserError.
     """
-    part, note = archive.with_name(archive.name + ".part"), _source(archive)
+    part = _part_of(archive)
     source = json.dumps({"uri": str(model.place), "etag": model.etag, "size": model.size})
     try:
         archive.parent.mkdir(parents=True, exist_ok=True)
-        is_same = note.is_file() and note.read_text(encoding="utf-8") == source
-        if is_same and archive.is_file() and archive.stat().st_size == model.size:
+        if _has_just_come(archive):
+            _note_of(part).replace(_note_of(archive))
+        if _is_copy(archive, source) and archive.stat().st_size == model.size:
             return False
-        if not is_same:
+        if not _is_copy(part, source):
             part.unlink(missing_ok=True)
-        note.write_text(source, encoding="utf-8")
+            _note_of(part).write_text(source, encoding="utf-8")
         _fill(account, model, part, show)
         part.replace(archive)
+        _note_of(part).replace(_note_of(archive))
     except OSError as error:
         raise ModelDamaged(
             f"{error.filename or archive}: {error.strerror or error}: make room and start again"
@@ -85,7 +106,7 @@ def unpack_model(archive: Path, model: Path) -> dict[str, Any]:
         model.mkdir(parents=True, exist_ok=True)
         is_complete = take_model(archive.parent, model, MODEL_FILES)
     except OSError as error:
-        _source(archive).unlink(missing_ok=True)  # it may have been damaged on the way: the next call downloads it anew
+        archive.unlink(missing_ok=True)  # it may have been damaged on the way: the next call downloads it anew
         raise ModelDamaged(f"{error.filename or archive}: {error.strerror or error}: nothing was replaced") from None
     if not is_complete:
         raise ModelDamaged(f"{archive} is no complete model (it lacks run.json or more): nothing was replaced")
@@ -95,9 +116,23 @@ def unpack_model(archive: Path, model: Path) -> dict[str, Any]:
         raise ModelDamaged(f"{model / 'run.json'} cannot be read ({error})") from None
 
 
-def _source(archive: Path) -> Path:
-    """Beside the archive: of what it is a copy."""
-    return archive.with_name(archive.name + ".source")
+def _part_of(archive: Path) -> Path:
+    return archive.with_name(archive.name + ".part")
+
+
+def _note_of(file: Path) -> Path:
+    """Beside a file: of what it is a copy."""
+    return file.with_name(file.name + ".source")
+
+
+def _is_copy(file: Path, source: str) -> bool:
+    return file.is_file() and _note_of(file).is_file() and _note_of(file).read_text(encoding="utf-8") == source
+
+
+def _has_just_come(archive: Path) -> bool:
+    """A download ended between the renaming of the archive and of its note."""
+    part = _part_of(archive)
+    return archive.is_file() and _note_of(part).is_file() and not part.exists()
 
 
 def _fill(account: Account, model: StoredModel, part: Path, show: Callable[[int], None]) -> None:

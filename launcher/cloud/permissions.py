@@ -12,6 +12,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from launcher.cloud.partition import partition_of
+
 # Who is allowed: the user who launches, whoever sets the account up, the role that a job runs as.
 USER, OWNER, ROLE = "launching-user", "setup", "execution-role"
 # Only for --subnets and --kms-key.
@@ -96,15 +98,18 @@ TABLE: tuple[Call, ...] = (
     Call(USER, "iam", "PassRole", PASSED_ROLE, by=PLATFORM),
     Call(USER, "sagemaker", "DescribeTrainingJob", JOBS),
     Call(USER, "sagemaker", "StopTrainingJob", JOBS),
+    Call(USER, "sagemaker", "UpdateTrainingJob", JOBS, needed=False),
     Call(USER, "sagemaker", "ListTrainingJobs", ANYTHING),
     Call(USER, "logs", "DescribeLogStreams", LOGS),
     Call(USER, "logs", "GetLogEvents", LOGS),
     # data and models
-    Call(USER, "s3", "HeadBucket", FOLDER, LIST),
+    # It names no prefix, so the folder's condition denies it; S3 tells existence and region in its refusal, too.
+    Call(USER, "s3", "HeadBucket", FOLDER, LIST, needed=False),
     Call(USER, "s3", "ListObjectsV2", FOLDER, LIST),
     Call(USER, "s3", "HeadObject", FILES, READ),
     Call(USER, "s3", "GetObject", FILES, READ),
     Call(USER, "s3", "PutObject", FILES),
+    Call(USER, "s3", "AbortMultipartUpload", FILES, needed=False),
     # the image
     Call(USER, "ecr", "GetAuthorizationToken", ANYTHING, needed=False),
     Call(USER, "ecr", "DescribeRepositories", REPOSITORY, needed=False),
@@ -129,7 +134,9 @@ TABLE: tuple[Call, ...] = (
     Call(OWNER, "s3", "PutBucketTagging", BUCKET),
     Call(OWNER, "s3", "PutPublicAccessBlock", BUCKET, ("s3:PutBucketPublicAccessBlock",)),
     Call(OWNER, "s3", "PutBucketVersioning", BUCKET),
+    Call(OWNER, "s3", "GetBucketPolicy", BUCKET),
     Call(OWNER, "s3", "PutBucketPolicy", BUCKET),
+    Call(OWNER, "s3", "GetBucketLifecycleConfiguration", BUCKET, ("s3:GetLifecycleConfiguration",)),
     Call(OWNER, "s3", "PutBucketLifecycleConfiguration", BUCKET, ("s3:PutLifecycleConfiguration",)),
     Call(OWNER, "s3", "ListObjectVersions", BUCKET, ("s3:ListBucketVersions",)),
     Call(OWNER, "s3", "ListMultipartUploads", BUCKET, ("s3:ListBucketMultipartUploads",)),
@@ -167,6 +174,7 @@ TABLE: tuple[Call, ...] = (
         for operation in ("CreateLogGroup", "CreateLogStream", "PutLogEvents", "DescribeLogStreams")
     ),
     Call(ROLE, "cloudwatch", "PutMetricData", METRICS, by=PLATFORM),
+    Call(USER_WITH_KEY, "kms", "DescribeKey", KEY),
     # S3 encrypts and decrypts on behalf of whoever sends and fetches.
     *(Call(USER_WITH_KEY, "kms", operation, KEY, by=PLATFORM) for operation in ("Decrypt", "GenerateDataKey")),
     *(Call(ROLE_IN_VPC, "ec2", operation, ANYTHING, by=PLATFORM) for operation in NETWORK),
@@ -289,12 +297,7 @@ def fill(value: Any, names: Names) -> Any:
     for placeholder, name in names.placeholders.items():
         if name:
             value = value.replace(placeholder, name)
-    return value.replace("arn:aws:", f"arn:{partition_of(names.region)}:", 1)
-
-
-def partition_of(region: str) -> str:
-    """The part of AWS that a region belongs to, as ARNs begin with it."""
-    return "aws-cn" if region.startswith("cn-") else "aws-us-gov" if region.startswith("us-gov-") else "aws"
+    return value.replace("arn:aws:", f"arn:{partition_of(names.region).name}:", 1)
 
 
 if __name__ == "__main__":

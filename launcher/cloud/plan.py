@@ -12,7 +12,7 @@ from contract.parameters import apply_parameters
 from contract.recipe import Recipe
 from launcher.cloud.call import given_to, setup_command
 from launcher.cloud.difference import changes
-from launcher.cloud.instances import DEFAULT_VOLUME_GB, InstanceFacts, instance_facts
+from launcher.cloud.instances import DEFAULT_VOLUME_GB, InstanceFacts, has_own_disk, instance_facts
 from launcher.cloud.job import COMPLETED, RUN_HYPERPARAMETER, Job, current_job
 from launcher.cloud.layout import RunLayout, S3Uri, job_name, job_tags
 from launcher.cloud.plan_checks import (
@@ -73,6 +73,7 @@ class CloudFacts:
     images: Mapping[str, str] = field(default_factory=dict)  # by instance
     unpushed: Mapping[str, str] = field(default_factory=dict)  # by instance without an image: why, and what to do
     prices: Mapping[str, Price] = field(default_factory=dict)  # by instance, where known
+    volume_key: str = ""  # the ARN of --kms-key where that is an alias; empty: it is none, or AWS could not be asked
     jobs: tuple[Job, ...] | None = ()  # of the run, the oldest first; None: AWS could not be asked
     found_step: int | None = None  # of the newest checkpoint that lies where a run without jobs will keep its own
     notes: tuple[str, ...] = ()  # for the user to know
@@ -219,7 +220,7 @@ def _folder_of(uri: str) -> S3Uri:
 
 def _rung(instance: str, wanted: CloudSettings, facts: CloudFacts) -> Rung:
     known = instance_facts(instance)
-    max_run_s = _affordable(instance, wanted, facts.prices.get(instance))
+    max_run_s = _affordable(instance, wanted, facts.prices.get(instance), facts.region)
     max_wait_s = None
     if wanted.spot:
         max_wait_s = min(wanted.max_wait_s or max_run_s + SLACK_S, LONGEST_WAIT_S)
@@ -231,18 +232,35 @@ def _rung(instance: str, wanted: CloudSettings, facts: CloudFacts) -> Rung:
         max_run_s=max_run_s,
         max_wait_s=max_wait_s,
         volume_gb=_volume_gb(wanted, known, facts),
-        # SageMaker refuses a volume key where the disk is the machine's own, which its hardware encrypts.
-        volume_key=wanted.kms_key if known.known and not known.has_fixed_disk else "",
+        volume_key=_volume_key(instance, wanted, facts),
         price=facts.prices.get(instance),
     )
 
 
-def _affordable(instance: str, wanted: CloudSettings, price: Price | None) -> int:
+def _volume_key(instance: str, wanted: CloudSettings, facts: CloudFacts) -> str:
+    """The key of the volume. SageMaker refuses one where the disk is the machine's own, which its hardware encrypts."""
+    if not wanted.kms_key or has_own_disk(instance):
+        return ""
+    if not instance_facts(instance).known:
+        raise UserError(
+            f"--kms-key: whether {instance} has a volume that takes a key is not in this version's table: name another "
+            "--instance, or leave --kms-key out"
+        )
+    return facts.volume_key or wanted.kms_key
+
+
+def _affordable(instance: str, wanted: CloudSettings, price: Price | None, region: str) -> int:
     """--max-run, shortened by --max-cost. At the price on demand: Spot costs less, but nobody knows how much."""
     if wanted.max_cost is None:
         return wanted.max_run_s
     if price is None:
         raise UserError(f"--max-cost: no price is known for {instance}: give --max-run instead")
+    if price.region != region:
+        why = f" because {price.note}" if price.note else ""
+        raise UserError(
+            f"--max-cost: the price of {instance} in {region} is not known{why}, and that of {price.region} is no "
+            "bound: give --max-run instead"
+        )
     if price.currency != "USD":
         raise UserError(f"--max-cost is in US dollars and the price of {instance} in {price.currency}: give --max-run")
     seconds = seconds_for(price, wanted.max_cost, wanted.instance_count) - BILLED_AROUND_S - wanted.keep_alive_s
@@ -272,7 +290,7 @@ def _volume_gb(wanted: CloudSettings, known: InstanceFacts, facts: CloudFacts) -
 
 def _obstacles(settings: Settings, wanted: CloudSettings, facts: CloudFacts) -> list[str]:
     found = []
-    if not facts.role:
+    if not facts.role and not (wanted.role and facts.jobs is None):  # a name becomes an ARN where AWS can be asked
         found.append(
             f"there is no execution role: run `{setup_command(given_to(settings))}`, which makes one, or name one with "
             "--role, OCR_ROLE or `role:` in launcher.yml"

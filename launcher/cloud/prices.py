@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from launcher.aws import Account, error_code, explained
+from launcher.cloud.partition import partition_of
 
 TABLE = Path(__file__).with_name("prices.yml")
 API, FALLBACK = "AWS Pricing API", "fallback table"
@@ -98,7 +99,9 @@ def _ask(account: Account, instance: str, region: str) -> tuple[Price | None, st
     """The price, or why there is none. The Pricing API lives in a few regions and knows the prices of all."""
     from contract.errors import UserError
 
-    home = "cn-northwest-1" if region.startswith("cn-") else "us-east-1"
+    home = partition_of(region).pricing
+    if not home:
+        return None, "this part of AWS has no Pricing API"
     try:
         with explained("asking for prices"):
             found = list(_products(account.client("pricing", home), instance, region))
@@ -108,7 +111,7 @@ def _ask(account: Account, instance: str, region: str) -> tuple[Price | None, st
     prices = [price for product in found for price in _hourly(product, instance, region)]
     if not prices:
         return None, f"the Pricing API has none for {instance} in {region}"
-    return min(prices, key=lambda price: price.per_hour), ""
+    return max(prices, key=lambda price: price.per_hour), ""  # --max-cost is a bound: of several, the one that holds
 
 
 def _products(client: Any, instance: str, region: str) -> Iterable[dict[str, Any]]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import unicodedata
 from typing import Any
 
 from contract.errors import UserError
@@ -24,7 +25,7 @@ LONGEST_IMAGE = 255
 
 _JOB_NAME = re.compile(r"[a-zA-Z0-9](-*[a-zA-Z0-9])*")
 _VARIABLE = re.compile(r"[a-zA-Z_][a-zA-Z0-9_]*")
-_TAG = re.compile(r"[\w\s.:/=+\-@]*")  # \w has letters and digits of all languages, as AWS does
+_TAG_SIGNS = "_.:/=+-@"
 
 
 def build_request(plan: CloudPlan, rung: Rung | None = None) -> Request:
@@ -119,10 +120,18 @@ def _check_tags(tags: list[dict[str, str]]) -> None:
                 f"--tags {key[:40]}: AWS takes names of 1 to {LONGEST_TAG_KEY} and values of up to {LONGEST_TAG_VALUE} "
                 "characters: shorten it"
             )
-        if not _TAG.fullmatch(key) or not _TAG.fullmatch(value):
-            raise UserError(f"--tags {key}={value}: a tag has letters, digits, blanks and _ . : / = + - @ only")
+        if strange := next((sign for sign in key + value if not _is_in_tags(sign)), ""):
+            raise UserError(
+                f"--tags {key}={value}: AWS takes letters, digits, blanks and _ . : / = + - @ in a tag, and no "
+                f"{strange!r} (U+{ord(strange):04X})"
+            )
         if key.lower().startswith("aws:"):
             raise UserError(f"--tags {key}: names that begin with aws: are AWS's own: choose another")
+
+
+def _is_in_tags(sign: str) -> bool:
+    """Letters, digits and blanks of all languages; vowel and tone marks of Thai are none of them."""
+    return sign in _TAG_SIGNS or unicodedata.category(sign)[0] in "LNZ"
 
 
 def _count(what: str, number: int, most: int, remedy: str) -> None:

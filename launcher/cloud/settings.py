@@ -17,6 +17,7 @@ S3 = "s3://"
 NO_CHECKPOINTS = "none"  # as --checkpoint-uri
 
 _INSTANCE = re.compile(r"ml\.[a-z0-9-]+\.[a-z0-9]+")
+_AWS_CHIPS = re.compile(r"ml\.(trn|inf)\d")  # Trainium, Inferentia
 
 
 @dataclass(frozen=True)
@@ -112,6 +113,11 @@ def _instances(names: tuple[str, ...]) -> tuple[str, ...]:
             raise UserError(f"--instance {','.join(names)}: name either ml types, or {name} alone")
         if not _INSTANCE.fullmatch(name):
             raise UserError(f"--instance {name}: SageMaker's types look like ml.g4dn.xlarge")
+        if _AWS_CHIPS.match(name):
+            raise UserError(
+                f"--instance {name}: it computes with AWS's own chips, which PaddlePaddle cannot use: name a type with "
+                "NVIDIA GPUs such as ml.g4dn.xlarge"
+            )
     return tuple(dict.fromkeys(names))
 
 

@@ -273,6 +273,7 @@ def _refuse(plan: CloudPlan) -> None:
 def _check_account(account: Account, settings: Settings, plan: CloudPlan, recipe: Recipe | None) -> None:
     """Ask AWS what would refuse the job or make it fail. A local dataset has been checked. Raises UserError."""
     from launcher.cloud.checks import OK, CheckRequest, problems_of, run_checks
+    from launcher.cloud.probes.places import places_of
     from launcher.status_line import status_line
 
     wanted, given = settings.cloud, given_to(settings)
@@ -292,11 +293,13 @@ def _check_account(account: Account, settings: Settings, plan: CloudPlan, recipe
                 profile=wanted.profile,
                 bucket=plan.layout.root.bucket,
                 prefix=wanted.prefix,
+                others=tuple(place for place in (plan.output, plan.checkpoints) if place),
                 role=plan.role,
                 image_uris=tuple(dict.fromkeys(rung.image for rung in plan.rungs)),
                 dataset=None if wanted.validation else wanted.dataset,  # with another one to validate it lacks val.txt
                 dataset_size=plan.data_bytes,
                 recipe=recipe,
+                places=places_of(plan),
             ),
             account,
         )
@@ -305,8 +308,8 @@ def _check_account(account: Account, settings: Settings, plan: CloudPlan, recipe
         if check.status != OK and check not in problems[:1]:  # which is the error itself
             say(f"{check.status}: {check.sentence}")
     if problems:
-        more = f", and {len(problems) - 1} more above" if len(problems) > 1 else ""
-        raise UserError(f"{problems[0].sentence}{more}; nothing was sent")
+        more = f"{len(problems) - 1} more above; " if len(problems) > 1 else ""
+        raise UserError(f"{problems[0].sentence} ({more}nothing was sent)")
 
 
 def _for_the_rest(settings: Settings, instances: tuple[str, ...], spent: float) -> Settings:

@@ -21,7 +21,7 @@ import pytest
 
 from contract.check import check_dataset
 from contract.errors import UserError
-from data_preparation import s3
+from data_preparation import s3, s3_folder
 from data_preparation.dataset_files import DatasetFiles, LocalDataset, read_dataset
 from data_preparation.images import decodes
 from data_preparation.s3 import DatasetUpload, dataset_uri, describe_dataset_uri, upload_dataset
@@ -191,14 +191,46 @@ def test_one_pass_checks_decodes_and_hashes(aws: S3Endpoint, folder: Path) -> No
 # ---------------------------------------------------------------- once per content
 
 
-def test_a_second_upload_is_one_request(aws: S3Endpoint, folder: Path) -> None:
+def test_a_second_upload_sends_nothing(aws: S3Endpoint, folder: Path) -> None:
     first = upload(folder, aws)
     aws.forget()
     second = upload(folder, aws)
-    assert [(each.method, each.path) for each in aws.requests] == [
-        ("GET", f"/{BUCKET}/{first.uri.removeprefix(f's3://{BUCKET}/')}manifest.json")
+    stem = f"/{BUCKET}/{first.uri.removeprefix(f's3://{BUCKET}/')}"
+    assert [(each.method, each.path.removeprefix(stem)) for each in aws.requests] == [
+        ("GET", "manifest.json"),
+        *(("HEAD", text.path) for text in read_dataset(folder).texts),
+        ("GET", f"/{BUCKET}"),
     ]
     assert (second.uri, second.skipped, second.files) == (first.uri, 24, 24)
+
+
+@pytest.mark.parametrize("names", [["images/003.png"], ["train.txt"], ["dict.txt", "images/000.png", "images/v.png"]])
+def test_what_was_deleted_behind_the_manifest_is_sent_again(aws: S3Endpoint, folder: Path, names: list[str]) -> None:
+    first = upload(folder, aws)
+    stem = first.uri.removeprefix(f"s3://{BUCKET}/")
+    for name in names:
+        aws.client().delete_object(Bucket=BUCKET, Key=stem + name)
+    aws.forget()
+    second = upload(folder, aws)
+    assert_whole(aws, folder, second)
+    assert (second.uri, second.skipped) == (first.uri, 24 - len(names))
+
+
+def test_a_file_too_large_for_one_request_goes_in_parts(
+    aws: S3Endpoint, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(s3_folder, "LARGEST_PUT", 6 << 20)
+    monkeypatch.setattr(s3_folder, "PART", 5 << 20)
+    data = os.urandom(11 << 20)
+    (tmp_path / "start.pdparams").write_bytes(data)
+    sha256 = hashlib.sha256(data).hexdigest()
+    place = s3_folder.s3_folder(aws.client(), f"s3://{BUCKET}/ocr/files/", REGION)
+    with (tmp_path / "start.pdparams").open("rb") as body:
+        assert place.put("start.pdparams", body, sha256, only_new=True)
+        assert aws.objects()["ocr/files/start.pdparams"] == data
+        aws.forget()
+        assert not place.put("start.pdparams", body, sha256, only_new=True)
+    assert not aws.sent()
 
 
 def test_a_changed_label_is_another_dataset(aws: S3Endpoint, folder: Path) -> None:

@@ -94,18 +94,18 @@ def _members(form: dict[str, str], name: str) -> list[str]:
 
 
 def _decide(statements: list[dict[str, Any]], action: str, resource: str, context: dict[str, str]) -> str:
-    for statement in statements:
-        if (
-            _matches(statement["Action"], action)
-            and _matches(statement["Resource"], resource)
-            and all(
-                _matches(wanted, context.get(key, ""))
-                for tests in statement.get("Condition", {}).values()
-                for key, wanted in tests.items()
-            )
-        ):
-            return "allowed"
-    return "implicitDeny"
+    effects = {
+        statement["Effect"]
+        for statement in statements
+        if _matches(statement["Action"], action)
+        and _matches(statement["Resource"], resource)
+        and all(
+            _matches(wanted, context.get(key, ""))
+            for tests in statement.get("Condition", {}).values()
+            for key, wanted in tests.items()
+        )
+    }
+    return "explicitDeny" if "Deny" in effects else "allowed" if "Allow" in effects else "implicitDeny"
 
 
 def _matches(patterns: str | list[str], text: str) -> bool:

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import io
 import json
+import sys
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -13,12 +15,13 @@ from contract.errors import UserError
 from launcher import setup, teardown
 from launcher.cloud.permissions import OWNER, ROLE, TABLE, policy, trust_policy
 from launcher.config_file import write_settings
-from tests.launcher.an_account import ACCOUNT, REGION, REPOSITORY, AnAccount, an_account
+from tests.launcher.an_account import ACCOUNT, HOST, REGION, REPOSITORY, AnAccount, an_account
 from tests.service import DENIED, UNAVAILABLE, completed, downloading, timeline, training
 
 # How tests/service names some calls of S3, by their address: boto3's names.
 WIRE_NAMES = {
     "PutBucketPublicAccessBlock": "PutPublicAccessBlock",
+    "GetBucketLifecycle": "GetBucketLifecycleConfiguration",
     "PutBucketLifecycle": "PutBucketLifecycleConfiguration",
 }
 TAG = {"Key": "created-by", "Value": "paddleocr-sagemaker"}
@@ -96,6 +99,17 @@ def test_in_us_east_1_a_bucket_has_no_location(tmp_path: Path, monkeypatch: pyte
         assert account.client("s3").get_bucket_versioning(Bucket=bucket)["Status"] == "Enabled"
 
 
+def test_what_is_named_is_noted_so_that_submit_works_in_the_folder_that_the_role_may_use(
+    account: AnAccount, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert setup.main(["--write", "--dry-run", "--prefix", "team", "--repository", "words"]) == 0
+    assert "prefix: team; repository: words" in capsys.readouterr().err
+    assert setup.main(["--write", "--prefix", "team"]) == 0
+    settings = (account.folder / "launcher.yml").read_text().splitlines()
+    assert "prefix: team" in settings
+    assert not any(line.startswith("repository") for line in settings)
+
+
 def test_a_second_setup_changes_nothing(account: AnAccount, capsys: pytest.CaptureFixture[str]) -> None:
     assert setup.main(["--write"]) == 0
     before = (account.folder / "launcher.yml").read_text()
@@ -142,13 +156,62 @@ def test_what_others_made_stays_as_it_is(account: AnAccount, capsys: pytest.Capt
     assert account.client("s3").head_bucket(Bucket="theirs-1")
 
 
-def test_another_bucket_changes_the_policy_of_our_role(account: AnAccount, capsys: pytest.CaptureFixture[str]) -> None:
+def test_what_others_set_on_our_bucket_stays(account: AnAccount, capsys: pytest.CaptureFixture[str]) -> None:
+    assert setup.main([]) == 0
+    s3, bucket = account.client("s3"), account.names.bucket
+    cost, their_rule = {"Key": "cost-center", "Value": "7"}, {"ID": "theirs", "Status": "Enabled"}
+    s3.put_bucket_tagging(Bucket=bucket, Tagging={"TagSet": [TAG, cost]})  # without our mark: setup goes on
+    theirs = {"Sid": "Theirs", "Effect": "Deny", "Principal": "*", "Action": "s3:DeleteBucket"}
+    statement = theirs | {"Resource": f"arn:aws:s3:::{bucket}"}
+    s3.put_bucket_policy(Bucket=bucket, Policy=json.dumps({"Version": "2012-10-17", "Statement": statement}))
+    rule = their_rule | {"Filter": {"Prefix": "old/"}, "Expiration": {"Days": 9}}
+    s3.put_bucket_lifecycle_configuration(Bucket=bucket, LifecycleConfiguration={"Rules": [rule]})
+    code, _, text = run(capsys, setup)
+    assert code == 0, text
+    assert {tag["Key"] for tag in s3.get_bucket_tagging(Bucket=bucket)["TagSet"]} == {
+        "created-by",
+        "cost-center",
+        "paddleocr-sagemaker:setup",
+    }
+    statements = json.loads(s3.get_bucket_policy(Bucket=bucket)["Policy"])["Statement"]
+    assert [each["Sid"] for each in statements] == ["Theirs", "EncryptedConnectionsOnly"]
+    rules = s3.get_bucket_lifecycle_configuration(Bucket=bucket)["Rules"]
+    assert [each["ID"] for each in rules] == ["theirs", "paddleocr-sagemaker"]
+
+
+def test_another_bucket_is_added_to_the_policy_of_the_role(
+    account: AnAccount, capsys: pytest.CaptureFixture[str]
+) -> None:
     assert setup.main([]) == 0
     _, shown, text = run(capsys, setup, "--bucket", "another-1")
     assert shown["created"] == ["another-1", account.names.role]
-    assert "its policy is for another bucket" in text
-    found = account.client("iam").get_role_policy(RoleName=account.names.role, PolicyName="paddleocr-sagemaker")
-    assert "arn:aws:s3:::another-1/ocr/runs/*" in json.dumps(found["PolicyDocument"])
+    assert "its policy lacks this bucket" in text
+    assert setup.main(["--prefix", "team"]) == 0
+
+    def statements() -> list[dict[str, Any]]:
+        found = account.client("iam").get_role_policy(RoleName=account.names.role, PolicyName="paddleocr-sagemaker")
+        return list(found["PolicyDocument"]["Statement"])
+
+    written = statements()
+    assert [each["Resource"] for each in written if each["Sid"] == "Runs"] == [
+        [
+            f"arn:aws:s3:::{account.names.bucket}/ocr/runs/*",
+            "arn:aws:s3:::another-1/ocr/runs/*",
+            f"arn:aws:s3:::{account.names.bucket}/team/runs/*",
+        ]
+    ]
+    # What is in one bucket or below one prefix opens no other: a condition has statements of its own.
+    assert [
+        (each["Resource"], each["Condition"]["StringLike"]["s3:prefix"])
+        for each in written
+        if each["Sid"].startswith("Folder")
+    ] == [
+        ([f"arn:aws:s3:::{account.names.bucket}", "arn:aws:s3:::another-1"], "ocr/*"),
+        (f"arn:aws:s3:::{account.names.bucket}", "team/*"),
+    ]
+    assert len({each["Sid"] for each in written}) == len(written)
+    assert setup.main([]) == 0
+    assert statements() == written
 
 
 @pytest.mark.parametrize(
@@ -242,19 +305,76 @@ def test_data_goes_only_when_its_name_is_typed(
     assert is_there(account) == dict.fromkeys(everything, False)
 
 
-def test_a_role_with_a_job_under_way_stays(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+def uses(account: AnAccount) -> dict[str, dict[str, Any]]:
+    """What a job names of each part."""
+    image = {"TrainingImage": f"{HOST}/{REPOSITORY}@sha256:{'0a' * 32}", "TrainingInputMode": "File"}
+    return {
+        "bucket": {"CheckpointConfig": {"S3Uri": f"s3://{account.names.bucket}/x/"}},
+        "role": {"RoleArn": f"arn:aws:iam::{ACCOUNT}:role/{account.names.role}"},
+        "repository": {"AlgorithmSpecification": image},
+    }
+
+
+@pytest.mark.parametrize("part", ["bucket", "role", "repository"])
+def test_what_a_job_under_way_uses_stays(
+    tmp_path: Path, part: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     script = timeline(downloading(30), training(6000), completed())
     with an_account(monkeypatch, tmp_path, speed=0) as account:
         assert setup.main([]) == 0
-        account.service.seed("a-job", script, RoleArn=f"arn:aws:iam::{ACCOUNT}:role/{account.names.role}")
-        code, _, text = run(capsys, teardown, "--yes")
-        assert code == 1
-        assert "the job a-job runs as the role" in text
-        assert is_there(account)["role"]
+        account.service.seed("a-job", script, **uses(account)[part])
+        account.service.clock.advance(60)
+        name = getattr(account.names, part)
+        code, shown, text = run(capsys, teardown, "--yes")
+        assert (code, shown["removed"]) == (1, None)
+        assert f"the job a-job (InProgress) uses the {part} {name}" in text
+        account.client("sagemaker").stop_training_job(TrainingJobName="a-job")
+        code, shown, text = run(capsys, teardown, "--yes")
+        assert (code, shown["removed"]) == (1, None)
+        assert f"the job a-job (Stopping) uses the {part} {name}" in text
+        assert is_there(account) == dict.fromkeys(("bucket", "role", "repository"), True)
         account.service.run_to_end("a-job")
         assert run(capsys, teardown, "--yes")[0] == 0
+
+
+def test_a_job_that_comes_while_the_question_is_answered(
+    account: AnAccount, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert setup.main([]) == 0
+    typed(monkeypatch, "y\n", terminal=True)
+    answered = sys.stdin.readline
+
+    def slowly() -> str:
+        account.service.seed("late", timeline(training(6000), completed()), **uses(account)["bucket"])
+        return answered()
+
+    monkeypatch.setattr(sys.stdin, "readline", slowly)
+    code, shown, text = run(capsys, teardown)
+    assert (code, shown["removed"]) == (1, None)
+    assert "the job late (InProgress) uses the bucket" in text
+    assert is_there(account) == dict.fromkeys(("bucket", "role", "repository"), True)
+
+
+@pytest.mark.parametrize("part", ["bucket", "repository"])
+def test_what_comes_after_the_list_stays(
+    account: AnAccount, part: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert setup.main([]) == 0
+    confirm = teardown._confirm
+
+    def late(*args: Any, **options: Any) -> None:
+        confirm(*args, **options)
+        if part == "repository":
+            account.push()
+        else:
+            account.client("s3").delete_bucket_policy(Bucket=account.names.bucket)
+            account.client("s3").put_object(Bucket=account.names.bucket, Key="ocr/runs/a/x", Body=b"work of months")
+
+    monkeypatch.setattr(teardown, "_confirm", late)
+    code, _, text = run(capsys, teardown, "--yes", "--delete-data")
+    assert code == 2
+    assert f"{part} {getattr(account.names, part)} meanwhile: start again, which lists it" in text
+    assert is_there(account)[part]
 
 
 def test_a_removal_that_aws_refuses_says_what_is_gone(account: AnAccount, capsys: pytest.CaptureFixture[str]) -> None:
@@ -262,11 +382,14 @@ def test_a_removal_that_aws_refuses_says_what_is_gone(account: AnAccount, capsys
     document = json.dumps(policy(ROLE, account.names))
     made = account.client("iam").create_policy(PolicyName="extra", PolicyDocument=document)
     account.client("iam").attach_role_policy(RoleName=account.names.role, PolicyArn=made["Policy"]["Arn"])
+    inline = {"RoleName": account.names.role, "PolicyName": "theirs"}
+    account.client("iam").put_role_policy(**inline, PolicyDocument=document)
     code, shown, text = run(capsys, teardown, "--yes")
     assert (code, shown["removed"]) == (2, None)
-    assert "has policies that setup did not attach (extra)" in text
+    assert "has policies that setup did not make (extra, theirs)" in text
     assert f"(removed so far: {REPOSITORY})" in text
     account.client("iam").detach_role_policy(RoleName=account.names.role, PolicyArn=made["Policy"]["Arn"])
+    account.client("iam").delete_role_policy(**inline)
     assert run(capsys, teardown, "--yes")[0] == 0
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -24,7 +25,7 @@ from launcher.cloud.layout import (
 )
 from launcher.cloud.plan import CloudPlan, Input, RecipeChoice, plan_cloud_run
 from launcher.cloud.plan_text import describe_plan, plan_as_json
-from launcher.cloud.prices import Price
+from launcher.cloud.prices import FALLBACK, Price
 from launcher.cloud.repeat import read_settings
 from launcher.cloud.request import build_request
 from launcher.settings import load_settings, show_config
@@ -46,7 +47,7 @@ from tests.launcher.running import RECIPE
 def test_a_run_has_its_places() -> None:
     layout = run_layout(BUCKET, "lines", "team/ocr/")
     assert str(layout.dataset("words", "c0ffee")) == f"s3://{BUCKET}/team/ocr/datasets/words/c0ffee/"
-    assert str(layout.files("c0ffee").file("own.yml")) == f"s3://{BUCKET}/team/ocr/files/c0ffee/own.yml"
+    assert str(layout.files("own.yml", "c0ffee")) == f"s3://{BUCKET}/team/ocr/files/own.yml/c0ffee/"
     assert str(layout.checkpoints) == f"s3://{BUCKET}/team/ocr/runs/lines/checkpoints/"
     assert str(layout.model("lines-1")) == f"s3://{BUCKET}/team/ocr/runs/lines/output/lines-1/output/model.tar.gz"
     assert str(run_layout(BUCKET, "lines", "").home) == f"s3://{BUCKET}/runs/lines/"
@@ -93,7 +94,7 @@ def test_addresses_in_s3() -> None:
         ("s3://My_Bucket/a", "a bucket's name has 3 to 63"),
         ("s3://my-bucket/a//b", "one / between them"),
         ("s3://my-bucket/a/../b", "none . or .."),
-        ("s3://my-bucket/ก", "letters, digits"),
+        ("s3://my-bucket/ก", "a–z, A–Z, 0–9"),
         ("s3://my-bucket/" + "x" * 1010, "at most 1024 characters"),
     ):
         with pytest.raises(UserError) as caught:
@@ -147,6 +148,12 @@ def test_show_config_has_the_flags_for_sagemaker() -> None:
     [
         (["--instance", "ml.g4dn"], "--instance ml.g4dn: SageMaker's types look like ml.g4dn.xlarge"),
         (["--instance", "ml.g4dn.xlarge,process"], "name either ml types, or process alone"),
+        (
+            ["--instance", "ml.g4dn.xlarge,ml.trn1.2xlarge"],
+            "--instance ml.trn1.2xlarge: it computes with AWS's own chips",
+        ),
+        (["--instance", "ml.inf2.xlarge"], "which PaddlePaddle cannot use"),
+        (["--bucket", "my-bucket/ocr"], "the folder in it with --prefix"),
         (["--instance-count", "0"], "--instance-count is a whole number from 1"),
         (["--instance-count", "two"], "--instance-count is a whole number from 1"),
         (["--volume-size", "1.5"], "--volume-size is a whole number from 1"),
@@ -371,6 +378,39 @@ def test_notes_say_what_does_nothing_or_costs_time() -> None:
 def test_the_plan_is_a_pure_function() -> None:
     assert planned() == planned()
     assert build_request(planned()) == build_request(planned())
+
+
+# ---------------------------------------------------------------- a price of another region, a key for the volume
+def test_a_price_of_another_region_is_no_bound() -> None:
+    known = Price(0.7364, "USD", FALLBACK, "2026-11-22", "us-east-1", "the Pricing API answers AccessDenied")
+    prices = {"ml.g4dn.xlarge": known}
+    with pytest.raises(UserError, match=f"in {REGION} is not known because the Pricing API answers.*--max-run instead"):
+        planned("--max-cost", "5", prices=prices)
+    assert planned(prices=prices).rungs[0].price == known
+    same = {"ml.g4dn.xlarge": replace(known, region=REGION)}
+    assert planned("--max-cost", "5", prices=same).rungs[0].max_run_s < 86400
+
+
+@pytest.mark.parametrize(
+    ("instance", "key"),
+    [
+        ("ml.c5n.9xlarge", "arn:the-key"),
+        ("ml.m7i-flex.large", "arn:the-key"),
+        ("ml.t3.medium", "arn:the-key"),
+        ("ml.g4dn.xlarge", ""),
+        ("ml.g7e.2xlarge", ""),
+    ],
+)
+def test_the_volume_gets_the_key_behind_the_alias(instance: str, key: str) -> None:
+    plan = planned("--instance", instance, "--kms-key", "alias/ocr", volume_key="arn:the-key")
+    assert plan.rungs[0].volume_key == key
+    assert plan.kms_key == "alias/ocr"
+
+
+def test_a_volume_of_which_nothing_is_known_is_not_left_without_the_key() -> None:
+    with pytest.raises(UserError, match=r"whether .* has a volume that takes a key"):
+        planned("--instance", "ml.zz9.large", "--kms-key", "alias/ocr")
+    assert planned("--instance", "ml.zz9.large").rungs[0].volume_key == ""
 
 
 # ---------------------------------------------------------------- --from-job

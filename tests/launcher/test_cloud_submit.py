@@ -12,7 +12,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -20,7 +20,8 @@ import pytest
 
 from data_preparation.scripts import create_demo_data
 from launcher import submit
-from tests.launcher.an_account import ACCOUNT, AnAccount, an_account
+from launcher.cloud.permissions import ROLE, USER, Names, policy, trust_policy
+from tests.launcher.an_account import ACCOUNT, REPOSITORY, AnAccount, an_account
 from tests.launcher.following import TWICE_INTERRUPTED, ServiceClock
 from tests.launcher.running import RECIPE, ROOT, wait_for
 from tests.service import (
@@ -43,6 +44,7 @@ from tests.service import (
 )
 
 BUCKET, ROLE_NAME = "my-bucket", "ocr-train-exec"
+NAMES = Names(ACCOUNT, REGION, BUCKET, "ocr", ROLE_NAME, REPOSITORY)
 SHORT = timeline(starting(5), pending(60), training(60, curve(1, 30)), completed())
 
 
@@ -91,6 +93,8 @@ class Cloud:
 
 @pytest.fixture
 def cloud(words: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Cloud]:
+    # The SDK checks our constant settings 22 times a job, for two seconds; test_cloud_requests.py lets it.
+    monkeypatch.setattr("jsonschema.validate", lambda *_: None)
     with an_account(monkeypatch, tmp_path, speed=0) as account:
         account.service.plan(SHORT)
         image = account.make_ready(BUCKET, ROLE_NAME)
@@ -216,8 +220,15 @@ def test_a_recipe_and_weights_of_ones_own_travel_once(cloud: Cloud, capsys: pyte
     assert sorted(uris) == ["pretrained", "recipe", "training", "validation"]
     assert {f"{uris['recipe']}own.yml", f"{uris['pretrained']}start.pdparams"} <= set(cloud.objects())
     assert "recipe: own.yml is in S3 already" in capsys.readouterr().err
-    assert cloud.submit("--from-job", first["TrainingJobName"], "--no-wait", "--config", f"s3://{BUCKET}/none.yml") == 1
-    assert f"there is no recipe s3://{BUCKET}/none.yml" in capsys.readouterr().err
+    (folder / "weights/start.pdparams").rename(folder / "weights/v1.pdparams")
+    assert cloud.submit(*flags, "--run", "third", "--no-wait") == 0
+    renamed = next(each for each in cloud.created[2]["InputDataConfig"] if each["ChannelName"] == "pretrained")
+    place = renamed["DataSource"]["S3DataSource"]["S3Uri"].removeprefix(f"s3://{BUCKET}/")
+    assert [key for key in cloud.objects() if key.startswith(place)] == [f"{place}v1.pdparams"]
+    for cloud.service.hides_missing in (False, True):
+        none = f"s3://{BUCKET}/ocr/none.yml"
+        assert cloud.submit("--from-job", first["TrainingJobName"], "--no-wait", "--config", none) == 1
+        assert f"there is no recipe {none}" in capsys.readouterr().err
 
 
 def test_a_dataset_in_s3_is_used_where_it_lies(cloud: Cloud, capsys: pytest.CaptureFixture[str]) -> None:
@@ -246,6 +257,54 @@ def test_without_waiting_the_next_commands_are_told(cloud: Cloud, capsys: pytest
     result = json.loads(captured.out)
     assert (result["run"], result["status"], result["exit_code"]) == ("lines", "InProgress", 0)
     assert f"watch        python -m launcher.watch lines --region {REGION}" in captured.err
+
+
+# ---------------------------------------------------------------- permissions
+def test_a_user_who_may_submit_these_runs_only(cloud: Cloud, capsys: pytest.CaptureFixture[str]) -> None:
+    text = json.dumps(policy(USER, NAMES))
+    cloud.account.grant(json.loads(text.replace("training-job/*", "training-job/lines-*")))
+    assert cloud.submit("--no-wait") == 0
+    assert "permissions:" not in capsys.readouterr().err
+    assert cloud.submit("--no-wait", "--run", "other") == 1
+    assert "may not do sagemaker:AddTags, sagemaker:CreateTrainingJob" in capsys.readouterr().err
+
+
+def test_what_the_bucket_or_another_account_may_allow_stops_nobody(
+    cloud: Cloud, capsys: pytest.CaptureFixture[str]
+) -> None:
+    document = policy(ROLE, NAMES)
+    document["Statement"] = [each for each in document["Statement"] if "s3:" not in str(each["Action"])]
+    iam = cloud.account.client("iam")
+    iam.put_role_policy(RoleName=ROLE_NAME, PolicyName="job", PolicyDocument=json.dumps(document))
+    assert cloud.submit("--no-wait") == 0
+    err = capsys.readouterr().err
+    assert "unknown: role permissions: by its own policies" in err
+    assert "may not do s3:ListBucket, s3:GetObject" in err
+    denied = {"Sid": "No", "Effect": "Deny", "Action": "s3:GetObject", "Resource": f"arn:aws:s3:::{BUCKET}/*"}
+    document["Statement"].append(denied)
+    iam.put_role_policy(RoleName=ROLE_NAME, PolicyName="job", PolicyDocument=json.dumps(document))
+    assert cloud.submit("--no-wait", "--run", "other") == 1
+    assert "may not do s3:GetObject" in capsys.readouterr().err
+
+
+def test_a_name_may_look_like_a_placeholder(cloud: Cloud, capsys: pytest.CaptureFixture[str]) -> None:
+    name = "MY-BUCKET-ROLE"
+    iam, names = cloud.account.client("iam"), replace(NAMES, role=name)
+    iam.create_role(RoleName=name, AssumeRolePolicyDocument=json.dumps(trust_policy(names)))
+    iam.put_role_policy(RoleName=name, PolicyName="job", PolicyDocument=json.dumps(policy(ROLE, names)))
+    cloud.account.grant(policy(USER, names))
+    assert cloud.submit("--no-wait", "--role", name) == 0
+    assert "unknown:" not in capsys.readouterr().err
+
+
+def test_an_alias_names_no_key_of_a_volume(cloud: Cloud) -> None:
+    kms = cloud.account.client("kms")
+    arn = kms.create_key()["KeyMetadata"]["Arn"]
+    kms.create_alias(AliasName="alias/ocr", TargetKeyId=arn)
+    cloud.service.quotas["ml.m5.xlarge for spot training job usage"] = 1
+    assert cloud.submit("--no-wait", "--instance", "ml.m5.xlarge", "--kms-key", "alias/ocr") == 0
+    assert cloud.created[0]["ResourceConfig"]["VolumeKmsKeyId"] == arn
+    assert cloud.created[0]["OutputDataConfig"]["KmsKeyId"] == "alias/ocr"
 
 
 # ---------------------------------------------------------------- a dry run
@@ -390,7 +449,7 @@ def test_problems_of_the_account_are_told_before_anything_is_sent(
 def test_what_a_submission_lacks_is_one_sentence(cloud: Cloud, capsys: pytest.CaptureFixture[str]) -> None:
     (cloud.account.folder / "launcher.yml").write_text("dataset: words\n")
     for flags, words in (
-        ((), "there is no bucket: name one"),
+        ((), "there is no bucket: run `python -m launcher.setup --write`"),
         (("--bucket", BUCKET, "--image-uri", cloud.image), "there is no execution role"),
     ):
         assert cloud.submit(*flags) == 1
@@ -435,9 +494,9 @@ def test_the_role_of_a_notebook_and_of_the_environment_will_do(
             return cloud.account.client(service)
 
     notebook = InANotebook(ACCOUNT, REGION, None, f"arn:aws:sts::{ACCOUNT}:assumed-role/{ROLE_NAME}/SageMaker")
-    assert resolve_role(notebook, "") == f"arn:aws:iam::{ACCOUNT}:role/{ROLE_NAME}"
+    assert resolve_role(notebook, "", "setup") == f"arn:aws:iam::{ACCOUNT}:role/{ROLE_NAME}"
     someone = InANotebook(ACCOUNT, REGION, None, f"arn:aws:sts::{ACCOUNT}:assumed-role/{ROLE_NAME}/me")
-    assert resolve_role(someone, "") == ""
+    assert resolve_role(someone, "", "setup") == ""
 
 
 def test_flags_that_mean_nothing_where_the_job_runs_are_named(cloud: Cloud, capsys: pytest.CaptureFixture[str]) -> None:

@@ -4,14 +4,18 @@ from __future__ import annotations
 
 import hashlib
 import json
+import re
 import sys
 from collections.abc import Iterator
+from datetime import datetime, timedelta, timezone
+from email.utils import format_datetime
 from pathlib import Path
 
 import pytest
 from botocore import exceptions as aws_errors
 
 from contract.errors import UserError
+from data_preparation.aws import has_expired, reason_and_remedy, will_pass
 from launcher.aws import explained, open_account
 from launcher.images.ecr import (
     Address,
@@ -126,6 +130,7 @@ def client_error(code: str, message: str) -> aws_errors.ClientError:
         (aws_errors.ReadTimeoutError(endpoint_url="https://x"), "AWS cannot be reached"),
         (aws_errors.ProxyConnectionError(proxy_url="http://proxy"), "AWS cannot be reached"),
         (aws_errors.PartialCredentialsError(provider="env", cred_var="aws_secret"), "aws configure list"),
+        (client_error("SignatureDoesNotMatch", "Signature not yet current: 2 is still later"), "is wrong: set it"),
         (client_error("ServerException", "line one\nline two."), "AWS answers ServerException (line one line two)"),
     ],
 )
@@ -137,6 +142,25 @@ def test_what_aws_raises_is_one_sentence_with_a_remedy(error: Exception, words: 
     text = refusal(fail)
     assert text.startswith("pushing: ")
     assert words in text
+
+
+@pytest.mark.parametrize(
+    ("code", "message"),
+    [
+        ("RequestTimeTooSkewed", "The difference between the request time and the current time is too large."),
+        ("InvalidSignatureException", "Signature expired: 20261122T100000Z is now earlier than 20261122T110000Z"),
+    ],
+)
+def test_a_wrong_clock_is_no_expired_login(code: str, message: str) -> None:
+    error = client_error(code, message)
+    ahead = datetime.now(timezone.utc) + timedelta(minutes=65)
+    error.response["ResponseMetadata"] = {"HTTPHeaders": {"date": format_datetime(ahead, usegmt=True)}}
+    assert re.fullmatch(
+        r"the clock of this machine is wrong by 6[45] minutes \(AWS has \d{4}-\d\d-\d\d \d\d:\d\d UTC\): set it .*",
+        reason_and_remedy(error),
+    )
+    assert not has_expired(error)
+    assert not will_pass(error)
 
 
 def test_errors_of_our_own_pass() -> None:

@@ -37,6 +37,7 @@ def test_money_on_demand_is_one_figure_and_spot_a_range() -> None:
     assert describe_money(forecast(job(), None, PRICE)) == "$1.10"
     assert describe_money(forecast(job(), 900.0, None)) == ""
     assert describe_money(forecast(job(count=2), 900.0, PRICE)) == "$2.20 of $4.24"
+    assert describe_money(forecast(job(keep_alive_s=600), 900.0, PRICE)) == "$1.10 of $2.72"
 
 
 @pytest.mark.parametrize(
@@ -65,6 +66,7 @@ def test_the_final_cost_is_what_is_billed() -> None:
     over = replace(job(status="Completed", billable_s=300, training_s=1000, spot=True), count=2)
     assert final_cost(over, PRICE) == pytest.approx(0.6)
     assert spot_saving(over) == pytest.approx(0.7)
+    assert final_cost(replace(over, kept_s=600), PRICE) == pytest.approx(1.8)  # a warm machine is paid like any
     assert final_cost(job(), PRICE) is None  # not over yet
     assert final_cost(job(status="Failed"), PRICE) == 0.0  # it never got a machine
     assert final_cost(job(status="Failed", start=NOON), PRICE) is None  # it did, and the bill is not known

@@ -47,7 +47,7 @@ def test_a_file_starts_where_it_is_named(tmp_path: Path) -> None:
         (["--cuda", "12.6"], "--cuda is one of cu126, cu118, not '12.6'"),
         (["--tree", "svn"], "--tree is one of pypi, git"),
         (["--network", "bridge"], "--network is one of host, default, none"),
-        (["--base-image", "--rm"], "expected one argument"),
+        (["--base-image", "--rm"], "--base-image needs a value"),
         (["--base-image=-v"], "--base-image '-v' is no name of an image"),
         (["--index-url", "pypi.example"], "--index-url is an address that begins with https://"),
         (["--debian-mirror", "ftp://mirror.example"], "--debian-mirror is an address that begins with"),

@@ -11,19 +11,29 @@ import botocore.session
 import pytest
 from botocore import xform_name
 
+from launcher.cloud.layout import S3Uri
 from launcher.cloud.permissions import (
+    ANYTHING,
     BOTO3,
+    FOLDER,
+    INPUTS,
+    JOBS,
     OWNER,
+    PASSED_ROLE,
+    REPOSITORY,
     ROLE,
+    RUNS,
     TABLE,
     USER,
     Names,
+    Resource,
     as_text,
     documents,
     main,
     policy,
     trust_policy,
 )
+from launcher.cloud.probes.places import Places, places_like
 from tests.launcher.running import ROOT
 
 SOURCES = [*sorted((ROOT / "launcher").rglob("*.py")), *sorted((ROOT / "data_preparation").glob("s3*.py"))]
@@ -125,6 +135,29 @@ def test_names_take_the_place_of_placeholders() -> None:
     china = json.dumps(policy(ROLE, Names("1", "cn-north-1", "b", "p", "r", "i")))
     assert '"arn:aws-cn:s3:::b' in china
     assert '"arn:aws:' not in china
+
+
+def test_iam_is_asked_about_what_the_job_touches() -> None:
+    image = f"999999999999.dkr.ecr.eu-west-1.amazonaws.com/theirs@sha256:{'0a' * 32}"
+    reads, writes = (S3Uri("data-1", "ocr/d/"), S3Uri("data-2", "w/")), (S3Uri("models", "runs/r/output/"),)
+    places = Places("r-261122100000", "arn:aws:iam::123456789012:role/team/exec", reads, writes, (image,))
+
+    def asked(resource: Resource, places: Places = places) -> list[tuple[str, bool]]:
+        return [(place.arn, place.is_real) for place in places_like(resource, NAMES, places)]
+
+    assert asked(JOBS) == [("arn:aws:sagemaker:eu-west-1:123456789012:training-job/r-261122100000", True)]
+    assert asked(PASSED_ROLE) == [("arn:aws:iam::123456789012:role/team/exec", True)]
+    assert asked(REPOSITORY) == [("arn:aws:ecr:eu-west-1:999999999999:repository/theirs", True)]
+    assert asked(RUNS) == [("arn:aws:s3:::models/runs/r/output/x", True)]
+    assert [arn for arn, _ in asked(INPUTS)] == [
+        "arn:aws:s3:::data-1/ocr/d/x",
+        "arn:aws:s3:::data-2/w/x",
+        "arn:aws:s3:::models/runs/r/output/x",
+    ]
+    folders = places_like(FOLDER, NAMES, places)
+    assert [place.context for place in folders] == [(("s3:prefix", uri.key),) for uri in (*reads, *writes)]
+    assert asked(JOBS, Places()) == [("arn:aws:sagemaker:eu-west-1:123456789012:training-job/x", False)]
+    assert asked(ANYTHING) == [("*", True)]
 
 
 def test_a_role_with_only_its_bucket_passes_for_sagemaker_alone() -> None:

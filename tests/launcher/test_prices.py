@@ -9,9 +9,13 @@ import pytest
 import yaml
 
 from launcher.aws import open_account
-from launcher.cloud.instances import instance_facts, sagemaker_types, table
+from launcher.cloud import prices
+from launcher.cloud.instances import has_own_disk, instance_facts, sagemaker_types, table
+from launcher.cloud.job import read_job
 from launcher.cloud.prices import API, FALLBACK, TABLE, Price, cost_of, money, price_of, seconds_for
-from tests.launcher.an_account import REGION, AnAccount, an_account
+from launcher.cloud.probes.quota import request_link
+from launcher.watch import console_address
+from tests.launcher.an_account import ACCOUNT, REGION, AnAccount, an_account
 from tests.service import DENIED, SERVER_ERROR
 
 
@@ -57,6 +61,31 @@ def test_an_instance_that_the_api_does_not_list(account: AnAccount) -> None:
     assert price_of(None, "ml.g5.xlarge", REGION).note == "AWS could not be asked"
 
 
+def test_of_several_prices_the_bound_is_the_highest(account: AnAccount) -> None:
+    answer = [
+        {
+            "product": {"attributes": {"usagetype": "APS1-Train:ml.g4dn.xlarge", "regionCode": REGION}},
+            "terms": {"OnDemand": {"x": {"priceDimensions": {"y": {"pricePerUnit": {"USD": each}}}}}},
+        }
+        for each in ("0.5", "0.9", "0.7")
+    ]
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(prices, "_products", lambda *_: answer)
+        assert price_of(open_account(), "ml.g4dn.xlarge", REGION).per_hour == 0.9
+
+
+def test_each_part_of_aws_has_a_console_and_prices_of_its_own(account: AnAccount) -> None:
+    opened = open_account()
+    assert price_of(opened, "ml.g5.xlarge", "us-gov-west-1").note == "this part of AWS has no Pricing API"
+    assert account.service.requests("GetProducts") == []
+    assert request_link("us-gov-west-1").startswith("https://us-gov-west-1.console.amazonaws-us-gov.com/servicequotas/")
+    assert request_link("cn-north-1").startswith("https://cn-north-1.console.amazonaws.cn/")
+    job = read_job(
+        {"TrainingJobName": "j", "TrainingJobArn": f"arn:aws-cn:sagemaker:cn-north-1:{ACCOUNT}:training-job/j"}
+    )
+    assert console_address(job).startswith("https://cn-north-1.console.amazonaws.cn/sagemaker/")
+
+
 def test_costs() -> None:
     price = Price(0.7364, "USD", API, "2026-11-01", REGION)
     assert str(cost_of(price, 12 * 3600)) == "$8.84"
@@ -87,6 +116,13 @@ def test_what_is_in_an_instance() -> None:
     assert (without.disk_gb(None), without.disk_gb(80), without.gpus) == (30, 80, 0)
     assert instance_facts("ml.r5d.large").nvme_gb == 75
     assert str(instance_facts("ml.c5.18xlarge")) == "no GPU, 72 vCPU, 144 GiB RAM, EBS volume"
+    assert str(instance_facts("ml.c5n.18xlarge")) == "no GPU, 72 vCPU, 192 GiB RAM, EBS volume"
+    assert str(instance_facts("ml.t3.medium")) == "no GPU, 2 vCPU, 4 GiB RAM, EBS volume"
+
+
+def test_of_every_training_instance_it_is_known_whether_its_disk_is_its_own() -> None:
+    unknown = [name for name in sagemaker_types() if not instance_facts(name).known and not has_own_disk(name)]
+    assert {name.split(".")[1] for name in unknown} <= {"p2"}  # left behind by every CUDA line of the image
 
 
 @pytest.mark.parametrize("name", ["ml.g7.2xlarge", "ml.p2.xlarge", "g4dn.xlarge", "ml.g4dn", "", "ml.x.y", "local"])

@@ -8,6 +8,7 @@ import io
 import json
 import os
 import re
+import shutil
 import subprocess
 import sys
 import tarfile
@@ -316,8 +317,9 @@ def test_a_job_that_left_no_model_does_not_hide_the_earlier_one(
     store(service, pack(model_files(0.5)))
     seed(service, name="lines-261122110000", script=timeline(training(60, curve(1, 5)), max_runtime_exceeded()))
     service.own_client("s3").delete_object(Bucket=BUCKET, Key=KEY.replace(JOB, "lines-261122110000"))
-    assert call(service, "download", RUN, "--output", str(tmp_path)) == 0
-    assert f"/{JOB}/output/model.tar.gz" in capsys.readouterr().err
+    for service.hides_missing in (False, True):
+        assert call(service, "download", RUN, "--output", str(tmp_path)) == 0
+        assert f"/{JOB}/output/model.tar.gz" in capsys.readouterr().err
 
 
 def test_a_download_goes_on_where_it_was_cut(
@@ -329,11 +331,53 @@ def test_a_download_goes_on_where_it_was_cut(
     archive = tmp_path / RUN / "model.tar.gz"
     assert call(service, "download", RUN, "--output", str(tmp_path)) == 0
     archive.rename(archive.with_name("model.tar.gz.part"))
+    shutil.copy(archive.with_name("model.tar.gz.source"), archive.with_name("model.tar.gz.part.source"))
     with archive.with_name("model.tar.gz.part").open("r+b") as part:
         part.truncate(1_000_000)
     service.fail("GetObject", CONNECTION_RESET, times=2)
     assert call(service, "download", RUN, "--output", str(tmp_path)) == 0
     assert archive.read_bytes() == content
+
+
+def test_a_download_that_ended_before_its_note_is_known_again(service: Service, tmp_path: Path) -> None:
+    seed(service)
+    store(service, pack(model_files()))
+    archive = tmp_path / RUN / "model.tar.gz"
+    assert call(service, "download", RUN, "--output", str(tmp_path)) == 0
+    shutil.rmtree(tmp_path / RUN / "model")
+    archive.with_name("model.tar.gz.source").rename(archive.with_name("model.tar.gz.part.source"))
+    gets = len(service.requests("GetObject"))
+    assert call(service, "download", RUN, "--output", str(tmp_path)) == 0
+    assert len(service.requests("GetObject")) == gets
+
+
+@pytest.mark.parametrize("mine", ["model.tar.gz", "model/best_accuracy.pdparams", "job.log"])
+def test_a_model_of_this_machine_is_not_replaced(
+    service: Service, tmp_path: Path, capsys: pytest.CaptureFixture[str], mine: str
+) -> None:
+    seed(service)
+    store(service, pack(model_files()))
+    if mine == "job.log":  # trained here under the name of a run that had been downloaded
+        assert call(service, "download", RUN, "--output", str(tmp_path)) == 0
+    file = tmp_path / RUN / mine
+    file.parent.mkdir(parents=True, exist_ok=True)
+    file.write_text("a week of training")
+    before = {path: path.read_bytes() for path in tmp_path.rglob("*") if path.is_file()}
+    capsys.readouterr()
+    assert call(service, "download", RUN, "--output", str(tmp_path)) == 1
+    err = capsys.readouterr().err
+    assert "holds a model that was not downloaded" in err
+    assert len(err.splitlines()) == 1
+    assert {path: path.read_bytes() for path in tmp_path.rglob("*") if path.is_file()} == before
+
+
+def test_a_run_id_that_is_a_path_leads_nowhere(service: Service, tmp_path: Path) -> None:
+    """A job of somebody else may have any hyperparameters."""
+    seed(service, "../../escaped", name="their-job")
+    store(service, pack(model_files()), service.job("their-job").artifact.removeprefix(f"s3://{BUCKET}/"))
+    home = tmp_path / "a/b/c"
+    assert call(service, "download", "their-job", "--output", str(home)) == 0
+    assert [path.parent for path in tmp_path.rglob("model.tar.gz")] == [home / "their-job"]
 
 
 @pytest.mark.parametrize(

@@ -30,6 +30,11 @@ def test_flag_beats_environment_beats_file_beats_builtin(tmp_path: Path) -> None
     assert load(tmp_path, OCR_CONFIG="").config == "rec/file.yml"  # an empty variable is not set
 
 
+def test_a_flag_that_is_given_twice_means_its_last_value(tmp_path: Path) -> None:
+    settings = load(tmp_path, "--epochs", "3", "--run=a", "--epochs=4", "--run-id", "b", "--amp", "--amp=false")
+    assert (dict(settings.hyperparameters), settings.run) == ({"epochs": "4", "amp": "false"}, "b")
+
+
 def test_every_hyperparameter_is_a_flag_a_key_and_a_variable(tmp_path: Path) -> None:
     known = {option for action in build_parser(SUBMIT)._actions for option in action.option_strings}
     for row in TABLE:
@@ -129,7 +134,14 @@ def test_show_config_has_every_value_and_its_origin(tmp_path: Path) -> None:
         (["--epoch", "3"], "unknown flag --epoch: did you mean '--epochs'"),
         (["--epoch=3"], "unknown flag --epoch: did you mean '--epochs'"),
         (["submit"], "'submit' belongs to no flag"),
-        (["--epochs"], "expected one argument"),
+        (["--epochs"], "--epochs needs a value: see"),
+        (["--fresh=yes"], "--fresh is a switch and takes no value, such as 'yes'"),
+        (["-o"], "-o/--override needs a value"),
+        (["--dataset", ""], "--dataset is empty: give it a value or leave it out"),
+        (["--env", "A=1", "--env", ""], "--env is empty"),
+        (["--epochs="], "--epochs is empty"),
+        (["--run", "x" * 64], "a run's name has at most 63 characters"),
+        (["--run", "ก"], "write it with a–z, A–Z, 0–9"),
         (["--epochs", "3.5"], "epochs must be a whole number"),
         (["--amp", "yes"], "amp must be true or false"),
         (["-o", "Global.epoch_num"], "KEY=VALUE"),
@@ -200,7 +212,7 @@ def test_names_of_runs(run: str) -> None:
     assert check_run(run) == run
 
 
-@pytest.mark.parametrize("run", ["-a", ".a", "a-", "a b", "../a", "a/b", "ก", "a\n", "a.", "x" * 64])
+@pytest.mark.parametrize("run", ["-a", ".a", "a-", "a b", "../a", "a/b", "ก", "a\n", "a.", "x" * 64, f"a{'-' * 62}b"])
 def test_names_that_are_no_runs(run: str) -> None:
     with pytest.raises(UserError):
         check_run(run)

@@ -10,6 +10,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable
+from datetime import datetime
 from pathlib import Path
 
 import pytest
@@ -430,6 +431,33 @@ def test_stopping_what_is_over_changes_nothing(service: Service, capsys: pytest.
     assert service.requests("StopTrainingJob") == []
 
 
+def test_a_warm_machine_is_paid_said_and_let_go(service: Service, capsys: pytest.CaptureFixture[str]) -> None:
+    service.make_bucket("my-bucket")
+    resources = {"InstanceType": "ml.g4dn.xlarge", "InstanceCount": 1, "VolumeSizeInGB": 30}
+    warm = {"ResourceConfig": resources | {"KeepAlivePeriodInSeconds": 3600}, "EnableManagedSpotTraining": False}
+    stopping = {"StoppingCondition": {"MaxRuntimeInSeconds": 3600}}
+    service.seed(JOB, timeline(training(600, curve(1, 60)), completed()), **request(**warm, **stopping))
+    service.run_to_end(JOB)
+    service.clock.advance(600)
+    assert call(service, "watch", RUN, "--json") == 0
+    out, err = capsys.readouterr()
+    shown = json.loads(out)
+    assert shown["kept_seconds"] == pytest.approx(600, abs=30)
+    assert shown["cost"] == pytest.approx((600 + shown["kept_seconds"]) * shown["price"]["per_hour"] / 3600, abs=1e-3)
+    ends = datetime.fromisoformat(shown["warm_until"]).strftime("%H:%M")
+    assert f"machine      stays warm until {ends} UTC, billed; python -m launcher.stop lines ends it" in err
+    assert re.search(r"cost +\$\S+ so far at ", err)
+    assert call(service, "stop", RUN) == 0
+    assert f"the machine of {JOB}, which would have stayed warm until {ends} UTC, is let go" in capsys.readouterr().err
+    service.clock.advance(3600)
+    assert call(service, "status", RUN, "--json") == 0
+    after = json.loads(capsys.readouterr().out)
+    assert after["warm_until"] is None
+    assert after["kept_seconds"] < 700
+    assert call(service, "stop", RUN) == 0
+    assert len(service.requests("UpdateTrainingJob")) == 1
+
+
 def test_stop_reports_a_job_that_failed_instead(service: Service, capsys: pytest.CaptureFixture[str]) -> None:
     service.seed(JOB, timeline(pending(5), failed("InternalServerError: gone")), **request())
     service.run_to_end(JOB)
@@ -453,7 +481,7 @@ def test_a_run_must_be_named(capsys: pytest.CaptureFixture[str], verb: str) -> N
     import importlib
 
     assert importlib.import_module(f"launcher.{verb}").main([]) == 1
-    assert "the following arguments are required: RUN" in capsys.readouterr().err
+    assert "RUN is missing: say which run or job is meant" in capsys.readouterr().err
 
 
 def test_the_scripted_lines_are_event_lines() -> None:

@@ -42,6 +42,8 @@ every answer is the service's time, which may be ahead of this machine's.
     service.fail("CreateTrainingJob", DENIED)                   # also SERVER_ERROR, UNAVAILABLE, Refusal(code, text)
     service.lose_answer("CreateTrainingJob")                    # carried out, then the connection breaks
     service.delay("GetLogEvents", 2.0)                          # real seconds
+    service.hides_missing = True                                # S3 says 403 of objects that do not exist
+
 S3 calls have their API names too (PutObject, UploadPart, ListObjectsV2, HeadBucket…), STS, IAM and ECR as well.
 
 **Looking inside.** `service.requests(*operations)`: every request of the clients under test, in order, with

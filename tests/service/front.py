@@ -20,7 +20,7 @@ from werkzeug.serving import make_server
 from tests.service import logs, pricing, quotas, sagemaker
 from tests.service.call import Request, read_request
 from tests.service.model_check import check_request, unknown_members
-from tests.service.refusal import Refusal, as_said_by
+from tests.service.refusal import DENIED, Refusal, as_said_by
 
 if TYPE_CHECKING:
     from tests.service.service import Service
@@ -42,8 +42,8 @@ class Fault:
     times: float  # how many more calls it hits
     after: int  # how many calls it spares before
     delay_s: float = 0.0
-    loses_answer: bool = False  # the call is carried out first
     key: str = ""  # of whom; empty: of all
+    loses_answer: bool = False  # the call is carried out first
 
     def hits(self, request: Request) -> bool:
         """Counts this call."""
@@ -104,7 +104,8 @@ class Front:
     def _answer(self, environ: dict[str, Any], request: Request, start_response: StartResponse) -> Iterable[bytes]:
         room = OURS.get(request.service)
         if room is None:
-            return self._moto(environ, start_response)
+            may_hide = self._service.hides_missing and request.operation in ("HeadObject", "GetObject")
+            return self._moto(environ, _hiding(start_response) if may_hide else start_response)
         try:
             answer = self._operate(room, request)
         except Refusal as refusal:
@@ -145,6 +146,17 @@ class Front:
         ]
         start_response(status, headers)
         return [data]
+
+
+def _hiding(start_response: StartResponse) -> StartResponse:
+    """S3 to those who may not list the bucket: what does not exist is forbidden, too."""
+
+    def start(status: str, headers: list[tuple[str, str]], *more: Any) -> Any:
+        if status.startswith("404"):
+            raise as_said_by("s3", DENIED)
+        return start_response(status, headers, *more)
+
+    return start
 
 
 class _Handler(MotoRequestHandler):

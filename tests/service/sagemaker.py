@@ -55,11 +55,12 @@ def update_training_job(service: Service, region: str, body: Body) -> Body:
     job = _job(service, region, body["TrainingJobName"])
     keep_alive = body.get("ResourceConfig", {}).get("KeepAlivePeriodInSeconds")
     if keep_alive is not None:
-        if job.is_over and job.warm_until is None:
+        now = service.clock.now()
+        if job.is_over and (job.warm_until is None or job.warm_until <= now):
             raise _invalid("Training job is not in a state that allows its warm pool to be updated.")
         job.request["ResourceConfig"]["KeepAlivePeriodInSeconds"] = keep_alive
         if job.ended is not None:
-            job.warm_until = job.ended + keep_alive
+            job.warm_until = max(now, job.ended + keep_alive)
     for member in ("ProfilerConfig", "ProfilerRuleConfigurations", "RemoteDebugConfig"):
         if member in body:
             job.request[member] = body[member]

@@ -86,6 +86,7 @@ class Service:
         self.lock = threading.RLock()
         self.recorded: list[Request] = []
         self.faults: list[Fault] = []
+        self.hides_missing = False
         self.jobs: dict[tuple[str, str], TrainingJob] = {}  # by region and name
         self.all_jobs: list[TrainingJob] = []  # deleted ones too: their logs stay
         self.runs: dict[tuple[str, str], Run] = {}

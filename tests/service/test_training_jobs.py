@@ -224,7 +224,22 @@ def test_a_warm_pool_can_be_given_more_time(service: Service, sagemaker: Any):
     service.clock.advance(59)
     assert sagemaker.describe_training_job(TrainingJobName="job-1")[status]["Status"] == "Available"
     service.clock.advance(9)
-    assert sagemaker.describe_training_job(TrainingJobName="job-1")[status]["Status"] == "Terminated"
+    ended = sagemaker.describe_training_job(TrainingJobName="job-1")[status]
+    assert ended == {"Status": "Terminated", "ResourceRetainedBillableTimeInSeconds": 120}
+    more = {"ResourceConfig": {"KeepAlivePeriodInSeconds": 120}}
+    assert refused(sagemaker.update_training_job, TrainingJobName="job-1", **more)[0] == "ValidationException"
+
+
+def test_a_warm_pool_is_ended_at_once(service: Service, sagemaker: Any):
+    resources = {"InstanceType": "ml.g5.xlarge", "InstanceCount": 1, "KeepAlivePeriodInSeconds": 600}
+    sagemaker.create_training_job(**plain_request("job-1") | {"ResourceConfig": resources})
+    service.run_to_end("job-1")
+    service.clock.advance(60)
+    sagemaker.update_training_job(TrainingJobName="job-1", ResourceConfig={"KeepAlivePeriodInSeconds": 0})
+    service.clock.advance(60)
+    pool = sagemaker.describe_training_job(TrainingJobName="job-1")["WarmPoolStatus"]
+    assert pool["Status"] == "Terminated"
+    assert 60 <= pool["ResourceRetainedBillableTimeInSeconds"] < 65
 
 
 def test_a_job_is_deleted_when_it_is_over(service: Service, sagemaker: Any):

@@ -199,7 +199,10 @@ class TrainingJob:
                 {"MetricName": name, "Value": value, "Timestamp": at} for name, (value, at) in self.metrics.items()
             ]
         if self.warm_until is not None:
-            answer["WarmPoolStatus"] = {"Status": "Available" if now < self.warm_until else "Terminated"}
+            answer["WarmPoolStatus"] = {
+                "Status": "Available" if now < self.warm_until else "Terminated",
+                "ResourceRetainedBillableTimeInSeconds": round(min(now, self.warm_until) - (self.ended or now)),
+            }
         return answer
 
     def summary(self) -> dict[str, Any]:

@@ -8,8 +8,8 @@ from typing import Any
 
 from contract.errors import UserError
 from launcher.aws import Account, error_code, explained
+from launcher.cloud.partition import partition_of
 from launcher.cloud.parts.part import INCOMPLETE, MISSING, OTHERS, OURS, TAG, Contents, Found, is_ours
-from launcher.cloud.permissions import partition_of
 from launcher.cloud.probes.bucket import region_of_bucket
 from launcher.status_line import PlainStatus
 
@@ -66,13 +66,13 @@ class Bucket:
             except (client.exceptions.BucketAlreadyOwnedByYou, client.exceptions.BucketAlreadyExists):
                 if self.look().state not in (INCOMPLETE, OURS):  # someone was quicker
                     raise
-            client.put_bucket_tagging(Bucket=name, Tagging={"TagSet": [TAG]})
+            self._tag(TAG)
         with explained(f"setting up the bucket {name}"):
             client.put_public_access_block(Bucket=name, PublicAccessBlockConfiguration=dict.fromkeys(_BLOCKS, True))
             client.put_bucket_versioning(Bucket=name, VersioningConfiguration={"Status": "Enabled"})
-            client.put_bucket_lifecycle_configuration(Bucket=name, LifecycleConfiguration={"Rules": [_RULE]})
+            client.put_bucket_lifecycle_configuration(Bucket=name, **self._lifecycle())
             client.put_bucket_policy(Bucket=name, Policy=json.dumps(self._policy()))
-            client.put_bucket_tagging(Bucket=name, Tagging={"TagSet": [TAG, COMPLETE]})
+            self._tag(TAG, COMPLETE)
         return ()
 
     def contents(self, view: PlainStatus) -> Contents | None:
@@ -84,35 +84,72 @@ class Bucket:
                     view.set(f"counting what is in {self.name}: {count:,}")
         return Contents(count, size, "object version")
 
-    def remove(self, view: PlainStatus) -> None:
+    def serves(self, job: dict[str, Any]) -> bool:
+        """Data, checkpoints, model: anything that the job names may lie here, and be the whole bucket (`s3://name"`)."""
+        return f"s3://{self.name}/" in json.dumps(job, default=str).replace('"', "/")
+
+    def remove(self, view: PlainStatus, *, deletes_data: bool) -> None:
         with explained(f"deleting the bucket {self.name}"):
-            done = 0
-            # The first page again and again: no place in a list has to survive that what it lists is deleted.
-            while batch := self._first_versions():
-                done += self._delete(batch)
-                view.set(f"deleting what is in {self.name}: {done:,}")
-            self._abort_uploads()
-            self._client.delete_bucket(Bucket=self.name)
+            if deletes_data:
+                self._empty(view)
+            try:
+                self._client.delete_bucket(Bucket=self.name)
+            except self._client.exceptions.ClientError as error:
+                if error_code(error) != "BucketNotEmpty":
+                    raise
+                raise UserError(
+                    f"something was written to the bucket {self.name} meanwhile: start again, which lists it"
+                ) from None
 
     def _tags(self) -> list[dict[str, str]]:
+        return list(self._now("get_bucket_tagging", "NoSuchTagSet").get("TagSet", []))
+
+    def _tag(self, *tags: dict[str, str]) -> None:
+        """Add to the tags, or set these: others stay."""
+        ours = [tag["Key"] for tag in tags]
+        others = [tag for tag in self._tags() if tag["Key"] not in ours]
+        self._client.put_bucket_tagging(Bucket=self.name, Tagging={"TagSet": [*others, *tags]})
+
+    def _now(self, operation: str, missing: str) -> dict[str, Any]:
+        """A setting as it is; empty where there is none, which S3 says with the code `missing`."""
         try:
-            return list(self._client.get_bucket_tagging(Bucket=self.name)["TagSet"])
+            return dict(getattr(self._client, operation)(Bucket=self.name))
         except self._client.exceptions.ClientError as error:
-            if error_code(error) == "NoSuchTagSet":
-                return []
+            if error_code(error) == missing:
+                return {}
             raise
 
+    def _lifecycle(self) -> dict[str, Any]:
+        """Ours beside the rules of others, as the members of a request."""
+        now = self._now("get_bucket_lifecycle_configuration", "NoSuchLifecycleConfiguration")
+        others = [rule for rule in now.get("Rules", []) if rule.get("ID") != _RULE["ID"]]
+        size = "TransitionDefaultMinimumObjectSize"
+        kept = {size: now[size]} if size in now else {}
+        return {"LifecycleConfiguration": {"Rules": [*others, _RULE]}, **kept}
+
     def _policy(self) -> dict[str, Any]:
-        arn = f"arn:{partition_of(self._account.region)}:s3:::{self.name}"
+        """Ours beside the statements of others."""
+        written = json.loads(self._now("get_bucket_policy", "NoSuchBucketPolicy").get("Policy", "{}"))
+        arn = f"arn:{partition_of(self._account.region).name}:s3:::{self.name}"
         statement = {
-            "Sid": "EncryptedConnectionsOnly",
+            "Sid": _SID,
             "Effect": "Deny",
             "Principal": "*",
             "Action": "s3:*",
             "Resource": [arn, f"{arn}/*"],
             "Condition": {"Bool": {"aws:SecureTransport": "false"}},
         }
-        return {"Version": "2012-10-17", "Statement": [statement]}
+        found = written.get("Statement", [])
+        others = [each for each in ([found] if isinstance(found, dict) else found) if each.get("Sid") != _SID]
+        return {"Version": "2012-10-17"} | written | {"Statement": [*others, statement]}
+
+    def _empty(self, view: PlainStatus) -> None:
+        done = 0
+        # The first page again and again: no place in a list has to survive that what it lists is deleted.
+        while batch := self._first_versions():
+            done += self._delete(batch)
+            view.set(f"deleting what is in {self.name}: {done:,}")
+        self._abort_uploads()
 
     def _versions(self) -> Iterator[dict[str, Any]]:
         """Every version of every object, and every mark of a deletion."""
@@ -140,6 +177,7 @@ class Bucket:
                 self._client.abort_multipart_upload(Bucket=self.name, Key=upload["Key"], UploadId=upload["UploadId"])
 
 
+_SID = "EncryptedConnectionsOnly"
 _BLOCKS = ("BlockPublicAcls", "IgnorePublicAcls", "BlockPublicPolicy", "RestrictPublicBuckets")
 _RULE = {
     "ID": "paddleocr-sagemaker",

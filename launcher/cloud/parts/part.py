@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Any, Protocol
 
 from data_preparation.wording import counted
 from launcher.images.push_progress import size_text
@@ -53,8 +53,11 @@ class Part(Protocol):
     def contents(self, view: PlainStatus) -> Contents | None:
         """What is in it; None: it holds nothing of its own."""
 
-    def remove(self, view: PlainStatus) -> None:
-        """Delete it with all that is in it."""
+    def serves(self, job: dict[str, Any]) -> bool:
+        """A job, as DescribeTrainingJob tells it, cannot go on without this part."""
+
+    def remove(self, view: PlainStatus, *, deletes_data: bool) -> None:
+        """Delete it, with what is in it only when asked: else what came meanwhile keeps it. Raises UserError."""
 
 
 def is_ours(tags: list[dict[str, str]]) -> bool:

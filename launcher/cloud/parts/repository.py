@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import re
 from typing import Any
 
+from contract.errors import UserError
 from launcher.aws import Account, explained
 from launcher.cloud.parts.part import MISSING, OTHERS, OURS, Contents, Found, is_ours
 from launcher.images.ecr import UNTAGGED_DAYS, open_repository
@@ -45,9 +47,20 @@ class Repository:
                 size += sum(int(image.get("imageSizeInBytes", 0)) for image in page["imageDetails"])
         return Contents(count, size, "image")
 
-    def remove(self, view: PlainStatus) -> None:
+    def serves(self, job: dict[str, Any]) -> bool:
+        """Spot pulls the image again after each interruption."""
+        image = str(job.get("AlgorithmSpecification", {}).get("TrainingImage", ""))
+        host = f"{self._account.id}.dkr.ecr.{self._account.region}."
+        return image.startswith(host) and re.split("[@:]", image.partition("/")[2])[0] == self.name
+
+    def remove(self, view: PlainStatus, *, deletes_data: bool) -> None:
         with explained(f"deleting the ECR repository {self.name}"):
-            self._client.delete_repository(repositoryName=self.name, force=True)
+            try:
+                self._client.delete_repository(repositoryName=self.name, force=deletes_data)
+            except self._client.exceptions.RepositoryNotEmptyException:
+                raise UserError(
+                    f"an image was pushed to the repository {self.name} meanwhile: start again, which lists it"
+                ) from None
 
     def _find(self) -> dict[str, Any] | None:
         try:

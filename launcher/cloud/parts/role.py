@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from itertools import chain, count
 from typing import Any
 
 from contract.errors import UserError
@@ -35,8 +36,8 @@ class Role:
             written = self._written_policy()
         if written is None:
             return Found(INCOMPLETE, "its policy is missing")
-        if written != policy(ROLE, self._names):
-            return Found(INCOMPLETE, "its policy is for another bucket, repository or version")
+        if written != policy_with(written, policy(ROLE, self._names)):
+            return Found(INCOMPLETE, "its policy lacks this bucket, prefix, repository or version")
         return Found(OURS)
 
     def plan(self) -> str:
@@ -60,25 +61,30 @@ class Role:
             except client.exceptions.EntityAlreadyExistsException:
                 if self.look().state == OTHERS:  # someone was quicker
                     raise
-            client.put_role_policy(
-                RoleName=self.name, PolicyName=POLICY_NAME, PolicyDocument=json.dumps(policy(ROLE, self._names))
-            )
+            # Added to, never replaced: jobs under way live on what is there.
+            document = policy_with(self._written_policy(), policy(ROLE, self._names))
+            client.put_role_policy(RoleName=self.name, PolicyName=POLICY_NAME, PolicyDocument=json.dumps(document))
         return ()
 
     def contents(self, view: PlainStatus) -> Contents | None:
         return None
 
-    def remove(self, view: PlainStatus) -> None:
+    def serves(self, job: dict[str, Any]) -> bool:
+        return str(job.get("RoleArn", "")).endswith(f"/{self.name}")
+
+    def remove(self, view: PlainStatus, *, deletes_data: bool) -> None:
         with explained(f"deleting the role {self.name}"):
             attached = self._client.list_attached_role_policies(RoleName=self.name)["AttachedPolicies"]
-            if attached:
+            pages = self._client.get_paginator("list_role_policies").paginate(RoleName=self.name)
+            written = [name for page in pages for name in page["PolicyNames"]]
+            others = [*(each["PolicyName"] for each in attached), *(name for name in written if name != POLICY_NAME)]
+            if others:
                 raise UserError(
-                    f"the role {self.name} has policies that setup did not attach "
-                    f"({', '.join(each['PolicyName'] for each in attached)}): detach them, then start again"
+                    f"the role {self.name} has policies that setup did not make ({', '.join(others)}): detach or "
+                    "delete them, then start again"
                 )
-            for page in self._client.get_paginator("list_role_policies").paginate(RoleName=self.name):
-                for name in page["PolicyNames"]:
-                    self._client.delete_role_policy(RoleName=self.name, PolicyName=name)
+            if POLICY_NAME in written:
+                self._client.delete_role_policy(RoleName=self.name, PolicyName=POLICY_NAME)
             self._client.delete_role(RoleName=self.name)
 
     @property
@@ -101,3 +107,34 @@ class Role:
             if error_code(error) == "NoSuchEntity":
                 return None
             raise
+
+
+def policy_with(written: dict[str, Any] | None, wanted: dict[str, Any]) -> dict[str, Any]:
+    """The policy that is there, and what it lacks of the one that is wanted. None: there is none."""
+    if written is None:
+        return wanted
+    statements = [dict(each) for each in written["Statement"]]
+    for new in wanted["Statement"]:
+        like = [each for each in statements if _without_resource(each) == _without_resource(new)]
+        missing = [arn for arn in _listed(new["Resource"]) if not any(arn in _listed(old["Resource"]) for old in like)]
+        if not missing:
+            continue
+        if like:
+            like[0]["Resource"] = [*_listed(like[0]["Resource"]), *missing]
+        else:
+            statements.append(new | {"Sid": _unused(new["Sid"], statements)})
+    return written | {"Statement": statements}
+
+
+def _without_resource(statement: dict[str, Any]) -> dict[str, Any]:
+    return {key: statement.get(key) for key in ("Effect", "Action", "Condition")}
+
+
+def _listed(value: str | list[str]) -> list[str]:
+    return [value] if isinstance(value, str) else value
+
+
+def _unused(sid: str, statements: list[dict[str, Any]]) -> str:
+    """Sids are unique in a policy, and have letters and digits only."""
+    taken = [each.get("Sid") for each in statements]
+    return next(name for name in chain([sid], (f"{sid}{number}" for number in count(2))) if name not in taken)

@@ -1,14 +1,16 @@
-"""The bucket: it is there, in the job's region, and these credentials may look into its folder. Nothing is written."""
+"""Buckets: they are there, in the job's region, and these credentials may look into their folders. Writes nothing."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 from launcher.aws import Account
 from launcher.cloud.call import setup_command
-from launcher.cloud.check import Check, asking, fine, problem, unknown
+from launcher.cloud.check import PROBLEM, UNKNOWN, Check, asking, fine, problem, unknown
 from launcher.cloud.default_names import default_bucket
+from launcher.cloud.layout import S3Uri
 
 NAME = "bucket"
 
@@ -18,6 +20,19 @@ def check_bucket(account: Account, bucket: str, prefix: str, setup: Callable[...
     if not bucket:
         return problem(NAME, "no bucket is set", f"run `{setup()}`, or name one with --bucket or in launcher.yml")
     return asking(NAME, f"looking for the bucket {bucket}", lambda: _look(account, bucket, prefix, setup))
+
+
+def check_all(
+    account: Account, bucket: str, prefix: str, others: tuple[S3Uri, ...], setup: Callable[..., str]
+) -> Check:
+    """The bucket, and `others`: folders elsewhere that the job writes to. The first problem stands for all."""
+    checks = [check_bucket(account, bucket, prefix, setup)]
+    for place in dict.fromkeys(others):
+        if place.bucket != bucket:
+            look = partial(_look_elsewhere, account, place)
+            checks.append(asking(NAME, f"looking for the bucket {place.bucket}", look))
+    worst = [check for status in (PROBLEM, UNKNOWN) for check in checks if check.status == status]
+    return worst[0] if worst else fine(NAME, "; ".join(check.detail for check in checks))
 
 
 def region_of_bucket(client: Any, bucket: str) -> tuple[int, str]:
@@ -34,17 +49,30 @@ def region_of_bucket(client: Any, bucket: str) -> tuple[int, str]:
     return metadata["HTTPStatusCode"], metadata.get("HTTPHeaders", {}).get("x-amz-bucket-region", "")
 
 
+def _look_elsewhere(account: Account, place: S3Uri) -> Check:
+    """What only the role has to reach: that the user may not list it is no problem."""
+    status, region = region_of_bucket(account.client("s3"), place.bucket)
+    if status == 404:
+        return problem(NAME, f"there is no bucket {place.bucket} for {place}", "correct --output or --checkpoint-uri")
+    remedy = f"give --region {region}, or a bucket in {account.region}"
+    return _in_another_region(account, place.bucket, region, remedy) or fine(NAME, f"{place}, {region}".rstrip(", "))
+
+
+def _in_another_region(account: Account, bucket: str, region: str, remedy: str) -> Check | None:
+    if not region or region == account.region:
+        return None
+    far = f"{bucket} is in {region} and the job in {account.region}, but SageMaker works with its own region only"
+    return problem(NAME, far, remedy)
+
+
 def _look(account: Account, bucket: str, prefix: str, setup: Callable[..., str]) -> Check:
     client = account.client("s3")
     status, region = region_of_bucket(client, bucket)
     if status == 404:
         return problem(NAME, f"there is no bucket {bucket}", f"run `{setup()}`, which makes it, or correct --bucket")
-    if region and region != account.region:
-        return problem(
-            NAME,
-            f"{bucket} is in {region} and the job in {account.region}, but SageMaker reads its own region only",
-            f"run `{setup(bucket=default_bucket(account))}`, which makes one there, or give --region {region}",
-        )
+    remedy = f"run `{setup(bucket=default_bucket(account))}`, which makes one there, or give --region {region}"
+    if far := _in_another_region(account, bucket, region, remedy):
+        return far
     folder = f"{prefix}/" if prefix else ""
     denied = _why_not_listed(client, bucket, folder)
     if denied:

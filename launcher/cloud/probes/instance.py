@@ -3,31 +3,20 @@
 from __future__ import annotations
 
 import os
-import re
 
 from contract.hyperparameters import did_you_mean
+from data_preparation.aws import doubts_about_region
 from launcher.aws import Account
 from launcher.cloud.check import Check, fine, problem, unknown
 from launcher.cloud.instances import instance_facts, sagemaker_types
 
 REGION, NAME = "region", "instance"
 
-_REGION = re.compile(r"[a-z]{2,3}(-[a-z]+)+-\d")
-
 
 def check_region(account: Account) -> Check:
     """Is SageMaker there? The installed boto3 has a list; newer regions are not in it."""
-    session, region = account.session, account.region
-    known = [
-        name
-        for partition in session.get_available_partitions()
-        for name in session.get_available_regions("sagemaker", partition)
-    ]
-    if region in known:
-        return fine(REGION, region)
-    if not _REGION.fullmatch(region):
-        return problem(REGION, f"{region!r} is no AWS region{did_you_mean(region, known)}", "correct --region")
-    return unknown(REGION, f"the installed boto3 does not list SageMaker in {region}{did_you_mean(region, known)}")
+    doubts = doubts_about_region(account.session, account.region)
+    return unknown(REGION, doubts) if doubts else fine(REGION, account.region)
 
 
 def check_spelling(region: str) -> tuple[Check, ...]:

@@ -3,21 +3,30 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterable
+from dataclasses import replace
 from typing import Any
 
 from contract.errors import UserError
 from launcher.aws import Account, explained
 from launcher.cloud.check import Check, asking, fine, problem, unknown
-from launcher.cloud.permissions import ROLE, USER, Names, Resource, actions_by_resource, fill, partition_of
+from launcher.cloud.partition import partition_of
+from launcher.cloud.permissions import ROLE, USER, Names, actions_by_resource
+from launcher.cloud.probes.places import Place, Places, is_named, places_like
 
 CALLER_MAY, ROLE_MAY = "permissions", "role permissions"
-PLACEHOLDERS = ("BUCKET", "ROLE", "REPOSITORY")
 SHOWN = 4  # denied actions in one sentence
+
+# Without these CreateTrainingJob is refused; only policies of the user can allow them.
+STOPS_USER = ("sagemaker:CreateTrainingJob", "sagemaker:AddTags", "iam:PassRole")
+# Without these the job fails. Policies of bucket and repository can allow them too, unless they are denied in words.
+STOPS_ROLE = ("s3:ListBucket", "s3:GetObject", "s3:PutObject", "ecr:BatchGetImage", "ecr:GetDownloadUrlForLayer")
+STOPS_ROLE_ALONE = ("ecr:GetAuthorizationToken",)
 
 _SESSION = re.compile(r"arn:[a-z-]+:sts::\d{12}:assumed-role/([^/]+)/.+")
 
 
-def check_caller(account: Account, names: Names) -> Check:
+def check_caller(account: Account, names: Names, places: Places) -> Check:
     """May these credentials submit, follow and fetch?"""
     if account.arn.endswith(":root"):
         return fine(CALLER_MAY, "the account's root user may do everything")
@@ -29,23 +38,40 @@ def check_caller(account: Account, names: Names) -> Check:
     if not arn:
         return unknown(CALLER_MAY, f"IAM does not simulate {account.arn}")
     remedy = f"grant {arn.rpartition('/')[2]} what docs/iam/{USER}.json has"
-    return asking(
-        CALLER_MAY, "asking IAM's simulator", lambda: _simulate(account, CALLER_MAY, USER, arn, names, remedy)
-    )
+
+    def work() -> Check:
+        known = places if places.role else replace(places, role=_arn_of_role(account, names.role))
+        return _simulate(account, CALLER_MAY, USER, arn, names, known, remedy)
+
+    return asking(CALLER_MAY, "asking IAM's simulator", work)
 
 
-def check_execution_role(account: Account, names: Names) -> Check:
+def check_execution_role(account: Account, names: Names, places: Places) -> Check:
     """May the execution role read the data, write checkpoints and model, pull the image, and log?"""
     if not names.role:
         return unknown(ROLE_MAY, "there is no role to ask about")
-    arn = f"arn:{partition_of(account.region)}:iam::{account.id}:role/{names.role}"
+    arn = f"arn:{partition_of(account.region).name}:iam::{account.id}:role/{names.role}"
     remedy = f"give the role {names.role} what docs/iam/{ROLE}.json has"
 
     def work() -> Check:
-        found = account.client("iam").get_role(RoleName=names.role)["Role"]["Arn"]
-        return _simulate(account, ROLE_MAY, ROLE, found, names, remedy)
+        client = account.client("iam")
+        try:
+            found = client.get_role(RoleName=names.role)["Role"]["Arn"]
+        except client.exceptions.NoSuchEntityException:  # the check of the role says so
+            return unknown(ROLE_MAY, "there is no role to ask about")
+        return _simulate(account, ROLE_MAY, ROLE, found, names, places, remedy)
 
     return asking(ROLE_MAY, f"asking IAM's simulator about {arn}", work)
+
+
+def _arn_of_role(account: Account, name: str) -> str:
+    """With its path; empty where there is no such role, or these credentials may not look: other checks say so."""
+    from botocore.exceptions import ClientError
+
+    try:
+        return str(account.client("iam").get_role(RoleName=name)["Role"]["Arn"]) if name else ""
+    except ClientError:
+        return ""
 
 
 def _policy_source(account: Account) -> str:
@@ -56,43 +82,57 @@ def _policy_source(account: Account) -> str:
     return str(account.client("iam").get_role(RoleName=session[1])["Role"]["Arn"])
 
 
-def _simulate(account: Account, name: str, who: str, arn: str, names: Names, remedy: str) -> Check:
+def _simulate(account: Account, name: str, who: str, arn: str, names: Names, places: Places, remedy: str) -> Check:
     client = account.client("iam")
     denied: dict[str, None] = {}
+    doubtful: dict[str, None] = {}
     unclear: dict[str, None] = {}
     allowed: dict[str, None] = {}
-    for resource, actions, arns in actions_by_resource(who, names, needed=True):
-        if any(placeholder in text for text in arns for placeholder in PLACEHOLDERS):
-            unclear |= dict.fromkeys(actions)  # not set yet: the checks of bucket, role and image say so
+    for resource, actions, _ in actions_by_resource(who, names, needed=True):
+        if not is_named(resource, names):
+            unclear |= dict.fromkeys(actions)
             continue
-        for result in _results(client, arn, resource, actions, arns, names):
-            is_allowed, misses = result["EvalDecision"] == "allowed", result.get("MissingContextValues")
-            (allowed if is_allowed else unclear if misses else denied)[result["EvalActionName"]] = None
+        for place in places_like(resource, names, places):
+            for result in _results(client, arn, actions, place):
+                action = result["EvalActionName"]
+                if result["EvalDecision"] == "allowed":
+                    allowed[action] = None
+                elif result.get("MissingContextValues"):
+                    unclear[action] = None
+                else:
+                    sure = place.is_real and _stops_the_job(who, action, result["EvalDecision"])
+                    (denied if sure else doubtful)[action] = None
     if denied:
-        more = f" and {len(denied) - SHOWN} more" if len(denied) > SHOWN else ""
-        return problem(name, f"{arn} may not do {', '.join([*denied][:SHOWN])}{more}", remedy)
+        return problem(name, f"{arn} may not do {_few(denied)}", remedy)
+    if doubtful:
+        why = "a policy of the bucket, the repository or other names may still allow it, or the job may do without"
+        return unknown(name, f"by its own policies {arn} may not do {_few(doubtful)}; {why}", remedy)
     if unclear:
         return unknown(name, f"allowed are {len(allowed)} actions; not asked or not clear: {', '.join(unclear)}")
     return fine(name, f"{arn} may do the {len(allowed)} things that a job needs, says IAM's simulator")
 
 
-def _results(
-    client: Any, arn: str, resource: Resource, actions: list[str], arns: tuple[str, ...], names: Names
-) -> list[dict[str, Any]]:
+def _stops_the_job(who: str, action: str, decision: str) -> bool:
+    """Nothing else can allow it: neither a policy of bucket or repository, which the simulator does not see, nor luck.
+
+    A check that may be wrong stops nobody.
+    """
+    if who == USER:
+        return action in STOPS_USER
+    return action in STOPS_ROLE_ALONE or (action in STOPS_ROLE and decision == "explicitDeny")
+
+
+def _few(actions: Iterable[str]) -> str:
+    names = [*actions]
+    return ", ".join(names[:SHOWN]) + (f" and {len(names) - SHOWN} more" if len(names) > SHOWN else "")
+
+
+def _results(client: Any, arn: str, actions: list[str], place: Place) -> list[dict[str, Any]]:
     """The simulator's verdict on each action; conditions get the values that a job would have."""
     context = [
-        {"ContextKeyName": key, "ContextKeyValues": [_example(fill(values[0], names))], "ContextKeyType": "string"}
-        for _, key, values in resource.condition
+        {"ContextKeyName": key, "ContextKeyValues": [value], "ContextKeyType": "string"} for key, value in place.context
     ]
     pages = client.get_paginator("simulate_principal_policy").paginate(
-        PolicySourceArn=arn,
-        ActionNames=actions,
-        ResourceArns=[text if text == "*" else _example(text) for text in arns],
-        ContextEntries=context,
+        PolicySourceArn=arn, ActionNames=actions, ResourceArns=[place.arn], ContextEntries=context
     )
     return [result for page in pages for result in page["EvaluationResults"]]
-
-
-def _example(pattern: str) -> str:
-    """Something that a pattern means, such as ocr/x for ocr/*."""
-    return pattern.replace("*", "x")

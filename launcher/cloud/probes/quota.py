@@ -7,9 +7,10 @@ from typing import Any
 
 from launcher.aws import Account
 from launcher.cloud.check import Check, asking, fine, problem, unknown
+from launcher.cloud.partition import console_page
 
 NAME = "quota"
-CONSOLE = "https://{region}.console.aws.amazon.com/servicequotas/home/services/sagemaker/quotas"
+CONSOLE = "servicequotas/home/services/sagemaker/quotas"
 
 
 def quota_name(instance: str, spot: bool) -> str:
@@ -24,7 +25,7 @@ def check_quota(account: Account, instances: tuple[str, ...], count: int, spot: 
 
 def request_link(region: str, code: str = "") -> str:
     """Where in the console a higher quota is requested."""
-    return CONSOLE.format(region=region) + (f"/{code}" if code else "")
+    return console_page(region, CONSOLE) + (f"/{code}" if code else "")
 
 
 def _judge(account: Account, instances: tuple[str, ...], count: int, spot: bool) -> Check:
