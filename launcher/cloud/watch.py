@@ -20,7 +20,7 @@ from launcher.progress import clock as hours
 
 # Seconds between two looks: the least while lines come, ever longer while nothing changes.
 SOONEST_S, LATEST_S, SLOWER = 5.0, 20.0, 1.5
-CPU_SHARE, SELDOM_S = 0.005, 60.0  # of one core: a slow machine looks less often, but this often at least
+CPU_SHARE, SELDOM_S = 0.005, 30.0  # of one core: a slow machine looks less often, but this often at least
 
 # CloudWatch shows the last lines some seconds after the job is over.
 DRAIN_EVERY_S, DRAIN_READS, DRAIN_AT_MOST_S = 3.0, 6, 180.0

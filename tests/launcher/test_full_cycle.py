@@ -34,6 +34,7 @@ OLD_KEY, NEW_KEY, SECRET = "AKIAOLD", "AKIANEW", "not-to-be-printed"
 CUT, WHOLE, LONG = "cut", "whole", "long"
 STEPS = 9
 STARTS_WITHIN_S, ENDS_WITHIN_S = 120.0, 240.0
+WAITS_S = 120.0  # longer than the watch needs before the first machine is there
 WEIGHTS = "best_accuracy.pdparams"
 
 
@@ -129,31 +130,40 @@ def cycle(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Cycle]:
         (folder / "launcher.yml").write_text(f"bucket: {BUCKET}\nrole: {ROLE_NAME}\nimage_uri: {image}\n")
         user = User(account, tmp_path_factory.mktemp("calls"))
         service = account.service
-        service.plan(TrainingInstance(interrupt_at=(3, 6)), TrainingInstance())
+        service.plan(TrainingInstance(interrupt_at=(3, 6), waits_s=WAITS_S), TrainingInstance())
         submitted = user.submit(CUT)
         wait_for(lambda: user.jobs(CUT) or submitted.process.poll() is not None, STARTS_WITHIN_S)
         assert user.jobs(CUT), submitted.err
         watched = _watch_in_bad_weather(user)
         undisturbed = user.submit(WHOLE, "--json")
+        wait_for(lambda: _is_over_or_gets_a_machine(service, *user.jobs(CUT)), ENDS_WITHIN_S)
         assert {undisturbed.end(), submitted.end(), watched.end()} == {0}, submitted.err
         yield Cycle(user, submitted, watched, undisturbed)
 
 
 def _watch_in_bad_weather(user: User) -> Called:
-    """Throttled from the start; then its token expires for good, and the user signs in again."""
+    """While the job waits for a machine the token expires for good; the user signs in again, and AWS is busy."""
     service = user.service
-    for operation in ("DescribeTrainingJob", "GetLogEvents"):
-        service.fail(operation, THROTTLED, times=4, after=1, key=OLD_KEY)
     user.sign_in(OLD_KEY)
     hidden = dict.fromkeys(("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_SESSION_TOKEN"), "")
     watched = user.start(
         "watch", CUT, "--json", "--profile", "watcher", AWS_SHARED_CREDENTIALS_FILE=str(user.credentials), **hidden
     )
-    wait_for(lambda: "training" in watched.err, STARTS_WITHIN_S)
+    wait_for(lambda: "waiting for a machine" in watched.err, STARTS_WITHIN_S)
     service.fail("*", EXPIRED_TOKEN, key=OLD_KEY)
     wait_for(lambda: "have expired" in watched.err, STARTS_WITHIN_S)
+    for operation in ("DescribeTrainingJob", "GetLogEvents"):
+        service.fail(operation, THROTTLED, times=2, key=NEW_KEY)
     user.sign_in(NEW_KEY)
     return watched
+
+
+def _is_over_or_gets_a_machine(service: Service, name: str) -> bool:
+    """Whether the job is over; the one that it waits for comes now."""
+    job = service.job(name)
+    if job.secondary in ("Pending", "Interrupted"):
+        service.clock.advance(WAITS_S)
+    return job.is_over
 
 
 def test_interrupted_twice_it_ends_as_one_that_was_not(cycle: Cycle) -> None:
@@ -188,6 +198,7 @@ def test_submitting_tells_the_story_in_order_and_what_it_cost(cycle: Cycle) -> N
             "run          cut: new",
             "35 of 35 files sent",
             "is submitted: https://",
+            "waiting for a machine",
             "downloading data",
             "job: 24 training and 8 validation samples · 9 steps · 3 epochs · batch 8",
             "interrupted: ",
