@@ -189,7 +189,7 @@ def reason_and_remedy(error: Exception, profile: str = "") -> str:
     if code in _DENIED:
         return f"AWS does not allow it ({_message(error)}): ask for this permission, or name another --profile"
     if isinstance(error, ResponseParserError):  # the login page of a network, the error page of a proxy
-        return f"what answers is not AWS ({said[:SAID_AT_MOST]}): check the network and the proxy"
+        return f"what answers is not AWS ({_without_page(said)}): check the network and the proxy"
     if is_unreachable(error):
         return f"AWS cannot be reached ({said}): check the network, the proxy and the region"
     if code in _BUSY:
@@ -244,7 +244,15 @@ def _profiles(wanted: str) -> str:
 
 def _message(error: Exception) -> str:
     """What AWS said, on one line and without the full stop."""
-    return " ".join(str(_answer(error).get("Message") or error).split())[:SAID_AT_MOST].rstrip(".")
+    return _without_page(" ".join(str(_answer(error).get("Message") or error).split()))
+
+
+def _without_page(said: str) -> str:
+    """Without the web page that a proxy or a server answers with, and not endless."""
+    words, _, page = said.partition("<")
+    if page[:20].lower().startswith(("!doctype", "html")):
+        said = words.removesuffix("b'") + "a web page"
+    return said[:SAID_AT_MOST].rstrip(".")
 
 
 def _answer(error: Exception) -> Mapping[str, Any]:

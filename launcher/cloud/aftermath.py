@@ -143,6 +143,7 @@ def _bill(job: Job, price: Price | None) -> list[tuple[str, str]]:
     if price and cost is not None:
         so_far = " so far" if job.warm_until else ""
         rows.append(("cost", f"{money(cost, price.currency)}{so_far} at {price}"))
-    elif cost is None:
-        rows.append(("cost", f"not known: neither AWS nor the table here has a price for {job.instance}"))
+    else:
+        why = f"neither AWS nor the table here has a price for {job.instance}"
+        rows.append(("cost", f"not known: {'SageMaker has not said how long is billed' if price else why}"))
     return rows

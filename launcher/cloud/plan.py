@@ -132,17 +132,15 @@ class CloudPlan:
 
     def cost(self, rung: Rung) -> Cost | None:
         """What the job costs if it takes all its time; None: no price is known."""
-        return self._cost(rung, spot=self.spot)
+        return self._cost(rung, rung.price, spot=self.spot)
 
-    def cost_on_demand(self, rung: Rung) -> Cost | None:
-        """The same without Spot: no job costs more."""
-        return self._cost(rung, spot=False)
+    def cost_at_most(self, rung: Rung) -> Cost | None:
+        """The same without Spot, and by the dearest price that the region may have: no job costs more."""
+        return self._cost(rung, rung.price and rung.price.bound_in(self.region), spot=False)
 
-    def _cost(self, rung: Rung, *, spot: bool) -> Cost | None:
-        if rung.price is None:
-            return None
+    def _cost(self, rung: Rung, price: Price | None, *, spot: bool) -> Cost | None:
         seconds = rung.max_run_s + BILLED_AROUND_S + self.keep_alive_s
-        return cost_of(rung.price, seconds, self.count, spot=spot)
+        return cost_of(price, seconds, self.count, spot=spot) if price else None
 
 
 def plan_cloud_run(settings: Settings, facts: CloudFacts) -> CloudPlan:
@@ -255,19 +253,14 @@ def _affordable(instance: str, wanted: CloudSettings, price: Price | None, regio
         return wanted.max_run_s
     if price is None:
         raise UserError(f"--max-cost: no price is known for {instance}: give --max-run instead")
-    if price.region != region:
-        why = f" because {price.note}" if price.note else ""
-        raise UserError(
-            f"--max-cost: the price of {instance} in {region} is not known{why}, and that of {price.region} is no "
-            "bound: give --max-run instead"
-        )
     if price.currency != "USD":
         raise UserError(f"--max-cost is in US dollars and the price of {instance} in {price.currency}: give --max-run")
-    seconds = seconds_for(price, wanted.max_cost, wanted.instance_count) - BILLED_AROUND_S - wanted.keep_alive_s
+    bound = price.bound_in(region)
+    seconds = seconds_for(bound, wanted.max_cost, wanted.instance_count) - BILLED_AROUND_S - wanted.keep_alive_s
     if seconds < SHORTEST_RUN_S:
         raise UserError(
             f"--max-cost {money(wanted.max_cost)} buys no training on {wanted.instance_count} × {instance} at {price}: "
-            f"give at least {money(_least(price, wanted))}, or a smaller instance"
+            f"give at least {money(_least(bound, wanted))}, or a smaller instance"
         )
     return min(wanted.max_run_s, seconds)
 
@@ -344,6 +337,8 @@ def _notes(plan: CloudPlan, wanted: CloudSettings, save_minutes: float) -> list[
             notes.append(
                 f"--max-cost {money(wanted.max_cost)} ends the job on {rung.instance} after {hours(rung.max_run_s)}"
             )
+    elsewhere = {price.region for rung in plan.rungs if (price := rung.price) and price.region != plan.region}
+    notes += [f"what no job costs more than is reckoned with twice the price of {region}" for region in elsewhere]
     if wanted.max_wait_s and not wanted.spot:
         notes.append("--max-wait does nothing without --spot")
     if plan.spot and save_minutes > FEW_SAVES_MINUTES:

@@ -58,7 +58,7 @@ def plan_as_json(plan: CloudPlan) -> dict[str, Any]:
 
 
 def _rung_as_json(plan: CloudPlan, rung: Rung) -> dict[str, Any]:
-    cost, most = plan.cost(rung), plan.cost_on_demand(rung)
+    cost, most = plan.cost(rung), plan.cost_at_most(rung)
     return {
         "instance": rung.instance,
         "image": rung.image or None,
@@ -92,7 +92,7 @@ def _cost(plan: CloudPlan, rung: Rung) -> str:
     cost = plan.cost(rung)
     if cost is None or rung.price is None:
         return f"not known: neither AWS nor the table here has a price for {rung.instance}"
-    if not plan.spot:
+    most = plan.cost_at_most(rung)
+    if cost == most:
         return f"at most {cost}, if it takes all its time: {rung.price}"
-    most = plan.cost_on_demand(rung)
-    return f"{cost} with Spot, if it takes all its time, and never over {most}: {rung.price}"
+    return f"{cost}{' with Spot' if plan.spot else ''}, if it takes all its time, and never over {most}: {rung.price}"

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +17,7 @@ SERVICE = "AmazonSageMaker"
 
 # What Spot takes off the price on demand, as users report it; AWS promises nothing and prints the saving at the end.
 SPOT_SAVES = (0.5, 0.7)
+DEAREST_REGION = 2.0  # times the price of us-east-1; the dearest known to us, sa-east-1, takes 1.7 times for ml.g4dn
 SPOT_SOURCE = "50–70 % off is what users report for GPU training; the saving is known when the job has ended"
 
 _known: dict[tuple[str, str, str], Price] = {}  # account, instance, region; for as long as this process lives
@@ -39,6 +40,10 @@ class Price:
 
     def __str__(self) -> str:
         return f"{money(self.per_hour, self.currency)}/h on demand ({self.origin})"
+
+    def bound_in(self, region: str) -> Price:
+        """What an hour in this region costs at most: where only another region's price is known, more than that."""
+        return self if region == self.region else replace(self, per_hour=self.per_hour * DEAREST_REGION)
 
     @property
     def origin(self) -> str:

@@ -255,7 +255,7 @@ def test_the_least_that_max_cost_takes_is_named_and_works() -> None:
 @pytest.mark.parametrize("flags", [(), ("--spot",), ("--keep-alive", "1h"), ("--instance-count", "3")])
 def test_no_job_costs_more_than_max_cost(flags: tuple[str, ...]) -> None:
     plan = planned("--max-cost", "9", *flags)
-    most = plan.cost_on_demand(plan.rungs[0])
+    most = plan.cost_at_most(plan.rungs[0])
     assert most is not None
     assert 8.99 < most.high <= 9
 
@@ -381,14 +381,20 @@ def test_the_plan_is_a_pure_function() -> None:
 
 
 # ---------------------------------------------------------------- a price of another region, a key for the volume
-def test_a_price_of_another_region_is_no_bound() -> None:
+def test_a_price_of_another_region_is_doubled_for_a_bound() -> None:
     known = Price(0.7364, "USD", FALLBACK, "2026-11-22", "us-east-1", "the Pricing API answers AccessDenied")
-    prices = {"ml.g4dn.xlarge": known}
-    with pytest.raises(UserError, match=f"in {REGION} is not known because the Pricing API answers.*--max-run instead"):
-        planned("--max-cost", "5", prices=prices)
-    assert planned(prices=prices).rungs[0].price == known
-    same = {"ml.g4dn.xlarge": replace(known, region=REGION)}
-    assert planned("--max-cost", "5", prices=same).rungs[0].max_run_s < 86400
+    prices, same = {"ml.g4dn.xlarge": known}, {"ml.g4dn.xlarge": replace(known, region=REGION)}
+    dear, exact = planned("--max-cost", "5", prices=prices), planned("--max-cost", "5", prices=same)
+    around_s = 600  # what is billed beside the training
+    assert (dear.rungs[0].max_run_s + around_s) * 2 == pytest.approx(exact.rungs[0].max_run_s + around_s, abs=2)
+    most = dear.cost_at_most(dear.rungs[0])
+    assert most is not None
+    assert 4.99 < most.high <= 5
+    assert dear.rungs[0].price == known
+    text = describe_plan(dear)
+    assert "cost         $2.50, if it takes all its time, and never over $5.00: $0.7364/h on demand (fallback" in text
+    assert "reckoned with twice the price of us-east-1" in text
+    assert "reckoned with" not in describe_plan(exact)
 
 
 @pytest.mark.parametrize(

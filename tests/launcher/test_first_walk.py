@@ -159,8 +159,6 @@ def test_from_doctor_to_a_submitted_job_in_five_commands(new_user: NewUser) -> N
     commands = ["python -m launcher doctor"]
     commands.append(user.run(commands[-1], code=1))
     commands.append(user.run(commands[-1]))
-    # moto reads a refusal without its condition, here: for connections that are not encrypted.
-    account.client("s3").delete_bucket_policy(Bucket=account.names.bucket)
     commands.append(user.run(commands[-1]))
     as_in_ecr(user.project, _host_of(user.project))
     before = len(account.service.writes())

@@ -1,4 +1,4 @@
-"""The bucket: private, versioned, for encrypted connections only."""
+"""The bucket: private, versioned, for encrypted connections only where S3 is AWS's."""
 
 from __future__ import annotations
 
@@ -53,7 +53,7 @@ class Bucket:
     def plan(self) -> str:
         return (
             f"in {self._account.region}, private, versioned (what is overwritten or deleted stays for "
-            f"{OLD_VERSIONS_DAYS} days), for encrypted connections only"
+            f"{OLD_VERSIONS_DAYS} days)" + (", for encrypted connections only" if is_encrypted(self._client) else "")
         )
 
     def create(self) -> tuple[str, ...]:
@@ -71,7 +71,8 @@ class Bucket:
             client.put_public_access_block(Bucket=name, PublicAccessBlockConfiguration=dict.fromkeys(_BLOCKS, True))
             client.put_bucket_versioning(Bucket=name, VersioningConfiguration={"Status": "Enabled"})
             client.put_bucket_lifecycle_configuration(Bucket=name, **self._lifecycle())
-            client.put_bucket_policy(Bucket=name, Policy=json.dumps(self._policy()))
+            if is_encrypted(client):
+                client.put_bucket_policy(Bucket=name, Policy=json.dumps(self._policy()))
             self._tag(TAG, COMPLETE)
         return ()
 
@@ -175,6 +176,11 @@ class Bucket:
         for page in self._client.get_paginator("list_multipart_uploads").paginate(Bucket=self.name):
             for upload in page.get("Uploads", []):
                 self._client.abort_multipart_upload(Bucket=self.name, Key=upload["Key"], UploadId=upload["UploadId"])
+
+
+def is_encrypted(client: Any) -> bool:
+    """It speaks TLS. An S3 of one's own (AWS_ENDPOINT_URL) may not, and the policy would lock everybody out of it."""
+    return str(client.meta.endpoint_url).startswith("https:")
 
 
 _SID = "EncryptedConnectionsOnly"
