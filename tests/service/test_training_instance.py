@@ -64,7 +64,8 @@ def test_interrupted_and_killed_it_ends_with_the_weights_of_a_run_that_was_not(s
     assert {name.partition("/")[0] for name in ours} == set(MODEL_FILES)
     weights = "best_accuracy.pdparams"
     assert hashlib.sha256(ours[weights]).digest() == hashlib.sha256(theirs[weights]).digest()
-    assert len(json.loads(ours["run.json"])["resumes"]) == 2
+    # a machine that was killed before it had saved anything is known to nobody
+    assert json.loads(ours["run.json"])["resumes"] == sorted({first, second})
 
     found = checkpoints(service, "cut")
     assert {f"step-000000009/{name}" for name in ("model.pdparams", "state.json", "MANIFEST.json")} <= found
