@@ -55,14 +55,10 @@ def answer(text: str, code: int) -> int:
     Where the data cannot be written, as on a full disk, success becomes 2.
     """
     try:
-        print(text, flush=True)
-    except OSError as error:
-        # Python's exit flushes what is still buffered and would fail again: let it go nowhere.
-        with contextlib.suppress(OSError), open(os.devnull, "wb") as nowhere:
-            os.dup2(nowhere.fileno(), sys.stdout.fileno())
-        if not isinstance(error, BrokenPipeError):
-            say(f"error: stdout cannot be written ({error.strerror}): make room or name another file")
-            return code or 2
+        pour(text)
+    except UserError as error:
+        say(f"error: {error}")
+        return code or 2
     return code
 
 
@@ -71,6 +67,7 @@ def pour(text: str) -> bool:
     try:
         print(text, flush=True)
     except OSError as error:
+        # Python's exit flushes what is still buffered and would fail again: let it go nowhere.
         with contextlib.suppress(OSError), open(os.devnull, "wb") as nowhere:
             os.dup2(nowhere.fileno(), sys.stdout.fileno())
         if not isinstance(error, BrokenPipeError):

@@ -63,7 +63,7 @@ def words_like(verb: Verb, given: Mapping[str, Given]) -> tuple[str, ...]:
     """The flags of this call that say the same to another verb: an account and a job, not what one call does."""
     words: list[str] = []
     for flag in verb.flags:
-        if (flag.saved or flag is CONFIG_FILE_FLAG) and flag.key in given and "flag" in given[flag.key].origin:
+        if (flag.saved or flag is CONFIG_FILE_FLAG) and flag.key in given and given[flag.key].is_flag:
             for raw in texts_of(given, flag.key):
                 if flag.metavar:
                     words += [flag.flags[0], raw]

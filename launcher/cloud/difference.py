@@ -6,6 +6,7 @@ from collections.abc import Mapping
 
 from contract.paths import TRAINING_CHANNEL
 from data_preparation.dataset_files import dataset_name
+from launcher.cloud.call import given_to
 from launcher.cloud.job import Job
 from launcher.cloud.plan_checks import hours
 from launcher.settings import Settings
@@ -31,7 +32,7 @@ def asked_otherwise(settings: Settings, job: Job) -> list[str]:
         other.append(f"dataset={wanted.dataset}")
     if settings.dataset and f"/datasets/{dataset_name(settings.dataset)}/" not in data:
         other.append(f"dataset={settings.dataset}")
-    given = {key for key, _, origin in settings.origins if origin.startswith("flag")}
+    given = {key for key, each in given_to(settings).items() if each.is_flag}
     if "instance" in given and job.instance not in wanted.instances:
         other.append(f"instance={','.join(wanted.instances)}")
     if "spot" in given and wanted.spot != job.spot:

@@ -181,10 +181,13 @@ class _Submission:
 
     def _attach(self, account: Account, job: Job) -> int:
         say(f"run {job.run} is running already, as job {job.name}: it is followed, and nothing new is submitted")
-        if other := asked_otherwise(self.settings, job):
-            say(f"note: it trains without {' '.join(other)}: to change that, `{self.commands('stop', job.run)}` first")
+        self._tell_difference(job)
         self.job, self.has_begun, self.left_behind = job.name, True, SUBMITTED
         return self._follow(account, job)
+
+    def _tell_difference(self, job: Job) -> None:
+        if other := asked_otherwise(self.settings, job):
+            say(f"note: it trains without {' '.join(other)}: to change that, `{self.commands('stop', job.run)}` first")
 
     def _tell_finished(self, account: Account, job: Job) -> int:
         from launcher.cloud.aftermath import describe_result, result_as_json
@@ -223,8 +226,7 @@ class _Submission:
             ) from error
         self.has_begun, self.left_behind = True, SUBMITTED
         say(f"job {job.name} on {job.instance} is submitted: {console_address(job)}")
-        if other := asked_otherwise(self.settings, job):  # somebody else's submission of this run was first
-            say(f"note: it trains without {' '.join(other)}: to change that, `{self.commands('stop', job.run)}` first")
+        self._tell_difference(job)  # somebody else's submission of this run may have been first
         return self._follow(account, job, facts, tuple(each.instance for each in others))
 
     def _follow(self, account: Account, job: Job, facts: CloudFacts | None = None, others: tuple[str, ...] = ()) -> int:
