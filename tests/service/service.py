@@ -153,10 +153,10 @@ class Service:
         with self.lock:
             self.faults.append(Fault(operation, None, times, 0, loses_answer=True))
 
-    def delay(self, operation: str, seconds: float, times: float = FOREVER) -> None:
-        """Let calls take so many more real seconds."""
+    def delay(self, operation: str, seconds: float, times: float = FOREVER, after: int = 0) -> None:
+        """Let calls take so many more real seconds, all but the first `after`."""
         with self.lock:
-            self.faults.append(Fault(operation, None, times, 0, seconds))
+            self.faults.append(Fault(operation, None, times, after, seconds))
 
     def heal(self) -> None:
         """No more faults: tokens are renewed, networks mended."""
