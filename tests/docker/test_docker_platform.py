@@ -300,4 +300,4 @@ def test_a_deaf_container_of_an_earlier_start_goes_after_the_grace(
     engine.containers.run(BASE_IMAGE, ["sleep", "60"], labels=label, detach=True, network_mode="none")
     started = time.monotonic()
     assert rehearse(tmp_path, "--grace", "1s") == 0
-    assert time.monotonic() - started < 20
+    assert time.monotonic() - started < 45  # it would have slept for 60

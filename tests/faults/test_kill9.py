@@ -28,7 +28,7 @@ def test_eight_kills_lose_less_than_a_save_interval_and_change_nothing(tmp_path:
 
 def test_the_trainer_dies_with_its_supervisor(tmp_path: Path):
     base = Base(tmp_path / "ml", kill_ours.draw_small_dataset(tmp_path / "digits"), **kill_ours.RECIPE)
-    assert kill_ours.kill_only_the_supervisor(base) < 2
+    assert kill_ours.kill_only_the_supervisor(base) < 10
 
 
 def test_the_step_of_an_optimizer_is_read_from_its_content():

