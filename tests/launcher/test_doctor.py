@@ -165,6 +165,26 @@ def test_an_instance_of_this_machine_in_launcher_yml_is_no_obstacle(
     assert checks["region"]["detail"] == "us-west-2"
 
 
+def test_flags_of_the_job_say_what_is_checked(
+    account: AnAccount, dataset: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    set_up(account, capsys)
+    account.service.make_bucket("mine")
+    account.service.quotas["ml.p3.2xlarge for spot training job usage"] = 3
+    job = ("--instance", "ml.p3.2xlarge", "--bucket", "mine", "--role", "nobody", "--volume-size", "77")
+    job += ("--dataset", str(dataset), "--config", RECIPE)
+    _, _, on_demand, _ = seen(capsys, *job)
+    assert "mine" in on_demand["bucket"]["detail"]
+    assert "nobody" in on_demand["role"]["detail"]
+    assert "ml.p3.2xlarge for training job usage" in on_demand["quota"]["detail"]
+    assert "77 GB" in on_demand["disk"]["detail"]
+    _, _, three, _ = seen(capsys, *job, "--spot", "--instance-count", "3")
+    assert three["quota"]["status"] == "ok", three["quota"]
+    assert "spot" in three["quota"]["detail"].lower()
+    _, _, four, _ = seen(capsys, *job, "--spot", "--instance-count", "4")
+    assert four["quota"]["status"] == "problem"
+
+
 def test_as_a_process_it_ends_when_aws_does_not_answer(account: AnAccount) -> None:
     """A thread that waits for AWS must not keep the process alive."""
     account.service.delay("ListServiceQuotas", 60)

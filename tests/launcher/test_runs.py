@@ -450,3 +450,21 @@ def test_without_credentials_each_says_so_in_one_sentence(
     monkeypatch.setenv("AWS_REGION", "ap-southeast-1")
     assert status.main([RUN]) == 1
     assert "no AWS credentials are found" in capsys.readouterr().err
+
+
+# ---------------------------------------------------------------- a full disk
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="Linux only")
+@pytest.mark.parametrize("words", [["list"], ["list", "--json"], ["compare", RUN, "words"], ["metrics", RUN]])
+def test_an_answer_that_cannot_be_written_is_2(service: Service, words: list[str]) -> None:
+    seed(service)
+    seed(service, "words", "words-261122110000")
+    with open("/dev/full", "w") as full:
+        done = subprocess.run(
+            [sys.executable, "-m", "launcher", *words], cwd=ROOT, env=os.environ | service.environment, stdout=full,
+            stderr=subprocess.PIPE, text=True, check=False,
+        )  # fmt: skip
+    assert done.returncode == 2
+    assert done.stderr.splitlines()[-1].startswith("error: stdout cannot be written (No space left on device)")
+    assert "Traceback" not in done.stderr

@@ -348,6 +348,15 @@ def test_logs_follow_until_the_end(service: Service, capsys: pytest.CaptureFixtu
     assert "interrupted: Spot instance interrupted" in err
 
 
+def test_logs_that_follow_a_job_which_fails_are_2(service: Service, capsys: pytest.CaptureFixture[str]) -> None:
+    service.seed(JOB, timeline(training(60, ["its last word"]), failed("AlgorithmError: x")), **request())
+    assert call(service, "logs", RUN, "--follow", "--raw") == 2
+    out, err = capsys.readouterr()
+    assert out == "its last word\n"
+    assert "AlgorithmError: x" in err
+    assert call(service, "logs", RUN, "--raw") == 0  # shown without following, a failed job is no failure
+
+
 def test_logs_ends_when_nobody_reads_any_more(monkeypatch: pytest.MonkeyPatch) -> None:
     with service_of(monkeypatch, speed=1) as service:
         service.seed(JOB, timeline(training(1, curve(1, 300)), completed()), **request())
