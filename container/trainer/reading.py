@@ -5,7 +5,8 @@ from __future__ import annotations
 import copy
 import random
 import shutil
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -13,21 +14,41 @@ import numpy as np
 import paddle
 
 from container.trainer.sampling import Key, sample_seed
+from container.trainer.scoring import Prediction
+from container.trainer.unusable import Unusable
 from contract.dataset import Sample, image_file
 
 # Paddle's workers hand batches over in /dev/shm; Docker's default of 64 MB ends in a bus error.
 SHARED_MEMORY_NEEDED = 1 << 30
 
 
-class UnusableSample(Exception):
-    """A sample that passed the checks but not PaddleOCR's transforms."""
+@dataclass(frozen=True)
+class Batch:
+    """What the usable samples of one batch became: `tensors` as KeepKeys names them, the image (B, 3, H, W) first.
+
+    A sample that cannot be used is left out and named; nothing takes its place. The position in the epoch moves by
+    `size`, which counts it. With nothing usable there are no tensors.
+    """
+
+    tensors: list[paddle.Tensor]
+    usable: tuple[bool, ...]  # one for each sample asked for
+    unusable: tuple[Unusable, ...]
+
+    @property
+    def size(self) -> int:
+        return len(self.usable)
+
+    def read_by(self, read: Callable[[paddle.Tensor], list[Prediction]]) -> list[Prediction]:
+        """What `read` makes of the images; a sample that cannot be used was read as nothing."""
+        predictions = iter(read(self.tensors[0]) if self.tensors else [])
+        return [next(predictions) if usable else Prediction("", 0.0) for usable in self.usable]
 
 
 class RecognitionDataset(paddle.io.Dataset):
     """Samples through the transforms of one mode of the recipe.
 
-    `dataset[(epoch, index)]` → the arrays that KeepKeys names: image float32 (3, H, W), label int64, length int64.
-    Raises UnusableSample; nothing is ever dropped or swapped for a neighbour.
+    `dataset[(epoch, index)]` → the arrays that KeepKeys names: image float32 (3, H, W), label int64, length int64;
+    or why the sample cannot be used. Nothing is ever swapped for a neighbour.
     """
 
     def __init__(self, samples: tuple[Sample, ...], folder: Path, config: dict[str, Any], mode: str, seed: int | None):
@@ -43,13 +64,21 @@ class RecognitionDataset(paddle.io.Dataset):
     def __len__(self) -> int:
         return len(self.samples)
 
-    def __getitem__(self, key: Key) -> list[np.ndarray]:
+    def __getitem__(self, key: Key) -> list[np.ndarray] | Unusable:
         epoch, index = key
         sample = self.samples[index]
         if self.seed is not None:
             seed = sample_seed(self.seed, epoch, sample.image)
             random.seed(seed)
             np.random.seed(seed)
+        try:
+            return self._transform(sample)
+        except MemoryError:
+            raise
+        except Exception as error:  # whatever a transform raises, it is about this sample
+            return Unusable(sample.line, f"{sample.image!r}: {type(error).__name__}: {' '.join(str(error).split())}")
+
+    def _transform(self, sample: Sample) -> list[np.ndarray] | Unusable:
         data: Any = {
             "image": image_file(self.folder, sample.image).read_bytes(),
             "label": sample.label,
@@ -58,10 +87,8 @@ class RecognitionDataset(paddle.io.Dataset):
         for operator in self.operators:
             data = operator(data)
             if data is None:
-                raise UnusableSample(
-                    f"line {sample.line}: {sample.image!r} with label {sample.label!r} was refused by "
-                    f"PaddleOCR's {type(operator).__name__}"
-                )
+                refusal = f"with label {sample.label!r} was refused by PaddleOCR's {type(operator).__name__}"
+                return Unusable(sample.line, f"{sample.image!r} {refusal}")
         return data
 
 
@@ -81,14 +108,15 @@ class BatchOrder(paddle.io.BatchSampler):
 
 def read_batches(
     dataset: RecognitionDataset, batches: Iterable[list[Key]], count: int, workers: int
-) -> Iterator[list[paddle.Tensor]]:
-    """Batches as tensors. 0 workers prepare them right here: Paddle's own way would use a thread, and with it the
+) -> Iterator[Batch]:
+    """Batches in their order. 0 workers prepare them right here: Paddle's own way would use a thread, and with it the
     global random state of the trainer."""
     if workers == 0:
         for keys in batches:
-            yield [paddle.to_tensor(array) for array in _collate([dataset[key] for key in keys])]
+            usable, arrays, unusable = _collate([dataset[key] for key in keys])
+            yield _as_batch(usable, [paddle.to_tensor(array) for array in arrays], unusable)
         return
-    yield from paddle.io.DataLoader(
+    loader = paddle.io.DataLoader(
         dataset,
         batch_sampler=BatchOrder(batches, count),
         collate_fn=_collate,
@@ -96,6 +124,8 @@ def read_batches(
         use_shared_memory=_shared_memory_is_enough(),
         return_list=True,
     )
+    for parts in loader:
+        yield _as_batch(*parts)
 
 
 def in_order(count: int, batch_size: int) -> list[list[Key]]:
@@ -105,8 +135,19 @@ def in_order(count: int, batch_size: int) -> list[list[Key]]:
     ]
 
 
-def _collate(samples: list[list[np.ndarray]]) -> list[np.ndarray]:
-    return [np.stack([np.asarray(value) for value in values]) for values in zip(*samples, strict=True)]
+# One batch on its way from a worker: which samples are usable (int64), the arrays of those, [line, reason] of the rest.
+_Parts = tuple[Any, list[Any], list[list[Any]]]
+
+
+def _collate(samples: list[list[np.ndarray] | Unusable]) -> _Parts:
+    unusable = [[each.line, each.reason] for each in samples if isinstance(each, Unusable)]
+    usable = np.array([not isinstance(each, Unusable) for each in samples], np.int64)
+    columns = zip(*(each for each in samples if not isinstance(each, Unusable)), strict=True)
+    return usable, [np.stack([np.asarray(value) for value in values]) for values in columns], unusable
+
+
+def _as_batch(usable: Any, tensors: list[Any], unusable: list[list[Any]]) -> Batch:
+    return Batch(tensors, tuple(map(bool, usable.tolist())), tuple(Unusable(*each) for each in unusable))
 
 
 def _shared_memory_is_enough() -> bool:

@@ -26,6 +26,7 @@ from container.trainer.sampling import Schedule, step_seed
 from container.trainer.scoring import Prediction, score
 from container.trainer.stop_flag import StopFlag
 from container.trainer.training_state import TrainingState, load_weights, read_checkpoint, write_checkpoint
+from container.trainer.unusable import UnusableSamples
 from contract.dataset import read_labels
 from contract.events import format_event
 from contract.paths import EXIT_FINISHED, EXIT_INTERRUPTED
@@ -52,6 +53,8 @@ class Training:
         seed = int(self.config["Global"]["seed"])
         self.train_set = self._dataset("Train", order.train_labels, order.train_folder, seed)
         self.val_set = self._dataset("Eval", order.val_labels, order.val_folder, None)
+        self.unusable = UnusableSamples(Path(order.train_labels).name, len(self.train_set), say)
+        self.unusable_val = UnusableSamples(Path(order.val_labels).name, len(self.val_set), say)
         loader = self.config["Train"]["loader"]
         self.workers = int(loader["num_workers"])
         self.schedule = Schedule(
@@ -120,10 +123,12 @@ class Training:
             window.read()
             if self.stop:
                 break
+            self.unusable.note(batch.unusable)
+            self.unusable.refuse_empty(batch.tensors)
             paddle.seed(step_seed(self.schedule.seed, state.step))
             window.rate = self.network.learning_rate
-            window.add(self.network.train_step(batch), len(batch[0]))
-            state.advance(len(batch[0]), self.schedule)
+            window.add(self.network.train_step(batch.tensors), batch.size)
+            state.advance(batch.size, self.schedule)
             self.unsaved = True
             if state.step % self.print_every == 0 or state.step in (1, self.total_steps):
                 self._log()
@@ -199,7 +204,8 @@ class Training:
         for batch in self._val_batches():
             if self.stop:
                 raise Interrupted
-            predictions += self.network.read(batch[0])
+            self.unusable_val.note(batch.unusable)
+            predictions += batch.read_by(self.network.read)
         return predictions
 
     def _val_batches(self) -> Any:
@@ -256,8 +262,8 @@ class Training:
         for batch in self._val_batches():
             if self.stop.seconds_since > EXPORT_SECONDS or (self.stop and status == "finished"):
                 raise Interrupted
-            trained_texts += self.network.read(batch[0])
-            exported_texts += exported.read(batch[0])
+            trained_texts += batch.read_by(self.network.read)
+            exported_texts += batch.read_by(exported.read)
         differing = exporting.compare(trained_texts, exported_texts)
         say(f"export verified: {len(exported_texts)} validation crops, {differing} read differently")
         facts = {
@@ -275,6 +281,7 @@ class Training:
                 "val": len(self.val_set),
                 "characters": self.order.characters,
             },
+            "unusable": {"train": self.unusable.facts(), "val": self.unusable_val.facts()},
             "config": self.order.recipe,
             "export": {"crops": len(exported_texts), "read_differently": differing},
         }

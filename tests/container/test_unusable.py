@@ -1,0 +1,88 @@
+"""A sample that can no longer be used is left out and counted; nothing takes its place, and no step is lost."""
+
+from __future__ import annotations
+
+import csv
+from pathlib import Path
+
+import numpy as np
+import pytest
+import yaml
+
+from container.trainer.errors import TrainingFailed
+from container.trainer.scoring import Prediction
+from container.trainer.unusable import Unusable, UnusableSamples
+from tests.container.jobs import ROOT, Base, draw_dataset
+
+RECIPE = "configs/rec/demo_digits.yml"
+
+
+def test_a_run_goes_on_without_an_image_that_vanished(tmp_path: Path):
+    dataset = draw_dataset(tmp_path / "digits", train=24, val=6)
+    base = Base(tmp_path / "ml", dataset, config=RECIPE, epochs=3, batch_size=8, workers=0, Global__print_batch_step=1)
+
+    def vanish(event: dict) -> bool:
+        if event["event"] == "train" and event["step"] == 1:
+            (dataset / "images/train5.png").unlink()
+            (dataset / "images/val2.png").unlink()
+        return False
+
+    finished = base.run(stop_when=vanish)
+    assert finished.code == 0, finished.errors
+    assert base.report()["steps"] == 9, "the position counts it"
+    assert base.report()["unusable"] == {
+        "train": {"samples": 1, "lines": [6]},
+        "val": {"samples": 1, "lines": [3]},
+    }
+    assert finished.errors.count("note: train.txt:6: 'images/train5.png': FileNotFoundError") == 1
+    rows = list(csv.DictReader((base.folder / "model/predictions.csv").open(encoding="utf-8")))
+    assert len(rows) == 6, "every sample is scored"
+    assert (rows[2]["prediction"], rows[2]["confidence"], rows[2]["correct"]) == ("", "0.0000", "0")
+
+
+@pytest.mark.parametrize("workers", [0, 2])
+def test_a_batch_is_what_is_left_of_it(tmp_path: Path, workers: int):
+    from container.trainer.paddleocr_tree import enter_tree
+    from container.trainer.reading import RecognitionDataset, read_batches
+    from container.tree import locate_tree
+    from contract.dataset import read_labels
+
+    enter_tree(locate_tree(print))
+    folder = draw_dataset(tmp_path / "digits", train=6, val=1)
+    (folder / "images/train1.png").write_bytes(b"no picture")
+    config = yaml.safe_load((ROOT / RECIPE).read_text())
+    config["Global"]["character_dict_path"] = str(folder / "dict.txt")
+    dataset = RecognitionDataset(read_labels(folder / "train.txt").samples, folder, config, "Train", 1)
+    keys = [[(0, 0), (0, 1), (0, 2)], [(0, 1)], [(0, 3), (0, 4), (0, 5)]]
+    whole, empty, last = read_batches(dataset, keys, len(keys), workers)
+
+    assert whole.usable == (True, False, True)
+    assert [each.line for each in whole.unusable] == [2]
+    assert "train1.png" in whole.unusable[0].reason
+    alone = [dataset[key] for key in ((0, 0), (0, 2))]
+    for tensor, arrays in zip(whole.tensors, zip(*alone, strict=True), strict=True):
+        assert np.array_equal(tensor.numpy(), np.stack(arrays))
+    assert (empty.tensors, empty.size) == ([], 1)
+    assert (last.size, last.unusable) == (3, ())
+
+    read = whole.read_by(lambda images: [Prediction(str(index), 1.0) for index in range(len(images))])
+    assert [each.text for each in read] == ["0", "", "1"]
+    assert empty.read_by(lambda images: []) == [Prediction("", 0.0)]
+
+
+def test_one_in_a_hundred_is_left_out_and_more_end_the_run():
+    said: list[str] = []
+    ledger = UnusableSamples("train.txt", 300, said.append)
+    for line in (7, 9, 7, 11):
+        ledger.note([Unusable(line, f"'{line}.png': broken")])
+    assert ledger.facts() == {"samples": 3, "lines": [7, 9, 11]}
+    assert len(said) == 3
+    with pytest.raises(TrainingFailed, match=r"train.txt:13: '13.png': .* 4 of 300 samples cannot be used, and 3 may"):
+        ledger.note([Unusable(13, "'13.png': broken")])
+
+
+def test_a_batch_of_which_nothing_is_left_ends_the_run():
+    ledger = UnusableSamples("train.txt", 5, print)
+    ledger.note([Unusable(4, "'4.png': broken")])
+    with pytest.raises(TrainingFailed, match=r"train.txt:4: '4.png': broken: nothing is left of its batch"):
+        ledger.refuse_empty([])
