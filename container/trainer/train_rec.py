@@ -23,11 +23,12 @@ from container.trainer.network import build_network, load_pretrained
 from container.trainer.paddleocr_tree import enter_tree
 from container.trainer.reading import RecognitionDataset, in_order, read_batches
 from container.trainer.sampling import Schedule, step_seed
+from container.trainer.scores_in_depth import in_words, scores_in_depth
 from container.trainer.scoring import Prediction, score
 from container.trainer.stop_flag import StopFlag
 from container.trainer.training_state import TrainingState, load_weights, read_checkpoint, write_checkpoint
 from container.trainer.unusable import UnusableSamples
-from contract.dataset import read_labels
+from contract.dataset import read_dictionary, read_labels
 from contract.events import format_event
 from contract.paths import EXIT_FINISHED, EXIT_INTERRUPTED
 
@@ -266,9 +267,11 @@ class Training:
             exported_texts += batch.read_by(exported.read)
         differing = exporting.compare(trained_texts, exported_texts)
         say(f"export verified: {len(exported_texts)} validation crops, {differing} read differently")
+        scores = self._scores_in_depth(exported_texts)
         facts = {
             "status": status,
             "best": self.state.best,
+            "scores": scores,
             "resumed_from": self.state.resumes[-1] if self.state.resumes else None,
             "resumes": self.state.resumes,
             "steps": self.state.step,
@@ -287,6 +290,14 @@ class Training:
         }
         exporting.write_artifact(staging, self.order, best, self.state, self.val_set.samples, exported_texts, facts)
         staging.rename(self.order.model)
+
+    def _scores_in_depth(self, predictions: list[Prediction]) -> dict[str, Any]:
+        labels, trained = ([sample.label for sample in each.samples] for each in (self.val_set, self.train_set))
+        dictionary = read_dictionary(Path(self.order.dictionary)).characters
+        scores = scores_in_depth(labels, [each.text for each in predictions], trained, dictionary)
+        for line in in_words(scores):
+            say(line)
+        return scores
 
     def _best(self) -> dict[str, float]:
         best = self.state.best or {}

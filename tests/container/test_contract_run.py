@@ -57,6 +57,7 @@ def test_run_json_tells_the_whole_run(run: tuple[Base, Finished]):
     assert report["resumed_from"] is None
     assert report["seconds"] > 0
     assert report["dataset"] | {"sha256": ""} == {"sha256": "", "train": 20, "val": 6, "characters": 10}
+    assert report["unusable"] == {"train": {"samples": 0, "lines": []}, "val": {"samples": 0, "lines": []}}
     best = next(event for event in finished.of("eval") if event["step"] == report["best"]["step"])
     assert {name: best[name] for name in ("acc", "cer")} == pytest.approx(
         {name: report["best"][name] for name in ("acc", "cer")}, rel=1e-5
@@ -79,6 +80,17 @@ def test_predictions_and_metrics_cover_the_run(run: tuple[Base, Finished], datas
     metrics = [json.loads(line) for line in (base.folder / "model/metrics.jsonl").read_text().splitlines()]
     shown = [(event["event"], event["step"]) for event in finished.events if event["event"] in ("train", "eval")]
     assert [(event["event"], event["step"]) for event in metrics] == shown
+
+
+def test_scores_in_depth_are_those_of_the_predictions(run: tuple[Base, Finished]):
+    base, _ = run
+    rows = list(csv.DictReader((base.folder / "model/predictions.csv").open(encoding="utf-8")))
+    scores = base.report()["scores"]
+    assert scores["samples"] == len(rows) == 6
+    assert scores["edits"] == sum(int(row["edits"]) for row in rows)
+    assert scores["characters"] == sum(len(row["label"]) for row in rows)
+    assert scores["by_script"]["digits"]["count"] == scores["characters"]
+    assert sum(row["right"] for row in scores["by_length"]) == sum(int(row["correct"]) for row in rows)
 
 
 def test_checkpoints_are_laid_out_as_promised(run: tuple[Base, Finished]):
