@@ -1,8 +1,12 @@
-"""`python -m container [train]`: what SageMaker runs. `python -m container fetch-tree` fills the tree cache."""
+"""`python -m container [train]`: what SageMaker runs. The other commands are for people."""
 
 from __future__ import annotations
 
+import os
 import sys
+
+# Commands that need paddle run in the trainer's room, in place of this process.
+IN_THE_TRAINER = {"predict": "container.trainer.predict", "check-gpu": "container.trainer.check_gpu"}
 
 
 def main() -> int:
@@ -15,7 +19,10 @@ def main() -> int:
         from container.tree import fetch_tree
 
         return fetch_tree()
-    print(f"error: unknown command {' '.join(arguments)!r}: use train or fetch-tree", file=sys.stderr)
+    if arguments[0] in IN_THE_TRAINER:
+        os.execv(sys.executable, [sys.executable, "-m", IN_THE_TRAINER[arguments[0]], *arguments[1:]])
+    known = ", ".join(["train", "fetch-tree", *IN_THE_TRAINER])
+    print(f"error: unknown command {' '.join(arguments)!r}: use one of {known}", file=sys.stderr)
     return 1
 
 

@@ -15,6 +15,9 @@ from pathlib import Path
 DRIVER = Path("/proc/driver/nvidia/version")  # of the host's kernel module; absent without an NVIDIA driver
 LIBRARIES = Path("/usr/local/cuda/compat")  # where image/cuda_compat.sh puts them; absent in the CPU image
 
+# The first driver that runs all of a CUDA major version by itself. (NVIDIA, "CUDA Compatibility", minor versions)
+OLDEST_DRIVER = {13: 580, 12: 525, 11: 450}
+
 Version = tuple[int, ...]
 
 
@@ -22,23 +25,23 @@ def compat_variables(
     environment: Mapping[str, str], say: Callable[[str], None], driver: Path = DRIVER, libraries: Path = LIBRARIES
 ) -> dict[str, str]:
     """What to add to the trainer's environment; empty when the host's own driver will do."""
-    host, ours = _driver_version(driver), _library_version(libraries)
+    host, ours = driver_version(driver), _library_version(libraries)
     if host is None or ours is None or host >= min(ours, _sufficient(ours)):
         return {}
-    say(f"the host's NVIDIA driver {_text(host)} is too old for this image's CUDA: using {libraries}")
+    say(f"the host's NVIDIA driver {version_text(host)} is too old for this image's CUDA: using {libraries}")
     path = environment.get("LD_LIBRARY_PATH")
     return {"LD_LIBRARY_PATH": f"{libraries}:{path}" if path else str(libraries)}
 
 
 def _sufficient(ours: Version) -> Version:
-    """The first driver that runs all of our CUDA's major version by itself: 11.x, 12.x, 13.x.
+    """The first driver that runs all of our CUDA's major version by itself.
 
     Forward compatibility is for data-center GPUs only, so it must not be used where it is not needed.
     """
-    return next(((first,) for first in (580, 525, 450) if ours >= (first,)), ours)
+    return next(((first,) for first in OLDEST_DRIVER.values() if ours >= (first,)), ours)
 
 
-def _driver_version(file: Path) -> Version | None:
+def driver_version(file: Path = DRIVER) -> Version | None:
     """`NVRM version: NVIDIA UNIX x86_64 Kernel Module  535.183.01  Sun May 12 19:39:15 UTC 2024` → (535, 183, 1)."""
     try:
         text = file.read_text(encoding="utf-8", errors="replace")
@@ -58,5 +61,6 @@ def _numbers(text: str) -> Version:
     return tuple(int(part) for part in text.split("."))
 
 
-def _text(version: Version) -> str:
+def version_text(version: Version) -> str:
+    """(535, 183, 1) → 535.183.1"""
     return ".".join(map(str, version))

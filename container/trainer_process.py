@@ -13,6 +13,7 @@ from pathlib import Path
 
 from container.checkpoints import Checkpoint
 from container.cuda_compat import compat_variables
+from container.gpu_check import check_gpus
 from container.job import Job
 from container.lifeline import kill_group
 from container.order import REFUSED_BY_TRAINER, WorkOrder
@@ -49,7 +50,9 @@ def run_trainer(
 ) -> Outcome:
     """Run the trainer in the folder `work`. Raises UserError when it refuses, TrainerFailed when it fails."""
     order = _write_order(work, job, resolved, dataset, resume, tree)
-    code = _run(work, stop, compat_variables(os.environ, say))
+    extra = compat_variables(os.environ, say)
+    check_gpus(extra, say)
+    code = _run(work, stop, extra)
     if code == -signal.SIGTERM and stop.requested:  # it was still importing: nothing had been trained
         print(format_event("interrupted", step=resume.step if resume else 0), flush=True)
         return Outcome(EXIT_INTERRUPTED, None)

@@ -15,10 +15,11 @@ import paddle
 from container.checkpoints import OPTIMIZER, WEIGHTS, Checkpoint
 from container.order import WorkOrder
 from container.trainer.errors import TrainingFailed
+from container.trainer.inference_yml import write_inference_yml
 from container.trainer.network import Network, decode
 from container.trainer.scoring import Prediction, write_predictions
 from container.trainer.training_state import TrainingState
-from contract.dataset import DICTIONARY, Sample
+from contract.dataset import DICTIONARY, Sample, read_dictionary
 
 # Share of crops that the exported model may read otherwise, and one crop in any case: fused operators round
 # differently, and two letters can be equally likely.
@@ -26,12 +27,13 @@ ALLOWED_DIFFERENCE = 0.001
 
 
 def export_network(config: dict[str, Any], network: Network, folder: Path) -> None:
-    """Write inference.json, inference.pdiparams and inference.yml by PaddleOCR's own exporter."""
+    """Write inference.json and inference.pdiparams by PaddleOCR's own exporter, and an inference.yml that opens."""
     from ppocr.utils.export_model import export
 
-    config = copy.deepcopy(config)
-    config["Global"]["save_inference_dir"] = str(folder)
-    export(config, base_model=network.model, save_path=str(folder))
+    given = copy.deepcopy(config)
+    given["Global"]["save_inference_dir"] = str(folder)
+    export(given, base_model=network.model, save_path=str(folder))
+    write_inference_yml(folder, config, read_dictionary(Path(config["Global"]["character_dict_path"])).characters)
 
 
 class ExportedModel:

@@ -19,6 +19,7 @@ from container.checkpoints import BEST, best_checkpoint, publish
 from container.order import WorkOrder
 from container.trainer import exporting
 from container.trainer.errors import Interrupted, TrainingFailed
+from container.trainer.inference_yml import package_name
 from container.trainer.network import build_network, load_pretrained
 from container.trainer.paddleocr_tree import enter_tree
 from container.trainer.reading import RecognitionDataset, in_order, read_batches
@@ -286,7 +287,11 @@ class Training:
             },
             "unusable": {"train": self.unusable.facts(), "val": self.unusable_val.facts()},
             "config": self.order.recipe,
-            "export": {"crops": len(exported_texts), "read_differently": differing},
+            "export": {
+                "crops": len(exported_texts),
+                "read_differently": differing,
+                "paddleocr_model_name": package_name(self.config),
+            },
         }
         exporting.write_artifact(staging, self.order, best, self.state, self.val_set.samples, exported_texts, facts)
         staging.rename(self.order.model)

@@ -58,6 +58,7 @@ def test_run_json_tells_the_whole_run(run: tuple[Base, Finished]):
     assert report["seconds"] > 0
     assert report["dataset"] | {"sha256": ""} == {"sha256": "", "train": 20, "val": 6, "characters": 10}
     assert report["unusable"] == {"train": {"samples": 0, "lines": []}, "val": {"samples": 0, "lines": []}}
+    assert report["export"]["paddleocr_model_name"] == "PP-OCRv3_mobile_rec"
     best = next(event for event in finished.of("eval") if event["step"] == report["best"]["step"])
     assert {name: best[name] for name in ("acc", "cer")} == pytest.approx(
         {name: report["best"][name] for name in ("acc", "cer")}, rel=1e-5
@@ -162,6 +163,55 @@ assert own["LR_Scheduler"]["last_epoch"] == 6
         check=False,
     )
     assert done.returncode == 0, done.stderr
+
+
+def test_predict_reads_what_the_validation_read(run: tuple[Base, Finished], dataset: Path):
+    base, _ = run
+    rows = list(csv.DictReader((base.folder / "model/predictions.csv").open(encoding="utf-8")))
+    images = [dataset / row["image"] for row in rows]
+    done = predict(base.folder / "model", *images)
+    assert done.returncode == 0, done.stderr
+    expected = [[str(image), row["prediction"], row["confidence"]] for image, row in zip(images, rows, strict=True)]
+    assert [line.split("\t") for line in done.stdout.splitlines()] == expected
+
+
+def test_predict_goes_on_after_an_image_that_cannot_be_read(run: tuple[Base, Finished], dataset: Path, tmp_path: Path):
+    base, _ = run
+    sound = (dataset / "images/val0.png").read_bytes()
+    (tmp_path / "a.png").write_bytes(sound)
+    (tmp_path / "b.png").write_bytes(sound[:100])
+    (tmp_path / "c.JPG").write_bytes(b"")
+    (tmp_path / "notes.txt").write_text("not an image, and not asked for")
+    done = predict(base.folder / "model", tmp_path, tmp_path / "gone.png", tmp_path / "a.png", "--json")
+    assert done.returncode == 1
+    rows = [json.loads(line) for line in done.stdout.splitlines()]
+    assert [row["image"] for row in rows] == [str(tmp_path / "a.png")] * 2
+    assert rows[0] == rows[1]
+    assert set(rows[0]) == {"image", "text", "confidence"}
+    assert [line for line in done.stderr.splitlines() if line.startswith("error: ")] == [
+        f"error: {tmp_path}/b.png is cut short",
+        f"error: {tmp_path}/c.JPG is empty",
+        f"error: {tmp_path}/gone.png cannot be read (No such file or directory)",
+    ]
+    assert done.stderr.splitlines()[-1] == "3 of 5 images could not be read"
+
+
+def test_predict_refuses_what_is_no_model_before_it_imports_paddle(tmp_path: Path):
+    for arguments, said in [
+        ((tmp_path, tmp_path), "config.yml is missing: name the folder model/ of a run"),
+        ((tmp_path / "gone", tmp_path), "config.yml is missing"),
+        ((Path(__file__), tmp_path), "is a file: name the folder model/ of a run (unpack model.tar.gz first)"),
+        ((tmp_path,), "required: IMAGE; python -m container predict --help lists the flags"),
+    ]:
+        done = predict(*arguments)
+        assert (done.returncode, done.stdout) == (1, "")
+        assert len(done.stderr.splitlines()) == 1
+        assert said in done.stderr
+
+
+def predict(*arguments: object) -> subprocess.CompletedProcess:
+    command = [sys.executable, "-m", "container", "predict", *map(str, arguments)]
+    return subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
 
 
 def test_three_samples_train_without_arguments_and_another_folder_validates(dataset: Path, tmp_path: Path):

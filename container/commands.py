@@ -1,0 +1,51 @@
+"""What the commands for people have in common: flags, errors in one sentence, exit codes."""
+
+from __future__ import annotations
+
+import argparse
+import os
+import sys
+from collections.abc import Callable
+from typing import Any, NoReturn
+
+from contract.errors import UserError
+from contract.paths import EXIT_REFUSED
+
+EXIT_STOPPED_BY_HAND = 130  # 128 + SIGINT, as shells have it
+
+
+class Parser(argparse.ArgumentParser):
+    """Flags are written in full, and a wrong one is a UserError like any other bad input."""
+
+    def __init__(self, command: str, **options: Any) -> None:
+        super().__init__(
+            prog=f"python -m container {command}",
+            allow_abbrev=False,
+            formatter_class=argparse.RawDescriptionHelpFormatter,
+            **options,
+        )
+
+    def error(self, message: str) -> NoReturn:
+        raise UserError(f"{message}; {self.prog} --help lists the flags")
+
+
+def run_command(parser: Parser, action: Callable[[argparse.Namespace], int]) -> int:
+    """Parse the flags, do the action, and turn what a person can cause into an exit code."""
+    try:
+        code = action(parser.parse_args())
+        sys.stdout.flush()
+        return code
+    except UserError as error:
+        say(f"error: {error}")
+        return EXIT_REFUSED
+    except BrokenPipeError:  # `| head` has seen enough; Python would complain again when it flushes stdout at the end
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return EXIT_REFUSED
+    except KeyboardInterrupt:
+        say("interrupted")
+        return EXIT_STOPPED_BY_HAND
+
+
+def say(line: str) -> None:
+    """One line for people, at once."""
+    print(line, file=sys.stderr, flush=True)
