@@ -121,7 +121,10 @@ class Reader:
             raise BadImage(str(error)) from None
         data = {"image": data}
         for operator in self.operators:
-            data = operator(data)
+            try:
+                data = operator(data)
+            except Exception as error:  # whatever a transform raises, it is about this image
+                raise BadImage(f"cannot be used ({type(error).__name__}: {' '.join(str(error).split())})") from None
             if data is None:
                 raise BadImage("cannot be decoded")
         return data[0]
