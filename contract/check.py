@@ -22,7 +22,7 @@ from contract.dataset import (
 )
 from contract.errors import UserError
 from contract.image_header import ImageHeader, read_header
-from contract.recipe import Limits, ctc_steps, width_that_fits
+from contract.recipe import Limits, ctc_steps, remedy_for_steps
 
 MAX_BYTES = 100_000_000  # of one image file; a word crop has some thousand
 EXAMPLES = 3  # how many lines a problem about many lines names
@@ -266,11 +266,7 @@ def _lengths(report: Report, limits: Limits) -> list[Problem]:
             f"CTC needs {needed} time steps for the label, the recipe has {limits.time_steps}"
             f" (labels that do not fit: {len(tight)})"
         )
-        if limits.pixels_per_step:
-            width = width_that_fits(limits, needed, report.typical_aspect)
-            remedy = f"widen the input to image_shape [3,{limits.height},{width}] or split the lines"
-        else:
-            remedy = "split the lines: this network has a fixed number of steps"
+        remedy = remedy_for_steps(limits, needed, report.typical_aspect)
         problems.append(_at(split, sample, "too wide", message, remedy))
     return problems
 

@@ -1,6 +1,6 @@
 """Rules of a recipe, the PaddleOCR config that PaddleOCR owns: a plain dict here.
 
-Loading, typed overrides, the names that PaddleOCR would evaluate, and what a recipe can learn at all.
+Loading, typed overrides, and what a recipe can learn at all; `recipe_rules` refuses what must not reach PaddleOCR.
 """
 
 from __future__ import annotations
@@ -8,7 +8,6 @@ from __future__ import annotations
 import copy
 import itertools
 import re
-from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -17,12 +16,9 @@ import yaml
 
 from contract.errors import UserError
 from contract.hyperparameters import did_you_mean, parse_bool, parse_float, parse_int
-
-Recipe = dict[str, Any]
+from contract.recipe_rules import MODES, SECTIONS, Recipe, check_recipe, flatten, has_multi_head, resizing
 
 CONFIGS = Path(__file__).resolve().parent.parent / "configs"
-
-SECTIONS = ("Global", "Optimizer", "Architecture", "Loss", "PostProcess", "Metric", "Train", "Eval")
 
 # Keys that PaddleOCR reads though a recipe may leave them out, with their types.
 OPTIONAL_KEYS: dict[str, type] = {
@@ -38,6 +34,8 @@ OPTIONAL_KEYS: dict[str, type] = {
     "Optimizer.beta2": float,
     "Optimizer.epsilon": float,
     "Optimizer.weight_decay": float,
+    "Optimizer.no_weight_decay_name": str,
+    "Optimizer.one_dim_param_no_weight_decay": bool,
     "Optimizer.clip_norm": float,
     "Optimizer.clip_norm_global": float,
     "Optimizer.lr.name": str,
@@ -50,37 +48,28 @@ OPTIONAL_KEYS: dict[str, type] = {
     "Architecture.Backbone.scale": float,
     "Architecture.Backbone.model_name": str,
     "Architecture.Backbone.disable_se": bool,
+    "Architecture.Backbone.out_char_num": int,
     "Architecture.Head.mid_channels": int,
+    "Train.sampler.first_bs": int,
+    "Train.sampler.fix_bs": bool,
+    "Train.sampler.divided_factor": list,
     "Train.loader.num_workers": int,
     "Train.loader.use_shared_memory": bool,
     "Eval.loader.num_workers": int,
     "Eval.loader.use_shared_memory": bool,
 }
 
-# PaddleOCR calls eval() or getattr() on these names, so only the ones that this version trains may reach it.
-NAMES: dict[str, tuple[str, ...]] = {
-    "transform": ("DecodeImage", "CTCLabelEncode", "RecAug", "RecResizeImg", "KeepKeys"),
-    "dataset": ("SimpleDataSet", "LMDBDataSet"),  # a dataset folder takes the place of either
-    "optimizer": ("Adam", "AdamW"),
-    "learning rate": ("Const", "Cosine", "Piecewise"),
-    "regularizer": ("L1", "L2", "L1Decay", "L2Decay"),
-    "loss": ("CTCLoss",),
-    "post-processing": ("CTCLabelDecode",),
-    "metric": ("RecMetric",),
-}
+NRTR_MARKS = 2  # start and end, which take places of max_text_length (PaddleOCR's NRTRLabelEncode)
+SVTR_COLUMN = 4  # pixels of the input's width to a column of SVTR's features
+OUT_CHAR_NUM = "Architecture.Backbone.out_char_num"
 
-# Whole numbers that are counted with or divided by, and the least that each may be.
-AT_LEAST = {
-    "Global.epoch_num": 1,
-    "Global.print_batch_step": 1,
-    "Global.max_text_length": 1,
-    "Global.seed": 0,
-    "Train.loader.batch_size_per_card": 1,
-    "Train.loader.num_workers": 0,
-    "Eval.loader.batch_size_per_card": 1,
-    "Eval.loader.num_workers": 0,
+# Official recipes that are known by another file name than ours.
+ALSO_KNOWN_AS = {
+    "rec/PP-OCRv4/en_PP-OCRv4_mobile_rec.yml": "rec/PP-OCRv4/en_PP-OCRv4_rec.yml",
+    "rec/PP-OCRv5/multi_language/en_PP-OCRv5_mobile_rec.yaml": "rec/PP-OCRv5/en_PP-OCRv5_mobile_rec.yml",
+    "rec/PP-OCRv5/multi_language/th_PP-OCRv5_mobile_rec.yaml": "rec/PP-OCRv5/th_PP-OCRv5_mobile_rec.yml",
+    "rec/PP-OCRv5/multi_language/latin_PP-OCRv5_mobile_rec.yml": "rec/PP-OCRv5/latin_PP-OCRv5_mobile_rec.yml",
 }
-NEEDED = ("Global.epoch_num", "Train.loader.batch_size_per_card", "Eval.loader.batch_size_per_card")
 
 
 @dataclass(frozen=True)
@@ -94,6 +83,7 @@ class Limits:
     height: int
     width: int
     pixels_per_step: int  # 0: widening the input gives no more time steps
+    steps_key: str = ""  # the key that states the time steps, where a recipe has one
 
 
 class _Loader(yaml.SafeLoader):
@@ -130,55 +120,20 @@ def load_recipe(path: Path) -> Recipe:
 
 
 def find_recipe(name: str, training_folder: Path | None = None) -> Path:
-    """The file of a recipe: under configs/ (named with or without it), in the training folder, or absolute.
+    """The file of a recipe: under configs/ (named with or without it, by our name or the official one), in the training
+    folder, or absolute.
 
     Raises UserError that names the nearest recipe there is.
     """
-    places = [CONFIGS / name.removeprefix("configs/"), Path(name) if Path(name).is_absolute() else None]
+    ours = name.removeprefix("configs/")
+    places = [CONFIGS / ALSO_KNOWN_AS.get(ours, ours), Path(name) if Path(name).is_absolute() else None]
     if training_folder:
         places.append(training_folder / name)
     for place in places:
         if place and place.is_file():
             return place
     known = [path.relative_to(CONFIGS).as_posix() for path in sorted((CONFIGS / "rec").rglob("*.yml"))]
-    raise UserError(f"there is no recipe {name!r}{did_you_mean(name.removeprefix('configs/'), known)}")
-
-
-def check_recipe(recipe: Recipe, where: Path | str) -> None:
-    """Refuse a recipe that lacks what this tool walks through, or names what must not be evaluated.
-
-    Asked again after overrides. Raises UserError.
-    """
-    _check_shape(recipe, where)
-    _check_numbers(recipe, where)
-    _check_names(recipe, where)
-
-
-def _check_names(recipe: Recipe, where: Path | str) -> None:
-    optimizer = recipe["Optimizer"]
-    named = [
-        ("optimizer", "Optimizer.name", optimizer.get("name")),
-        ("learning rate", "Optimizer.lr.name", optimizer.get("lr", {}).get("name", "Const")),
-        ("loss", "Loss.name", recipe["Loss"].get("name")),
-        ("post-processing", "PostProcess.name", recipe["PostProcess"].get("name")),
-        ("metric", "Metric.name", recipe["Metric"].get("name")),
-    ]
-    if optimizer.get("regularizer"):
-        named.append(("regularizer", "Optimizer.regularizer.name", optimizer["regularizer"].get("name")))
-    for mode in ("Train", "Eval"):
-        dataset = recipe[mode]["dataset"]
-        named.append(("dataset", f"{mode}.dataset.name", dataset.get("name")))
-        for index, operator in enumerate(dataset["transforms"]):
-            named.append(("transform", f"{mode}.dataset.transforms.{index}", next(iter(operator))))
-    for kind, key, name in named:
-        if name not in NAMES[kind]:
-            nearest = did_you_mean(str(name), list(NAMES[kind]))
-            raise UserError(f"{where}: {key} names the unknown {kind} {name!r}{nearest}")
-    if recipe["Train"].get("sampler"):
-        raise UserError(
-            f"{where}: Train.sampler is not supported by this version: use a recipe without one, "
-            "such as rec/rec_mv3_none_bilstm_ctc.yml"
-        )
+    raise UserError(f"there is no recipe {name!r}{did_you_mean(ours, known)}")
 
 
 def with_override(recipe: Recipe, key: str, raw: str) -> Recipe:
@@ -205,30 +160,29 @@ def with_override(recipe: Recipe, key: str, raw: str) -> Recipe:
     return changed
 
 
-def flatten(tree: Any, prefix: str = "") -> Iterator[tuple[str, Any]]:
-    """Every (dotted key, value) of a recipe, branches and leaves."""
-    items = tree.items() if isinstance(tree, dict) else enumerate(tree) if isinstance(tree, list) else ()
-    for name, value in items:
-        key = f"{prefix}{name}"
-        yield key, value
-        yield from flatten(value, key + ".")
-
-
 def limits_of(recipe: Recipe) -> Limits:
     """What the recipe can learn: longest label and CTC time steps at its training size."""
-    names = {next(iter(operator)) for operator in recipe["Train"]["dataset"]["transforms"]}
-    reserved = 2 if "MultiLabelEncode" in names else 0  # NRTR's start and end marks (PaddleOCR label_ops)
+    reserved = NRTR_MARKS if has_multi_head(recipe) else 0
     longest = int(recipe["Global"].get("max_text_length") or 25) - reserved
-    _, height, width = _image_shape(recipe)
+    use_space = bool(recipe["Global"].get("use_space_char", False))
+    height, width = _image_size(recipe)
     backbone = recipe["Architecture"]["Backbone"]
     if backbone["name"] == "SVTRNet":
-        steps, per_step = int(backbone.get("out_char_num", 25)), 0
-    elif backbone["name"] in ("PPLCNetV3", "PPHGNetV2_B4"):
+        height, width = backbone.get("img_size") or (height, width)  # what a rectifying Transform makes of the input
+        steps = min(int(backbone.get("out_char_num", 25)), width // SVTR_COLUMN)
+        return Limits(longest, reserved, steps, use_space, height, width, SVTR_COLUMN, OUT_CHAR_NUM)
+    if backbone["name"] in ("PPLCNetV3", "PPHGNetV2_B4"):
         steps, per_step = 40, 0  # training pools the width to 40 whatever the input
     else:
         steps, per_step = -(-width // 2) // 2, 4  # MobileNetV3: stem and pooling halve the width, blocks keep it
-    use_space = bool(recipe["Global"].get("use_space_char", False))
     return Limits(longest, reserved, steps, use_space, height, width, per_step)
+
+
+def _image_size(recipe: Recipe) -> tuple[int, int]:
+    """Height and width that a checked recipe trains at; with a sampler, that it is evaluated at."""
+    _, options = resizing(recipe, "Train") or resizing(recipe, "Eval") or ("", {})
+    _, height, width = options["image_shape"]
+    return height, width
 
 
 def ctc_steps(label: str) -> int:
@@ -238,11 +192,7 @@ def ctc_steps(label: str) -> int:
 
 def resize_keys(recipe: Recipe) -> list[str]:
     """The dotted keys of every image_shape that resizes, in Train and Eval."""
-    return [
-        key
-        for key, _ in flatten({mode: recipe[mode] for mode in ("Train", "Eval")})
-        if key.endswith("ResizeImg.image_shape")
-    ]
+    return [key for key, _ in flatten({mode: recipe[mode] for mode in MODES}) if key.endswith("ResizeImg.image_shape")]
 
 
 def overrides_that_fit(
@@ -256,10 +206,24 @@ def overrides_that_fit(
     if has_space and not limits.use_space:
         overrides.append(("Global.use_space_char", "true"))
     if most_steps > limits.time_steps and limits.pixels_per_step:
-        width = width_that_fits(limits, most_steps, aspect)
-        for key in resize_keys(recipe):
-            overrides.append((key, f"[3,{limits.height},{width}]"))
+        if limits.steps_key:
+            overrides.append((limits.steps_key, str(most_steps)))
+        if not limits.steps_key or most_steps * limits.pixels_per_step > limits.width:
+            width = width_that_fits(limits, most_steps, aspect)
+            overrides += [(key, raw.format(height=limits.height, width=width)) for key, raw in _size_keys(recipe)]
     return overrides
+
+
+def _size_keys(recipe: Recipe) -> list[tuple[str, str]]:
+    """The keys that hold the size of the network's input, and how each writes it."""
+    backbone = [
+        (key, "[{height},{width}]")
+        for key in ("Architecture.Backbone.img_size", "Architecture.Transform.tps_outputsize")
+        if key in dict(flatten(recipe))
+    ]
+    if recipe["Architecture"].get("Transform"):  # it resizes for the backbone
+        return backbone
+    return [(key, "[3,{height},{width}]") for key in resize_keys(recipe)] + backbone
 
 
 def width_that_fits(limits: Limits, most_steps: int, aspect: float) -> int:
@@ -272,52 +236,16 @@ def width_that_fits(limits: Limits, most_steps: int, aspect: float) -> int:
     return -(-max(needed, min(round(aspect * limits.height), 2 * needed)) // 32) * 32
 
 
-def _check_numbers(recipe: Recipe, where: Path | str) -> None:
-    values = dict(flatten(recipe))
-    for key, least in AT_LEAST.items():
-        value = values.get(key)
-        if value is None and key not in NEEDED:
-            continue
-        if not isinstance(value, int) or isinstance(value, bool) or value < least:
-            raise UserError(f"{where}: {key} must be a whole number of at least {least}, not {value!r}")
-    interval = recipe["Global"].get("eval_batch_step")
-    steps = interval if isinstance(interval, list) else [0, interval or 1]
-    if len(steps) != 2 or not all(isinstance(step, int) for step in steps) or steps[1] < 1:
-        raise UserError(f"{where}: Global.eval_batch_step must be [first step, interval], not {interval!r}")
-
-
-def _check_shape(recipe: Recipe, path: Path | str) -> None:
-    """The parts that the rules above walk through must be there."""
-    for mode in ("Train", "Eval"):
-        dataset = recipe[mode].get("dataset")
-        transforms = dataset.get("transforms") if isinstance(dataset, dict) else None
-        if not isinstance(transforms, list) or not all(isinstance(op, dict) and len(op) == 1 for op in transforms):
-            raise UserError(f"{path}: {mode}.dataset.transforms must be a list of single operators")
-        kept = next((op["KeepKeys"] for op in transforms if "KeepKeys" in op), None) or {}
-        if kept.get("keep_keys") != ["image", "label", "length"]:
-            raise UserError(f"{path}: {mode}.dataset.transforms must end in KeepKeys [image, label, length]")
-        if not isinstance(recipe[mode].get("loader"), dict):
-            raise UserError(f"{path}: {mode}.loader is missing: a recognition recipe has it")
-    for part in ("Backbone", "Head"):
-        if not isinstance(recipe["Architecture"].get(part), dict) or "name" not in recipe["Architecture"][part]:
-            raise UserError(f"{path}: Architecture.{part}.name is missing: a recognition recipe has it")
-    if not isinstance(recipe["Optimizer"].get("lr"), dict):
-        raise UserError(f"{path}: Optimizer.lr is missing: write lr with a learning_rate")
-    if not isinstance(recipe["Optimizer"].get("regularizer") or {}, dict):
-        raise UserError(f"{path}: Optimizer.regularizer must be a mapping with name and factor")
-    _image_shape(recipe)
-
-
-def _image_shape(recipe: Recipe) -> tuple[int, int, int]:
-    for operator in recipe["Train"]["dataset"]["transforms"]:
-        ((name, options),) = operator.items()
-        if name.endswith("ResizeImg"):
-            shape = (options or {}).get("image_shape")
-            sizes = shape if isinstance(shape, list) else []
-            if len(sizes) == 3 and sizes[0] == 3 and all(isinstance(size, int) and size > 0 for size in sizes):
-                return 3, sizes[1], sizes[2]
-            raise UserError(f"{name}.image_shape must be [3, height, width], not {shape!r}")
-    raise UserError("no training transform resizes the images: add RecResizeImg with an image_shape")
+def remedy_for_steps(limits: Limits, needed: int, aspect: float) -> str:
+    """What to do about a label that needs more time steps than the recipe has."""
+    if not limits.pixels_per_step:
+        return "split the lines: this network has a fixed number of steps"
+    if limits.steps_key and needed * limits.pixels_per_step <= limits.width:
+        return f"add -o {limits.steps_key}={needed} or split the lines"
+    width = width_that_fits(limits, needed, aspect)
+    if limits.steps_key:
+        return f"take {limits.steps_key}={needed} and an input of {limits.height}x{width}, or split the lines"
+    return f"widen the input to image_shape [3,{limits.height},{width}] or split the lines"
 
 
 def _has(holder: Any, part: str) -> bool:

@@ -69,7 +69,7 @@ def build_network(config: dict[str, Any], schedule: Schedule) -> Network:
 
     decoder = build_decoder(config)
     config = copy.deepcopy(config)  # the builders take their sections apart
-    config["Architecture"]["Head"]["out_channels"] = len(decoder.character)
+    _set_classes(config["Architecture"]["Head"], len(decoder.character))
     paddle.seed(schedule.seed)
     with paddle.utils.unique_name.guard():
         try:
@@ -88,6 +88,14 @@ def build_network(config: dict[str, Any], schedule: Schedule) -> Network:
             ) from None
     with_labels = config["Architecture"]["algorithm"] in CALLED_WITH_LABELS
     return Network(model, loss, optimizer, scheduler, decoder, with_labels)
+
+
+def _set_classes(head: dict[str, Any], classes: int) -> None:
+    """Classes of the CTC head: blank, dictionary, space. NRTR has start, end and unknown beside them."""
+    if head["name"] == "MultiHead":
+        head["out_channels_list"] = {"CTCLabelDecode": classes, "NRTRLabelDecode": classes + 3}
+    else:
+        head["out_channels"] = classes
 
 
 def build_decoder(config: dict[str, Any]) -> Any:

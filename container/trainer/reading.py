@@ -1,4 +1,4 @@
-"""From label lines to batches: PaddleOCR's transforms, our order and our seeds."""
+"""From label lines to batches: PaddleOCR's transforms, our order, our sizes and our seeds."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ import random
 import shutil
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -16,7 +17,9 @@ import paddle
 from container.trainer.sampling import Key, sample_seed
 from container.trainer.scoring import Prediction
 from container.trainer.unusable import Unusable
+from contract.batches import Size
 from contract.dataset import Sample, image_file
+from contract.recipe import ctc_steps, limits_of
 
 # Paddle's workers hand batches over in /dev/shm; Docker's default of 64 MB ends in a bus error.
 SHARED_MEMORY_NEEDED = 1 << 30
@@ -47,8 +50,8 @@ class Batch:
 class RecognitionDataset(paddle.io.Dataset):
     """Samples through the transforms of one mode of the recipe.
 
-    `dataset[(epoch, index)]` → the arrays that KeepKeys names: image float32 (3, H, W), label int64, length int64;
-    or why the sample cannot be used. Nothing is ever swapped for a neighbour.
+    `dataset[key]` → the arrays that KeepKeys names: image float32 (3, H, W), labels int64, length int64, …; or why the
+    sample cannot be used. Nothing is ever swapped for a neighbour.
     """
 
     def __init__(self, samples: tuple[Sample, ...], folder: Path, config: dict[str, Any], mode: str, seed: int | None):
@@ -60,36 +63,69 @@ class RecognitionDataset(paddle.io.Dataset):
         # create_operators writes the Global section into every operator's options: give it a copy
         transforms = copy.deepcopy(config[mode]["dataset"]["transforms"])
         self.operators = create_operators(transforms, copy.deepcopy(config["Global"]))
+        # Operators that an image goes through before it is joined to another one; 2 is PaddleOCR's own default.
+        self.before_joining = int(config[mode]["dataset"].get("ext_op_transform_idx", 2))
+        self.most_steps = limits_of(config).time_steps
 
     def __len__(self) -> int:
         return len(self.samples)
 
     def __getitem__(self, key: Key) -> list[np.ndarray] | Unusable:
-        epoch, index = key
-        sample = self.samples[index]
+        sample = self.samples[key.index]
         if self.seed is not None:
-            seed = sample_seed(self.seed, epoch, sample.image)
+            seed = sample_seed(self.seed, key.epoch, sample.image)
             random.seed(seed)
             np.random.seed(seed)
+        operators = list(self.operators)
+        if key.size:  # as in PaddleOCR's MultiScaleDataSet: before the last one, which keeps what is needed
+            operators.insert(-1, _resize_to(key.size))
+        return self._prepare(operators, sample)
+
+    def _prepare(self, operators: list[Any], sample: Sample) -> Any:
+        """What the operators make of a sample, or why it cannot be used."""
         try:
-            return self._transform(sample)
+            return self._transform(operators, sample)
         except MemoryError:
             raise
         except Exception as error:  # whatever a transform raises, it is about this sample
             return Unusable(sample.line, f"{sample.image!r}: {type(error).__name__}: {' '.join(str(error).split())}")
 
-    def _transform(self, sample: Sample) -> list[np.ndarray] | Unusable:
+    def _transform(self, operators: list[Any], sample: Sample) -> Any:
         data: Any = {
             "image": image_file(self.folder, sample.image).read_bytes(),
             "label": sample.label,
             "img_path": sample.image,
         }
-        for operator in self.operators:
+        for operator in operators:
+            if hasattr(operator, "ext_data_num"):  # RecConAug joins a line with others
+                data["ext_data"] = self._others(operator.ext_data_num, data)
             data = operator(data)
             if data is None:
                 refusal = f"with label {sample.label!r} was refused by PaddleOCR's {type(operator).__name__}"
                 return Unusable(sample.line, f"{sample.image!r} {refusal}")
+            if isinstance(data, dict):
+                data.pop("ext_data", None)
         return data
+
+    def _others(self, count: int, data: dict[str, Any]) -> Iterator[dict[str, Any]]:
+        """Random lines to append to `data`, read only when asked for, and only while CTC can read the whole."""
+        for _ in range(count):
+            other = self.samples[np.random.randint(len(self.samples))]
+            if ctc_steps(data["label"] + other.label) > self.most_steps:
+                return
+            prepared = self._prepare(self.operators[: self.before_joining], other)
+            if isinstance(prepared, Unusable):  # counted when its own turn comes
+                return
+            yield prepared
+
+
+@cache
+def _resize_to(size: Size) -> Any:
+    """PaddleOCR's operator for one size of a MultiScaleSampler: the height fits, the rest of the width is zeros."""
+    from ppocr.data.imaug import RecResizeImg
+
+    width, height = size
+    return RecResizeImg([3, height, width])
 
 
 class BatchOrder(paddle.io.BatchSampler):
@@ -131,7 +167,7 @@ def read_batches(
 def in_order(count: int, batch_size: int) -> list[list[Key]]:
     """Batches of an evaluation: every sample once, in the order of the label file."""
     return [
-        [(0, index) for index in range(start, min(start + batch_size, count))] for start in range(0, count, batch_size)
+        [Key(0, index) for index in range(start, min(start + batch_size, count))] for start in range(0, count, batch_size)
     ]
 
 

@@ -1,4 +1,4 @@
-"""Which sample trains when: a pure function of seed, epoch and position.
+"""Which sample trains when, and at which size: a pure function of seed, epoch and position.
 
 Randomness belongs to the sample, not to the process, so a run is the same for any number of workers and across any
 interruption. RandomState, not Generator: NumPy guarantees its streams never change (NEP 19).
@@ -9,58 +9,82 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import cached_property
+from typing import NamedTuple
 
 import numpy as np
 
-Key = tuple[int, int]  # epoch (from 0), index of the sample in the label file
+from contract.batches import BatchShape, Scales, Size, epoch_batches
+
+
+class Key(NamedTuple):
+    """One sample of a batch."""
+
+    epoch: int  # from 0
+    index: int  # in the label file
+    size: Size | None = None  # to resize to; None: the recipe's own transform does
 
 
 @dataclass(frozen=True)
 class Schedule:
-    """The order of all batches of a run."""
+    """The order of all batches of a run. A batch has at least `minimum` samples, if it takes one of them twice."""
 
     samples: int
-    batch_size: int
+    batch_size: int  # with scales: of the first one
     epochs: int
     seed: int
+    scales: Scales | None = None
+    minimum: int = 1
 
     @property
     def steps_per_epoch(self) -> int:
-        return -(-self.samples // self.batch_size)
+        return len(self._shapes)
 
     def batches(self, epoch: int, consumed: int) -> Iterator[list[Key]]:
         """Every batch from a position on: `consumed` samples of `epoch` are trained already."""
         while epoch < self.epochs:
             order = epoch_order(self.seed, epoch, self.samples)
-            while consumed < self.samples:
-                size = next_batch_size(self.samples - consumed, self.batch_size)
-                yield [(epoch, int(index)) for index in order[consumed : consumed + size]]
-                consumed += size
+            for start, end, size in self._cuts(epoch, consumed):
+                lacking = max(0, self.minimum - (end - start))  # at the end of an epoch that another minimum began
+                indices = [*order[start:end], *np.resize(order, lacking)]
+                yield [Key(epoch, int(index), size) for index in indices]
             epoch, consumed = epoch + 1, 0
 
     def steps_done(self, epoch: int, consumed: int) -> int:
         """Steps of this schedule from its beginning to a position."""
-        return epoch * self.steps_per_epoch + self.steps_per_epoch - self._steps_in_epoch_from(consumed)
+        return epoch * self.steps_per_epoch + self.steps_per_epoch - self._steps_in_epoch_from(epoch, consumed)
 
     def steps_left(self, epoch: int, consumed: int) -> int:
         """Steps from a position to the end of the run."""
         if epoch >= self.epochs:
             return 0
-        return self._steps_in_epoch_from(consumed) + (self.epochs - epoch - 1) * self.steps_per_epoch
+        return self._steps_in_epoch_from(epoch, consumed) + (self.epochs - epoch - 1) * self.steps_per_epoch
 
-    def _steps_in_epoch_from(self, consumed: int) -> int:
-        return -(-(self.samples - consumed) // self.batch_size)
+    @cached_property
+    def _shapes(self) -> list[BatchShape]:
+        return epoch_batches(self.samples, self.batch_size, self.scales, self.minimum)
+
+    def _steps_in_epoch_from(self, epoch: int, consumed: int) -> int:
+        return sum(1 for _ in self._cuts(epoch, consumed))
+
+    def _cuts(self, epoch: int, consumed: int) -> Iterator[tuple[int, int, Size | None]]:
+        """Begin, end and size of every batch left in an epoch. The batches of an epoch end at the same places from
+        wherever it is taken up, even inside a batch of a run that had another batch size."""
+        order = range(len(self._shapes))
+        if self.scales:
+            order = np.random.RandomState(_seed(self.seed, "scales", epoch)).permutation(len(self._shapes))
+        end = 0
+        for index in order:
+            samples, size = self._shapes[index]
+            end += samples
+            if end - consumed >= self.minimum or consumed < end == self.samples:
+                yield consumed, end, size
+                consumed = end
 
 
 def epoch_order(seed: int, epoch: int, count: int) -> np.ndarray:
     """The permutation of `count` samples in one epoch."""
     return np.random.RandomState(_seed(seed, "order", epoch)).permutation(count)
-
-
-def next_batch_size(remaining: int, batch_size: int) -> int:
-    """Batches of even size (50 samples at 32 train as 25 + 25): a rump of two would upset batch norm."""
-    batches = -(-remaining // batch_size)
-    return -(-remaining // batches)
 
 
 def sample_seed(seed: int, epoch: int, sample: str) -> int:

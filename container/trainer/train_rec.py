@@ -29,6 +29,7 @@ from container.trainer.scoring import Prediction, score
 from container.trainer.stop_flag import StopFlag
 from container.trainer.training_state import TrainingState, load_weights, read_checkpoint, write_checkpoint
 from container.trainer.unusable import UnusableSamples
+from contract.batches import scales_of
 from contract.dataset import read_dictionary, read_labels
 from contract.events import format_event
 from contract.paths import EXIT_FINISHED, EXIT_INTERRUPTED
@@ -60,7 +61,11 @@ class Training:
         loader = self.config["Train"]["loader"]
         self.workers = int(loader["num_workers"])
         self.schedule = Schedule(
-            len(self.train_set), int(loader["batch_size_per_card"]), int(self.config["Global"]["epoch_num"]), seed
+            samples=len(self.train_set),
+            batch_size=int(loader["batch_size_per_card"]),
+            epochs=int(self.config["Global"]["epoch_num"]),
+            seed=seed,
+            scales=scales_of(self.config),
         )
         self.network = build_network(self.config, self.schedule)
         self.state = TrainingState()

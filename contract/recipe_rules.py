@@ -1,0 +1,235 @@
+"""What a recipe must be before anything of it reaches PaddleOCR, which evaluates names and walks on without looking.
+
+A recipe is the config that PaddleOCR owns: a plain dict here.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+from contract.batches import SAMPLER, check_sampler
+from contract.errors import UserError
+from contract.hyperparameters import did_you_mean
+
+Recipe = dict[str, Any]
+
+MODES = ("Train", "Eval")
+SECTIONS = ("Global", "Optimizer", "Architecture", "Loss", "PostProcess", "Metric", "Train", "Eval")
+
+# PaddleOCR calls eval() or getattr() on these names, so only the ones that this version trains may reach it.
+NAMES: dict[str, tuple[str, ...]] = {
+    "transform": (
+        "DecodeImage",
+        "RecConAug",
+        "RecAug",
+        "SVTRRecAug",
+        "CTCLabelEncode",
+        "MultiLabelEncode",
+        "RecResizeImg",
+        "SVTRRecResizeImg",
+        "KeepKeys",
+    ),
+    "dataset": ("SimpleDataSet", "LMDBDataSet", "MultiScaleDataSet"),  # a dataset folder takes the place of each
+    "sampler": (SAMPLER,),
+    "optimizer": ("Adam", "AdamW"),
+    "learning rate": ("Const", "Cosine", "Piecewise"),
+    "regularizer": ("L1", "L2", "L1Decay", "L2Decay"),
+    "loss": ("CTCLoss", "MultiLoss"),
+    "label encoder": ("NRTRLabelEncode",),
+    "post-processing": ("CTCLabelDecode",),
+    "metric": ("RecMetric",),
+}
+
+AUGMENTATIONS = ("RecConAug", "RecAug", "SVTRRecAug")  # random: scores would not be those of the crops
+
+# What a batch holds: CTC alone, or CTC and NRTR (PP-OCRv4 and later), which is trained beside it and left out of the
+# exported model.
+CTC_BATCH = ["image", "label", "length"]
+MULTI_BATCH = ["image", "label_ctc", "label_gtc", "length", "valid_ratio"]
+
+# Whole numbers that are counted with or divided by, and the least that each may be.
+AT_LEAST = {
+    "Global.epoch_num": 1,
+    "Global.print_batch_step": 1,
+    "Global.max_text_length": 1,
+    "Global.seed": 0,
+    "Train.loader.batch_size_per_card": 1,
+    "Architecture.Backbone.out_char_num": 1,
+    "Train.loader.num_workers": 0,
+    "Eval.loader.batch_size_per_card": 1,
+    "Eval.loader.num_workers": 0,
+}
+NEEDED = ("Global.epoch_num", "Train.loader.batch_size_per_card", "Eval.loader.batch_size_per_card")
+
+
+def check_recipe(recipe: Recipe, where: Path | str) -> None:
+    """Refuse a recipe that lacks what this tool walks through, or names what must not be evaluated.
+
+    Asked again after overrides. Raises UserError.
+    """
+    _check_shape(recipe, where)
+    _check_numbers(recipe, where)
+    _check_names(recipe, where)
+
+
+def _check_names(recipe: Recipe, where: Path | str) -> None:
+    optimizer = recipe["Optimizer"]
+    named = [
+        ("optimizer", "Optimizer.name", optimizer.get("name")),
+        ("learning rate", "Optimizer.lr.name", optimizer.get("lr", {}).get("name", "Const")),
+        ("loss", "Loss.name", recipe["Loss"].get("name")),
+        ("post-processing", "PostProcess.name", recipe["PostProcess"].get("name")),
+        ("metric", "Metric.name", recipe["Metric"].get("name")),
+    ]
+    if optimizer.get("regularizer"):
+        named.append(("regularizer", "Optimizer.regularizer.name", optimizer["regularizer"].get("name")))
+    if recipe["Train"].get("sampler"):
+        named.append(("sampler", "Train.sampler.name", recipe["Train"]["sampler"].get("name")))
+    for mode in ("Train", "Eval"):
+        dataset = recipe[mode]["dataset"]
+        named.append(("dataset", f"{mode}.dataset.name", dataset.get("name")))
+        for index, operator in enumerate(dataset["transforms"]):
+            ((name, options),) = operator.items()
+            key = f"{mode}.dataset.transforms.{index}"
+            named.append(("transform", key, name))
+            if name == "MultiLabelEncode":
+                named.append(("label encoder", f"{key}.{name}.gtc_encode", (options or {}).get("gtc_encode")))
+    for kind, key, name in named:
+        if name not in NAMES[kind]:
+            nearest = did_you_mean(str(name), list(NAMES[kind]))
+            raise UserError(f"{where}: {key} names the unknown {kind} {name!r}{nearest}")
+
+
+def flatten(tree: Any, prefix: str = "") -> Iterator[tuple[str, Any]]:
+    """Every (dotted key, value) of a recipe, branches and leaves."""
+    items = tree.items() if isinstance(tree, dict) else enumerate(tree) if isinstance(tree, list) else ()
+    for name, value in items:
+        key = f"{prefix}{name}"
+        yield key, value
+        yield from flatten(value, key + ".")
+
+
+def has_multi_head(recipe: Recipe) -> bool:
+    """CTC and NRTR are trained together."""
+    return recipe["Architecture"]["Head"]["name"] == "MultiHead"
+
+
+def _check_numbers(recipe: Recipe, where: Path | str) -> None:
+    values = dict(flatten(recipe))
+    for key, least in AT_LEAST.items():
+        value = values.get(key)
+        if value is None and key not in NEEDED:
+            continue
+        if not isinstance(value, int) or isinstance(value, bool) or value < least:
+            raise UserError(f"{where}: {key} must be a whole number of at least {least}, not {value!r}")
+    interval = recipe["Global"].get("eval_batch_step")
+    steps = interval if isinstance(interval, list) else [0, interval or 1]
+    if len(steps) != 2 or not all(isinstance(step, int) for step in steps) or steps[1] < 1:
+        raise UserError(f"{where}: Global.eval_batch_step must be [first step, interval], not {interval!r}")
+
+
+def _check_shape(recipe: Recipe, path: Path | str) -> None:
+    """The parts that the rules above walk through must be there, and belong together."""
+    for part in ("Backbone", "Head"):
+        if not isinstance(recipe["Architecture"].get(part), dict) or "name" not in recipe["Architecture"][part]:
+            raise UserError(f"{path}: Architecture.{part}.name is missing: a recognition recipe has it")
+    kept_keys = MULTI_BATCH if has_multi_head(recipe) else CTC_BATCH
+    for mode in ("Train", "Eval"):
+        dataset = recipe[mode].get("dataset")
+        transforms = dataset.get("transforms") if isinstance(dataset, dict) else None
+        if not isinstance(transforms, list) or not all(isinstance(op, dict) and len(op) == 1 for op in transforms):
+            raise UserError(f"{path}: {mode}.dataset.transforms must be a list of single operators")
+        kept = (transforms[-1].get("KeepKeys") if transforms else None) or {}
+        if kept.get("keep_keys") != kept_keys:
+            raise UserError(f"{path}: {mode}.dataset.transforms must end in KeepKeys [{', '.join(kept_keys)}]")
+        if not isinstance(recipe[mode].get("loader"), dict):
+            raise UserError(f"{path}: {mode}.loader is missing: a recognition recipe has it")
+        _check_every_sample_trains(dataset, f"{path}: {mode}.dataset")
+    if not isinstance(recipe["Optimizer"].get("lr"), dict):
+        raise UserError(f"{path}: Optimizer.lr is missing: write lr with a learning_rate")
+    if not isinstance(recipe["Optimizer"].get("regularizer") or {}, dict):
+        raise UserError(f"{path}: Optimizer.regularizer must be a mapping with name and factor")
+    _check_heads(recipe, path)
+    _check_augmentations(recipe, path)
+    _check_sizes(recipe, path)
+
+
+def _check_every_sample_trains(dataset: dict[str, Any], where: str) -> None:
+    """ratio_list would train a part of the samples, and in PaddleOCR 3.7.0 the same part in every epoch."""
+    ratios = dataset.get("ratio_list", 1.0)
+    if any(ratio != 1 for ratio in (ratios if isinstance(ratios, list) else [ratios])):
+        raise UserError(f"{where}.ratio_list is {ratios!r}: every sample trains once per epoch here; leave it out")
+
+
+def _check_heads(recipe: Recipe, path: Path | str) -> None:
+    """A MultiHead needs labels and a loss for both of its heads; any other recipe has neither."""
+    if not has_multi_head(recipe):
+        if recipe["Loss"].get("name") == "MultiLoss" or any(_of(recipe, mode, "MultiLabelEncode") for mode in MODES):
+            raise UserError(f"{path}: MultiLoss and MultiLabelEncode belong to Architecture.Head MultiHead")
+        return
+    if recipe["Architecture"].get("algorithm") not in ("SVTR_LCNet", "SVTR_HGNet"):
+        raise UserError(f"{path}: Architecture.algorithm must be SVTR_LCNet or SVTR_HGNet with a MultiHead")
+    for key, parts, names in (
+        ("Architecture.Head.head_list", recipe["Architecture"]["Head"].get("head_list"), ["CTCHead", "NRTRHead"]),
+        ("Loss.loss_config_list", recipe["Loss"].get("loss_config_list"), ["CTCLoss", "NRTRLoss"]),
+    ):
+        if not isinstance(parts, list) or [next(iter(part), None) for part in parts if isinstance(part, dict)] != names:
+            raise UserError(f"{path}: {key} must list {' and '.join(names)}: no other pair is trained")
+    if recipe["Loss"].get("name") != "MultiLoss" or not all(_of(recipe, mode, "MultiLabelEncode") for mode in MODES):
+        raise UserError(f"{path}: a MultiHead needs Loss.name MultiLoss, and MultiLabelEncode in Train and Eval")
+
+
+def _check_augmentations(recipe: Recipe, path: Path | str) -> None:
+    for operator in recipe["Eval"]["dataset"]["transforms"]:
+        if next(iter(operator)) in AUGMENTATIONS:
+            raise UserError(f"{path}: Eval.dataset.transforms has {next(iter(operator))}: only training is augmented")
+    transforms = recipe["Train"]["dataset"]["transforms"]
+    joining = next((index for index, operator in enumerate(transforms) if "RecConAug" in operator), None)
+    if joining is None:
+        return
+    options = transforms[joining]["RecConAug"]
+    shape = (options or {}).get("image_shape")
+    if not _are_sizes(shape, 3) or type(options.get("max_text_length")) is not int:
+        raise UserError(f"{path}: RecConAug needs image_shape [height, width, 3] and max_text_length")
+    if recipe["Train"]["dataset"].get("ext_op_transform_idx", 2) != joining:
+        raise UserError(f"{path}: Train.dataset.ext_op_transform_idx must be {joining}, the place of RecConAug")
+
+
+def _check_sizes(recipe: Recipe, path: Path | str) -> None:
+    """Who resizes the training images: the sampler or one transform, never both."""
+    dataset = recipe["Train"]["dataset"]
+    sampler = recipe["Train"].get("sampler")
+    if sampler:
+        check_sampler(sampler, path)
+    if bool(sampler) != (dataset.get("name") == "MultiScaleDataSet") or (sampler and dataset.get("ds_width")):
+        raise UserError(
+            f"{path}: Train.sampler needs the dataset MultiScaleDataSet, with ds_width false, and it a sampler"
+        )
+    if sampler and resizing(recipe, "Train"):
+        raise UserError(f"{path}: Train.sampler resizes the images: take the transform that does out of Train")
+    for mode in ("Eval",) if sampler else MODES:
+        name, options = resizing(recipe, mode) or ("", {})
+        if not name:
+            raise UserError(f"{path}: no transform of {mode} resizes the images: add RecResizeImg with an image_shape")
+        shape = (options or {}).get("image_shape")
+        if not _are_sizes(shape, 3) or shape[0] != 3:
+            raise UserError(f"{path}: {name}.image_shape must be [3, height, width], not {shape!r}")
+    size = recipe["Architecture"]["Backbone"].get("img_size")
+    if size is not None and not _are_sizes(size, 2):
+        raise UserError(f"{path}: Architecture.Backbone.img_size must be [height, width], not {size!r}")
+
+
+def resizing(recipe: Recipe, mode: str) -> tuple[str, dict[str, Any]] | None:
+    """The transform that resizes, with its options."""
+    operators = (item for operator in recipe[mode]["dataset"]["transforms"] for item in operator.items())
+    return next(((name, options) for name, options in operators if name.endswith("ResizeImg")), None)
+
+
+def _of(recipe: Recipe, mode: str, name: str) -> bool:
+    return any(name in operator for operator in recipe[mode]["dataset"]["transforms"])
+
+
+def _are_sizes(value: Any, count: int) -> bool:
+    return isinstance(value, list) and len(value) == count and all(type(size) is int and size > 0 for size in value)
