@@ -15,11 +15,12 @@ import yaml
 from container.checkpoints import Checkpoint
 from container.inputs import OpenRecipe
 from container.job import Job
+from contract.batches import epoch_batches, scales_of
 from contract.check import Report
 from contract.dataset import DICTIONARY
 from contract.errors import UserError
 from contract.hyperparameters import DEFAULT_SEED
-from contract.parameters import Change, value_at
+from contract.parameters import Change, make_agree, value_at
 from contract.recipe import Recipe
 
 SMALL_SET = 1000  # validation samples
@@ -70,15 +71,19 @@ def resolve_recipe(
 
     train_count = len(dataset.samples("train"))
     batch = int(config["Train"]["loader"]["batch_size_per_card"])
-    steps_per_epoch = -(-train_count // batch)
+    scales = scales_of(config)
+    steps_per_epoch = len(epoch_batches(train_count, batch, scales))
     for mode in ("Train", "Eval"):
         split = "train" if mode == "Train" else "val"
         folder = dataset.split_folder(split).resolve()
         labels = next(each.file.path.name for each in dataset.splits if each.name == split)
-        change(f"{mode}.dataset.name", "SimpleDataSet", "a dataset folder trains")
+        scaled = scales and mode == "Train"
+        change(f"{mode}.dataset.name", "MultiScaleDataSet" if scaled else "SimpleDataSet", "a dataset folder trains")
         change(f"{mode}.dataset.data_dir", str(folder), f"the {split} samples of the job")
         change(f"{mode}.dataset.label_file_list", [str(folder / labels)], f"the {split} samples of the job")
         change(f"{mode}.loader.num_workers", *_workers(job, config, mode, len(dataset.samples(split))))
+        if "ratio_list" in config[mode]["dataset"]:
+            change(f"{mode}.dataset.ratio_list", 1.0, "there is one label file")
     change("Train.loader.drop_last", False, "every sample trains once per epoch")
     change("Global.character_dict_path", DICTIONARY, "the dataset's dictionary wins, always")
     change("Global.seed", int(config["Global"].get("seed") or DEFAULT_SEED), "PaddleOCR's default")
@@ -86,6 +91,8 @@ def resolve_recipe(
     change("Global.checkpoints", None, "resume is decided by the checkpoint folder")
     change("Global.use_visualdl", False, "event lines and metrics.jsonl take its place")
     change("Global.eval_batch_step", *_eval_steps(job, config, steps_per_epoch))
+    config, followers = make_agree(config, [each.key for each in changes])
+    changes += followers
     resolved = ResolvedRecipe(recipe.name, config, tuple(changes), architecture_hash(config))
     _show(resolved, say)
     if resume:

@@ -5,12 +5,14 @@ One way for the launcher's plan, the validator and the container, so that all th
 
 from __future__ import annotations
 
+import json
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from contract.agreement import RULES, disagreements
 from contract.hyperparameters import Hyperparameters
-from contract.recipe import Recipe, check_recipe, flatten, resize_keys, with_override
+from contract.recipe import Recipe, check_recipe, flatten, with_override
 
 
 @dataclass(frozen=True)
@@ -54,12 +56,21 @@ def apply_parameters(
         if value is not None:
             put(*_as_override(parameter, key, value, config), f"hyperparameter {parameter}")
     asked = [change.key for change in changes]
-    config, followers = _lengths_follow(config, asked)
-    changes += followers
-    config, followers = _evaluation_follows(config, asked)
-    changes += followers
+    check_recipe(config, where)  # before anybody walks through it
+    config, followers = make_agree(config, asked)
     check_recipe(config, where)
-    return config, tuple(changes)
+    return config, (*changes, *followers)
+
+
+def make_agree(recipe: Recipe, asked: list[str]) -> tuple[Recipe, list[Change]]:
+    """The recipe with its copies in step, and a row for each that was not. `asked`: the keys that others follow."""
+    changes: list[Change] = []
+    for rule in RULES:
+        for key, value, reason in disagreements(recipe, asked, rule):
+            before = value_at(recipe, key)
+            recipe = with_override(recipe, key, json.dumps(value))
+            changes.append(Change(key, before, value, reason))
+    return recipe, changes
 
 
 def value_at(recipe: Recipe, key: str) -> Any:
@@ -87,29 +98,3 @@ def _rate_fits_its_schedule(config: Recipe) -> tuple[Recipe, list[Change]]:
     rate.setdefault("learning_rate", max(steps))
     changed = config | {"Optimizer": config["Optimizer"] | {"lr": rate}}
     return changed, [Change("Optimizer.lr", before, rate, f"{rate.get('name', 'Const')} has no steps")]
-
-
-def _lengths_follow(config: Recipe, asked: list[str]) -> tuple[Recipe, list[Change]]:
-    """Copies of max_text_length elsewhere (YAML anchors, long resolved) follow the one in Global."""
-    if "Global.max_text_length" not in asked:
-        return config, []
-    keys = [key for key, _ in flatten(config) if key.endswith(".max_text_length") and not key.startswith("Global")]
-    return _set_all(config, keys, str(config["Global"]["max_text_length"]), "follows Global.max_text_length")
-
-
-def _evaluation_follows(config: Recipe, asked: list[str]) -> tuple[Recipe, list[Change]]:
-    """A wider training input is evaluated at that width too, unless the evaluation's own was asked for."""
-    train, evaluation = ([key for key in resize_keys(config) if key.startswith(mode)] for mode in ("Train", "Eval"))
-    wanted = [key for key in asked if any(key.startswith(shape) for shape in train)]
-    if not wanted or any(key.startswith(shape) for key in asked for shape in evaluation):
-        return config, []
-    return _set_all(config, evaluation, str(value_at(config, train[0])), "follows the training input")
-
-
-def _set_all(config: Recipe, keys: list[str], raw: str, reason: str) -> tuple[Recipe, list[Change]]:
-    changes = []
-    for key in keys:
-        before = value_at(config, key)
-        config = with_override(config, key, raw)
-        changes.append(Change(key, before, value_at(config, key), reason))
-    return config, changes

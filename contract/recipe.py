@@ -62,6 +62,8 @@ OPTIONAL_KEYS: dict[str, type] = {
 NRTR_MARKS = 2  # start and end, which take places of max_text_length (PaddleOCR's NRTRLabelEncode)
 SVTR_COLUMN = 4  # pixels of the input's width to a column of SVTR's features
 OUT_CHAR_NUM = "Architecture.Backbone.out_char_num"
+IMG_SIZE = "Architecture.Backbone.img_size"  # height, width of what the backbone sees
+TPS_OUTPUTSIZE = "Architecture.Transform.tps_outputsize"
 
 # Official recipes that are known by another file name than ours.
 ALSO_KNOWN_AS = {
@@ -216,14 +218,11 @@ def overrides_that_fit(
 
 def _size_keys(recipe: Recipe) -> list[tuple[str, str]]:
     """The keys that hold the size of the network's input, and how each writes it."""
-    backbone = [
-        (key, "[{height},{width}]")
-        for key in ("Architecture.Backbone.img_size", "Architecture.Transform.tps_outputsize")
-        if key in dict(flatten(recipe))
-    ]
-    if recipe["Architecture"].get("Transform"):  # it resizes for the backbone
-        return backbone
-    return [(key, "[3,{height},{width}]") for key in resize_keys(recipe)] + backbone
+    written = dict(flatten(recipe))
+    keys = [(key, "[{height},{width}]") for key in (IMG_SIZE, TPS_OUTPUTSIZE) if key in written]
+    if not recipe["Architecture"].get("Transform"):  # which would resize for the backbone
+        keys += [(key, "[3,{height},{width}]") for key in resize_keys(recipe)]
+    return keys
 
 
 def width_that_fits(limits: Limits, most_steps: int, aspect: float) -> int:

@@ -189,8 +189,8 @@ def _check_augmentations(recipe: Recipe, path: Path | str) -> None:
     joining = next((index for index, operator in enumerate(transforms) if "RecConAug" in operator), None)
     if joining is None:
         return
-    options = transforms[joining]["RecConAug"]
-    shape = (options or {}).get("image_shape")
+    options = transforms[joining]["RecConAug"] or {}
+    shape = options.get("image_shape")
     if not _are_sizes(shape, 3) or type(options.get("max_text_length")) is not int:
         raise UserError(f"{path}: RecConAug needs image_shape [height, width, 3] and max_text_length")
     if recipe["Train"]["dataset"].get("ext_op_transform_idx", 2) != joining:
@@ -213,7 +213,7 @@ def _check_sizes(recipe: Recipe, path: Path | str) -> None:
         name, options = resizing(recipe, mode) or ("", {})
         if not name:
             raise UserError(f"{path}: no transform of {mode} resizes the images: add RecResizeImg with an image_shape")
-        shape = (options or {}).get("image_shape")
+        shape: Any = (options or {}).get("image_shape")
         if not _are_sizes(shape, 3) or shape[0] != 3:
             raise UserError(f"{path}: {name}.image_shape must be [3, height, width], not {shape!r}")
     size = recipe["Architecture"]["Backbone"].get("img_size")

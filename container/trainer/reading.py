@@ -71,7 +71,7 @@ class RecognitionDataset(paddle.io.Dataset):
         return len(self.samples)
 
     def __getitem__(self, key: Key) -> list[np.ndarray] | Unusable:
-        sample = self.samples[key.index]
+        sample = self.samples[key.sample]
         if self.seed is not None:
             seed = sample_seed(self.seed, key.epoch, sample.image)
             random.seed(seed)
@@ -167,7 +167,8 @@ def read_batches(
 def in_order(count: int, batch_size: int) -> list[list[Key]]:
     """Batches of an evaluation: every sample once, in the order of the label file."""
     return [
-        [Key(0, index) for index in range(start, min(start + batch_size, count))] for start in range(0, count, batch_size)
+        [Key(0, index) for index in range(start, min(start + batch_size, count))]
+        for start in range(0, count, batch_size)
     ]
 
 

@@ -21,7 +21,7 @@ class Key(NamedTuple):
     """One sample of a batch."""
 
     epoch: int  # from 0
-    index: int  # in the label file
+    sample: int  # its place in the label file
     size: Size | None = None  # to resize to; None: the recipe's own transform does
 
 

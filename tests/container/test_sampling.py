@@ -22,7 +22,7 @@ def test_every_sample_once_per_epoch_in_even_batches(samples: int, batch: int, s
     assert len(batches) == 2 * schedule.steps_per_epoch == schedule.steps_left(0, 0)
     for epoch in (0, 1):
         keys = [key for keys in batches for key in keys if key.epoch == epoch]
-        assert sorted(key.index for key in keys) == list(range(samples))
+        assert sorted(key.sample for key in keys) == list(range(samples))
     by_size: dict = {}
     for keys in batches:
         by_size.setdefault(keys[0].size, set()).add(len(keys))
@@ -48,10 +48,10 @@ def test_from_any_position_the_rest_is_the_same(scales: Scales | None):
 @SCALES
 def test_a_position_of_another_batch_size_loses_and_repeats_nothing(scales: Scales | None):
     schedule = Schedule(50, 8, epochs=1, seed=7, scales=scales)
-    order = [key.index for keys in schedule.batches(0, 0) for key in keys]
+    order = [key.sample for keys in schedule.batches(0, 0) for key in keys]
     for consumed in range(50):
         batches = list(schedule.batches(0, consumed))
-        assert [key.index for keys in batches for key in keys] == order[consumed:]
+        assert [key.sample for keys in batches for key in keys] == order[consumed:]
         assert len(batches) == schedule.steps_left(0, consumed)
 
 
@@ -63,7 +63,7 @@ def test_no_batch_is_smaller_than_the_minimum(samples: int, batch: int, minimum:
         batches = list(schedule.batches(0, consumed))
         assert len(batches) == schedule.steps_left(0, consumed)
         assert min(map(len, batches)) >= minimum
-        trained = Counter(key.index for keys in batches for key in keys)
+        trained = Counter(key.sample for keys in batches for key in keys)
         assert len(trained) >= samples - consumed
         if samples - consumed >= minimum:
             assert sum(trained.values()) <= samples - consumed + minimum - 1
@@ -86,14 +86,14 @@ def test_scales_take_turns_and_meet_other_samples_in_every_epoch():
 
 def test_epochs_and_seeds_differ():
     first, second = itertools.islice(Schedule(50, 50, 2, 7).batches(0, 0), 2)
-    assert [key.index for key in first] != [key.index for key in second]
+    assert [key.sample for key in first] != [key.sample for key in second]
     assert first != next(Schedule(50, 50, 2, 8).batches(0, 0))
     assert len({sample_seed(1, epoch, name) for epoch in range(3) for name in ("a", "b")}) == 6
 
 
 def test_the_streams_never_change():
     """A run of an older version must continue as it began: these values are part of the checkpoint format."""
-    assert [key.index for key in next(Schedule(10, 10, 1, 1024).batches(0, 0))] == [3, 2, 6, 4, 5, 0, 1, 9, 8, 7]
+    assert [key.sample for key in next(Schedule(10, 10, 1, 1024).batches(0, 0))] == [3, 2, 6, 4, 5, 0, 1, 9, 8, 7]
     assert sample_seed(1024, 0, "images/a.png") == 959005339
     scaled = Schedule(20, 8, 1, 1024, UPSTREAMS).batches(0, 0)
     assert [(len(keys), keys[0].size[1]) for keys in scaled] == [(7, 32), (4, 48), (6, 32), (3, 64)]
