@@ -10,6 +10,7 @@ import pytest
 import yaml
 
 from container.trainer.errors import TrainingFailed
+from container.trainer.sampling import Key
 from container.trainer.scoring import Prediction
 from container.trainer.unusable import Unusable, UnusableSamples
 from tests.container.jobs import ROOT, Base, draw_dataset
@@ -53,13 +54,13 @@ def test_a_batch_is_what_is_left_of_it(tmp_path: Path, workers: int):
     config = yaml.safe_load((ROOT / RECIPE).read_text())
     config["Global"]["character_dict_path"] = str(folder / "dict.txt")
     dataset = RecognitionDataset(read_labels(folder / "train.txt").samples, folder, config, "Train", 1)
-    keys = [[(0, 0), (0, 1), (0, 2)], [(0, 1)], [(0, 3), (0, 4), (0, 5)]]
+    keys = [[Key(0, sample) for sample in samples] for samples in ((0, 1, 2), (1,), (3, 4, 5))]
     whole, empty, last = read_batches(dataset, keys, len(keys), workers)
 
     assert whole.usable == (True, False, True)
     assert [each.line for each in whole.unusable] == [2]
     assert "train1.png" in whole.unusable[0].reason
-    alone = [dataset[key] for key in ((0, 0), (0, 2))]
+    alone = [dataset[Key(0, sample)] for sample in (0, 2)]
     for tensor, arrays in zip(whole.tensors, zip(*alone, strict=True), strict=True):
         assert np.array_equal(tensor.numpy(), np.stack(arrays))
     assert (empty.tensors, empty.size) == ([], 1)
