@@ -2,7 +2,8 @@
 .DEFAULT_GOAL := help
 SHELL := /bin/bash
 RUN := venv/bin/python -m
-PYTEST ?= -q --durations=15
+PYTEST ?= -q --durations=15 -n $(WORKERS) --dist loadgroup
+WORKERS ?= 2
 UPGRADE ?=
 ARGS ?=
 CUDA ?= cu126
