@@ -1,6 +1,7 @@
-"""The recognition parts that the PyPI source distribution of PaddleOCR leaves out, for the CRNN recipes.
+"""The recognition parts that the PyPI source distribution of PaddleOCR leaves out, for the recipes we ship.
 
-CRNN (https://arxiv.org/abs/1507.05717) over MobileNetV3 (https://arxiv.org/abs/1905.02244), trained with CTC.
+CRNN (https://arxiv.org/abs/1507.05717) over MobileNetV3 (https://arxiv.org/abs/1905.02244), and SVTR
+(https://arxiv.org/abs/2205.00159) with or without straightening the line first; both trained with CTC.
 This folder is appended to `ppocr.__path__` when a tree has no `ppocr.modeling`: its packages then answer to
 `ppocr.modeling`, `ppocr.losses`, `ppocr.metrics` and `ppocr.optimizer`, so imports inside are relative.
 

@@ -11,10 +11,11 @@ from paddle import Tensor, nn
 from ..backbones import build_backbone
 from ..heads import build_head
 from ..necks import build_neck
+from ..transforms import build_transform
 
 
 class BaseModel(nn.Layer):
-    """(B, C, H, W) → backbone → (B, C', 1, T) → neck → (B, T, D) → head → (B, T, classes).
+    """(B, C, H, W) → transform, if any → backbone → (B, C', 1, T) → neck → (B, T, D) → head → (B, T, classes).
 
     While training, the head gives logits (or what `return_feats` asks for); in evaluation, probabilities.
     """
@@ -23,12 +24,17 @@ class BaseModel(nn.Layer):
         super().__init__()
         check_plan(config)
         config = deepcopy(dict(config))
-        self.backbone = build_backbone(config["Backbone"], in_channels=config.get("in_channels", 3))
+        channels = config.get("in_channels", 3)
+        transform = config.get("Transform")
+        self.transform = build_transform(transform, in_channels=channels) if transform else None
+        self.backbone = build_backbone(config["Backbone"], in_channels=channels)
         self.neck = build_neck(config["Neck"], in_channels=self.backbone.out_channels)
         self.head = build_head(config["Head"], in_channels=self.neck.out_channels)
 
     def forward(self, x: Tensor, data: Any = None) -> Any:
         """`data`, the rest of the batch, is PaddleOCR's calling convention: these networks need `x` alone."""
+        if self.transform is not None:
+            x = self.transform(x)
         return self.head(self.neck(self.backbone(x)))
 
 
@@ -40,9 +46,8 @@ def check_plan(config: Mapping[str, Any]) -> None:
     missing = [part for part in ("Backbone", "Neck", "Head") if not config.get(part)]
     if missing:
         raise ValueError(f"Architecture.{missing[0]} is missing: a CRNN has a Backbone, a Neck and a Head.")
-    unavailable = [key for key in ("Transform", "return_all_feats") if config.get(key)]
-    if unavailable:
+    if config.get("return_all_feats"):
         raise ValueError(
-            f"Architecture.{unavailable[0]} is not among the parts that the PyPI source distribution can be "
-            "completed with (Backbone, Neck, Head): use a complete PaddleOCR tree through PADDLEOCR_HOME."
+            "Architecture.return_all_feats is not among the parts that the PyPI source distribution can be "
+            "completed with: use a complete PaddleOCR tree through PADDLEOCR_HOME."
         )

@@ -1,4 +1,4 @@
-"""Backbones: images (B, C, 32, W) → feature columns (B, channels, 1, W / 4)."""
+"""Backbones: images (B, C, H, W) → feature columns (B, channels, 1, time steps)."""
 
 from __future__ import annotations
 
@@ -9,8 +9,9 @@ from paddle import nn
 
 from ...supported import construct
 from .mobilenet_v3 import MobileNetV3
+from .svtrnet import SVTRNet
 
-BACKBONES = {"MobileNetV3": MobileNetV3}
+BACKBONES = {"MobileNetV3": MobileNetV3, "SVTRNet": SVTRNet}
 
 
 def build_backbone(config: Mapping[str, Any], in_channels: int) -> nn.Layer:
