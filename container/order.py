@@ -32,6 +32,7 @@ class WorkOrder:
     pretrained: str | None
     model: str  # where the artifact is put together
     failure: str  # where the trainer writes one sentence when it fails
+    gpu_summary: str  # where the supervisor keeps what the GPUs did so far; no such file without a GPU
     save_seconds: float
     patience: int | None
     characters: int

@@ -14,6 +14,7 @@ from pathlib import Path
 from container.checkpoints import Checkpoint
 from container.cuda_compat import compat_variables
 from container.gpu_check import check_gpus
+from container.gpu_monitor import watch_gpus
 from container.job import Job
 from container.lifeline import kill_group
 from container.order import REFUSED_BY_TRAINER, WorkOrder
@@ -52,7 +53,8 @@ def run_trainer(
     order = _write_order(work, job, resolved, dataset, resume, tree)
     extra = compat_variables(os.environ, say)
     check_gpus(extra, say)
-    code = _run(work, stop, extra)
+    with watch_gpus(Path(order.gpu_summary), say):
+        code = _run(work, stop, extra)
     if code == -signal.SIGTERM and stop.requested:  # it was still importing: nothing had been trained
         print(format_event("interrupted", step=resume.step if resume else 0), flush=True)
         return Outcome(EXIT_INTERRUPTED, None)
@@ -87,6 +89,7 @@ def _write_order(
         pretrained=str(job.pretrained) if job.pretrained else None,
         model=str(work / "model"),
         failure=str(work / "failure"),
+        gpu_summary=str(work / "gpu.json"),
         save_seconds=job.parameters.save_minutes * 60,
         patience=job.parameters.patience,
         characters=len(dataset.dictionary.characters),

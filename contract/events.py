@@ -23,6 +23,8 @@ METRIC_DEFINITIONS = tuple(
         ("train:samples_per_s", "train", "samples_per_s"),
         ("train:reader_share", "train", "reader_share"),
         ("train:epoch", "train", "epoch"),
+        ("gpu:utilization", "gpu", "utilization"),  # %, the mean of some seconds, each GPU by itself
+        ("gpu:memory_used_mb", "gpu", "memory_used_mb"),
         ("eval:acc", "eval", "acc"),
         ("eval:cer", "eval", "cer"),
         ("eval:norm_edit_dis", "eval", "norm_edit_dis"),

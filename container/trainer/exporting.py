@@ -86,6 +86,12 @@ def write_artifact(
     (folder / "run.json").write_text(content + "\n", encoding="utf-8")
 
 
+def gpu_summary(order: WorkOrder) -> Any:
+    """What each GPU did during this attempt, as the supervisor saw it; None without a GPU."""
+    file = Path(order.gpu_summary)
+    return json.loads(file.read_text(encoding="utf-8")) if file.exists() else None
+
+
 def versions(networks: str) -> dict[str, str]:
     """What made this model."""
     return {

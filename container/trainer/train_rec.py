@@ -284,6 +284,7 @@ class Training:
             "epochs": self.state.shown_epoch,
             "seconds": round(self.state.seconds, 1),
             "versions": exporting.versions(self.networks),
+            "gpu": exporting.gpu_summary(self.order),
             "dataset": {
                 "sha256": self.order.dataset_sha256,
                 "train": len(self.train_set),
