@@ -13,9 +13,11 @@ from pathlib import Path
 
 from container.checkpoints import Checkpoint
 from container.cuda_compat import compat_variables
+from container.diagnosis import Circumstances, explain_end, memory_kills
 from container.gpu_check import check_gpus
 from container.gpu_monitor import watch_gpus
 from container.job import Job
+from container.last_words import LastWords
 from container.lifeline import kill_group
 from container.order import REFUSED_BY_TRAINER, WorkOrder
 from container.resolve import ResolvedRecipe
@@ -53,16 +55,17 @@ def run_trainer(
     order = _write_order(work, job, resolved, dataset, resume, tree)
     extra = compat_variables(os.environ, say)
     check_gpus(extra, say)
+    killed_before = memory_kills()
     with watch_gpus(Path(order.gpu_summary), say):
-        code = _run(work, stop, extra)
+        code, last_words = _run(work, stop, extra)
     if code == -signal.SIGTERM and stop.requested:  # it was still importing: nothing had been trained
         print(format_event("interrupted", step=resume.step if resume else 0), flush=True)
         return Outcome(EXIT_INTERRUPTED, None)
-    reason = order.read_failure() or _explain(code)
     if code == REFUSED_BY_TRAINER:
-        raise UserError(reason)
+        raise UserError(order.read_failure())
     if code not in (EXIT_FINISHED, EXIT_INTERRUPTED):
-        raise TrainerFailed(reason)
+        circumstances = _circumstances(resolved, killed_before)
+        raise TrainerFailed(order.read_failure() or explain_end(code, last_words, circumstances))
     model = Path(order.model)
     return Outcome(code, model if model.exists() else None)
 
@@ -103,7 +106,8 @@ def _write_order(
     return order
 
 
-def _run(work: Path, stop: Stop, extra: Mapping[str, str]) -> int:
+def _run(work: Path, stop: Stop, extra: Mapping[str, str]) -> tuple[int, str]:
+    """Exit code, and the end of what the trainer said on stderr."""
     lifeline, held = os.pipe()
     try:
         child = subprocess.Popen(
@@ -111,7 +115,11 @@ def _run(work: Path, stop: Stop, extra: Mapping[str, str]) -> int:
             env=os.environ | {LIFELINE_VARIABLE: str(lifeline), "PYTHONUNBUFFERED": "1"} | dict(extra),
             pass_fds=(lifeline,),
             start_new_session=True,
+            stderr=subprocess.PIPE,
+            bufsize=0,
         )
+        assert child.stderr is not None
+        last_words = LastWords(child.stderr)
         os.close(lifeline)
         stop.trainer_started(child.pid)
         code = child.wait()
@@ -119,7 +127,7 @@ def _run(work: Path, stop: Stop, extra: Mapping[str, str]) -> int:
         kill_group(child.pid)  # workers that outlived it
         if os.getpid() == 1:
             _end_all_others()
-        return code
+        return code, last_words.text()
     finally:
         os.close(held)
 
@@ -133,9 +141,8 @@ def _end_all_others() -> None:
             os.waitpid(-1, 0)
 
 
-def _explain(code: int) -> str:
-    if code == -signal.SIGKILL:
-        return "the trainer was killed (signal 9), most often for memory: use a smaller batch_size or a bigger instance"
-    if code < 0:
-        return f"the trainer died of signal {-code} ({signal.Signals(-code).name}): its last lines are in the log"
-    return f"the trainer ended with exit code {code}: its last lines are in the log"
+def _circumstances(resolved: ResolvedRecipe, killed_before: int | None) -> Circumstances:
+    loader = resolved.config["Train"]["loader"]
+    killed = memory_kills()
+    kills = None if killed is None or killed_before is None else killed - killed_before
+    return Circumstances(int(loader["batch_size_per_card"]), int(loader["num_workers"]), kills)
