@@ -9,7 +9,7 @@ import json
 import re
 
 PREFIX = "[ocr] "
-EVENTS = ("job", "resume", "train", "eval", "checkpoint", "phase", "gpu", "done", "interrupted", "failed")
+EVENTS = ("pretrained", "job", "resume", "train", "eval", "checkpoint", "phase", "gpu", "done", "interrupted", "failed")
 
 _NUMBER = r"([-+0-9.eE]+|nan|-?inf)"
 _FIELD = re.compile(r'(\w+)=("(?:[^"\\]|\\.)*"|\S*)')

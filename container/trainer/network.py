@@ -3,17 +3,14 @@
 from __future__ import annotations
 
 import copy
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
-import numpy as np
 import paddle
 
 from container.trainer.sampling import Schedule
 from container.trainer.scoring import Prediction
-from container.trainer.weights import read_weights
 from contract.errors import UserError
 
 # Networks that are called with the labels beside the image while training.
@@ -108,21 +105,3 @@ def build_decoder(config: dict[str, Any]) -> Any:
 def decode(decoder: Any, output: Any) -> list[Prediction]:
     """Texts from the network's output (B, T, classes)."""
     return [Prediction(text, float(confidence)) for text, confidence in decoder(output)]
-
-
-def load_pretrained(network: Network, folder: Path, say: Callable[[str], None]) -> None:
-    """Take from the one .pdparams of the pretrained channel what fits by name and shape, and say what did."""
-    files: Sequence[Path] = sorted(folder.rglob("*.pdparams"))
-    if len(files) != 1:
-        raise UserError(f"{folder}: the pretrained channel must hold one .pdparams file, it holds {len(files)}")
-    given = read_weights(files[0])
-    own = network.model.state_dict()
-    fitting = {
-        name: array for name, array in given.items() if name in own and list(np.shape(array)) == list(own[name].shape)
-    }
-    if not fitting:
-        raise UserError(f"{files[0]}: none of its {len(given)} tensors fits: name the recipe that it was trained with")
-    network.model.set_state_dict(fitting)
-    left = sorted(set(own) - set(fitting))
-    rest = f"; new: {', '.join(left[:4])}{', …' if len(left) > 4 else ''}" if left else ""
-    say(f"pretrained weights: loaded {len(fitting)} of {len(own)} tensors from {files[0].name}{rest}")

@@ -20,8 +20,9 @@ from container.order import WorkOrder
 from container.trainer import exporting
 from container.trainer.errors import Interrupted, TrainingFailed
 from container.trainer.inference_yml import package_name
-from container.trainer.network import build_network, load_pretrained
+from container.trainer.network import build_network
 from container.trainer.paddleocr_tree import enter_tree
+from container.trainer.pretrained import load_pretrained
 from container.trainer.reading import RecognitionDataset, in_order, read_batches
 from container.trainer.sampling import Schedule, step_seed
 from container.trainer.scores_in_depth import in_words, scores_in_depth
@@ -105,7 +106,11 @@ class Training:
             for what in changed:
                 say(f"note: {what}")
         elif order.pretrained:
-            load_pretrained(self.network, Path(order.pretrained), say)
+            _, *characters = self.network.decoder.character
+            receipt = load_pretrained(self.network.model, characters, Path(order.pretrained), Path(order.tree))
+            self.state.pretrained = receipt.facts()
+            say(receipt.line())
+            emit("pretrained", file=receipt.file, loaded=receipt.loaded, tensors=receipt.tensors, head=receipt.head)
         self.total_steps = self.state.step + schedule.steps_left(self.state.epoch, self.state.samples)
         emit(
             "job",
@@ -291,6 +296,7 @@ class Training:
                 "val": len(self.val_set),
                 "characters": self.order.characters,
             },
+            "pretrained": self.state.pretrained,
             "unusable": {"train": self.unusable.facts(), "val": self.unusable_val.facts()},
             "config": self.order.recipe,
             "export": {

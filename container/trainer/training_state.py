@@ -28,6 +28,7 @@ class TrainingState:
     evaluated_step: int | None = None
     evaluations_without_better: int = 0
     resumes: list[int] = field(default_factory=list)  # the steps at which the run was taken up again
+    pretrained: dict[str, Any] | None = None  # the receipt of the weights that the run started from
     history: list[dict[str, Any]] = field(default_factory=list)  # every train and eval event: metrics.jsonl
 
     def advance(self, batch: int, schedule: Schedule) -> None:
@@ -75,7 +76,7 @@ def read_checkpoint(
     rate that was saved: Paddle's cosine computes each rate from the last, and would carry an old one on.
     """
     content = json.loads((folder / STATE).read_text(encoding="utf-8"))
-    state = TrainingState(**{name: content[name] for name in TrainingState.__dataclass_fields__})
+    state = TrainingState(**{name: content[name] for name in TrainingState.__dataclass_fields__ if name in content})
     changed = []
     if (content["train_sha256"], content["seed"]) != (order.train_sha256, schedule.seed):
         changed.append("the training set or the seed changed: the epoch starts anew")

@@ -2,7 +2,7 @@
 
 paddle.load unpickles whatever a file says, so a file from outside could run code. Here nothing named in a file is
 ever imported: a table says what each name that paddle.save writes stands for, opcodes that it never writes are
-refused, and only numeric NumPy arrays, numbers, texts and plain containers come out, never bigger than the file.
+refused, and only numeric NumPy arrays, numbers, texts and plain containers come out, never much bigger than the file.
 (Paddle merged the like after 3.3.1: PR #78085.)
 """
 
@@ -23,6 +23,7 @@ from contract.errors import UserError
 
 DEEPEST = 8  # containers in containers; paddle.save needs 3
 MOST = 1_000_000  # opcodes, and values; an optimizer of 1,000 tensors has 40,000 and 1,000
+NAMES_OF_ONE = 4  # arrays together may have so many times the bytes of the file: one tensor can have several names
 
 # Keys that paddle.save puts beside the weights: names of parameters, and tensors over 1 GiB in slices.
 NAMES_KEY = "StructuredToParameterName@@"
@@ -234,7 +235,7 @@ class _Plain:
     """From what the unpickler left to arrays and plain containers. It counts: one thing can be held a million times."""
 
     def __init__(self, file_size: int):
-        self.bytes_left = file_size
+        self.bytes_left = NAMES_OF_ONE * file_size
         self.values_left = MOST
 
     def dict_of(self, content: Any) -> dict[str, Any]:
@@ -249,7 +250,7 @@ class _Plain:
         if type(value) is _Array and value.value is not None:
             self.bytes_left -= value.value.nbytes
             if self.bytes_left < 0:
-                raise pickle.UnpicklingError("its arrays are bigger than the file")
+                raise pickle.UnpicklingError("its arrays are much bigger than the file")
             return value.value
         if type(value) is dict:
             return {key: self.value(item, depth + 1) for key, item in value.items()}

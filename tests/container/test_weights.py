@@ -108,7 +108,7 @@ SPOILT: dict[str, tuple[bytes, str]] = {
     "one array a thousand times": (
         raw(b"}(" + text("w") + dump(array(FLOAT, b"1" * 4000, (1000,)), 2)[2:-1] + b"q\x27"
             + b"".join(text(str(index)) + b"h\x27" for index in range(1000)) + b"u"),
-        "bigger than the file",
+        "much bigger than the file",
     ),
     "a text that says it has 2 GB": (raw(b"}X\xff\xff\xff\x7fabc"), "cut short"),
     "bytes that say they have 8 EB": (raw(b"}\x8e" + b"\xff" * 7 + b"\x7fabc"), "cut short"),
@@ -214,6 +214,15 @@ def test_master_weights_of_mixed_precision(tmp_path: Path):
     paddle.save(state, str(tmp_path / "m.pdopt"))
     assert b"tuple" in (tmp_path / "m.pdopt").read_bytes()
     assert_same(read_weights(tmp_path / "m.pdopt"), state)
+
+
+def test_a_tensor_with_two_names(tmp_path: Path):
+    """As an LSTM's weights have: among other things they are written once."""
+    import paddle
+
+    tensor = paddle.rand([1000])
+    paddle.save({"a": tensor, "b": tensor, "n": 1}, str(tmp_path / "m.pdparams"))
+    assert_same(read_weights(tmp_path / "m.pdparams"), {"a": tensor, "b": tensor, "n": 1})
 
 
 def test_a_dense_tensor(tmp_path: Path):
