@@ -17,6 +17,7 @@ from docker.errors import APIError, DockerException, ImageNotFound
 
 BASE_IMAGE = "debian:bookworm-slim"
 START_S = 60  # dockerd needs a few seconds; more on a busy machine
+ROOM_GIB = 10  # of memory, for images and containers
 
 # What bookworm-slim leaves out of bookworm, roughly.
 NOT_IN_SLIM = ("usr/share/doc", "usr/share/man", "usr/share/locale", "var/cache/apt", "var/lib/apt/lists")
@@ -38,7 +39,11 @@ def docker_engine() -> Iterator[docker.DockerClient]:
         yield client
         client.close()
         return
-    with tempfile.TemporaryDirectory(prefix="ocr-dockerd-") as folder, _dockerd(Path(folder)) as address:
+    with (
+        tempfile.TemporaryDirectory(prefix="ocr-dockerd-") as folder,
+        _in_memory(Path(folder) / "root", ROOM_GIB),
+        _dockerd(Path(folder)) as address,
+    ):
         Path(folder).chmod(0o711)  # the group docker may use the socket, as it may elsewhere
         os.environ["DOCKER_HOST"] = address  # for the commands under test
         client = docker.DockerClient(base_url=address, timeout=600)
@@ -47,6 +52,21 @@ def docker_engine() -> Iterator[docker.DockerClient]:
         finally:
             client.close()
             del os.environ["DOCKER_HOST"]
+
+
+@contextmanager
+def _in_memory(folder: Path, gib: int) -> Iterator[None]:
+    """A new folder, in memory where there is enough: some disks take minutes to write an image and to forget it."""
+    folder.mkdir()
+    available = next(line for line in Path("/proc/meminfo").read_text().splitlines() if "MemAvailable" in line)
+    enough = int(available.split()[1]) * 2 >= 3 * gib * 2**20  # KiB; the tests want some, too
+    mount = ["mount", "-t", "tmpfs", "-o", f"size={gib}g", "ocr-tests", str(folder)]
+    is_mounted = enough and subprocess.run(mount, stderr=subprocess.DEVNULL, check=False).returncode == 0
+    try:
+        yield
+    finally:
+        if is_mounted:
+            subprocess.run(["umount", "--recursive", "--lazy", str(folder)], check=True)
 
 
 @contextmanager
@@ -91,8 +111,8 @@ def have_base_image(client: docker.DockerClient) -> str:
 def _make_base_image(client: docker.DockerClient, why: str) -> None:
     if os.geteuid() != 0 or not shutil.which("debootstrap"):
         raise NoEngine(f"{BASE_IMAGE} cannot be pulled ({why}), and without root and debootstrap not be made")
-    with tempfile.TemporaryDirectory(prefix="ocr-base-") as folder:
-        root = Path(folder) / "root"
+    with tempfile.TemporaryDirectory(prefix="ocr-base-") as folder, _in_memory(Path(folder) / "room", 2):
+        root = Path(folder) / "room" / "root"
         command = ["debootstrap", "--variant=minbase", "bookworm", str(root)]
         subprocess.run(command, check=True, stdout=subprocess.DEVNULL)
         for name in NOT_IN_SLIM:
