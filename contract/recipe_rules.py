@@ -203,10 +203,10 @@ def _check_sizes(recipe: Recipe, path: Path | str) -> None:
     sampler = recipe["Train"].get("sampler")
     if sampler:
         check_sampler(sampler, path)
-    if bool(sampler) != (dataset.get("name") == "MultiScaleDataSet") or (sampler and dataset.get("ds_width")):
-        raise UserError(
-            f"{path}: Train.sampler needs the dataset MultiScaleDataSet, with ds_width false, and it a sampler"
-        )
+    if bool(sampler) != (dataset.get("name") == "MultiScaleDataSet"):
+        raise UserError(f"{path}: Train.sampler and the dataset MultiScaleDataSet need each other: take both")
+    if dataset.get("ds_width"):
+        raise UserError(f"{path}: Train.dataset.ds_width needs sizes in the label file, which has none: make it false")
     if sampler and resizing(recipe, "Train"):
         raise UserError(f"{path}: Train.sampler resizes the images: take the transform that does out of Train")
     for mode in ("Eval",) if sampler else MODES:

@@ -1,0 +1,113 @@
+"""What PP-OCRv4's recipe makes of crops: PaddleOCR's sizes to the bit, lines joined only while they can be learned,
+and the same batches for any number of workers and from any position."""
+
+from __future__ import annotations
+
+import copy
+import logging
+import random
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from container.trainer.sampling import Key, Schedule
+from contract.batches import Scales
+from contract.dataset import read_labels
+from contract.recipe import CONFIGS, ctc_steps, limits_of, load_recipe
+from tests.container.jobs import draw_dataset
+
+RECIPE = CONFIGS / "rec/PP-OCRv4/en_PP-OCRv4_rec.yml"
+SIZES = ((320, 32), (320, 48), (320, 64), (160, 48))
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return draw_dataset(tmp_path_factory.mktemp("digits") / "data", train=24, val=2)
+
+
+def config_of(folder: Path, **without: bool) -> dict[str, Any]:
+    """The recipe over a dataset folder, without the transforms named."""
+    config = copy.deepcopy(load_recipe(RECIPE))
+    config["Global"]["character_dict_path"] = str(folder / "dict.txt")
+    dataset = config["Train"]["dataset"]
+    dataset["data_dir"], dataset["label_file_list"] = str(folder), [str(folder / "train.txt")]
+    dataset["transforms"] = [each for each in dataset["transforms"] if next(iter(each)) not in without]
+    return config
+
+
+def dataset_of(folder: Path, config: dict[str, Any], seed: int | None = 7) -> Any:
+    pytest.importorskip("paddle")
+    from container.trainer.paddleocr_tree import enter_tree
+    from container.trainer.reading import RecognitionDataset
+    from container.tree import locate_tree
+
+    enter_tree(locate_tree(print))
+    return RecognitionDataset(read_labels(folder / "train.txt").samples, folder, config, "Train", seed)
+
+
+def test_every_size_is_resized_to_the_bit_as_by_paddleocrs_own_dataset(folder: Path):
+    config = config_of(folder, RecConAug=True, RecAug=True)
+    ours = dataset_of(folder, config, seed=None)
+    from ppocr.data.simple_dataset import MultiScaleDataSet
+
+    config["Train"]["loader"]["shuffle"] = False
+    theirs = MultiScaleDataSet(copy.deepcopy(config), "Train", logging.getLogger(), seed=1)
+    theirs.data_lines.sort(key=lambda line: int(line.split(b".")[0].removeprefix(b"images/train")))  # it samples them
+    for sample in range(len(ours)):
+        for width, height in SIZES:
+            mine = ours[Key(0, sample, (width, height))]
+            image, *rest = theirs[(width, height, sample, None)]
+            assert mine[0].dtype == image.dtype
+            assert mine[0].shape == (3, height, width)
+            np.testing.assert_array_equal(mine[0], image)
+            for own, other in zip(mine[1:], rest, strict=True):
+                np.testing.assert_array_equal(own, other)
+
+
+def test_lines_are_joined_as_long_as_both_heads_can_learn_them(folder: Path):
+    config = config_of(folder, RecAug=True)
+    dataset = dataset_of(folder, config)
+    limits = limits_of(config)
+    lengths = [int(dataset[Key(epoch, sample, (320, 48))][3]) for epoch in range(8) for sample in range(len(dataset))]
+    alone = [len(sample.label) for sample in dataset.samples] * 8
+    assert all(joined >= single for joined, single in zip(lengths, alone, strict=True))
+    assert max(lengths) <= limits.longest_label
+    share = np.mean([joined > single for joined, single in zip(lengths, alone, strict=True)])
+    assert 0.3 < share < 0.7  # RecConAug's prob is 0.5
+
+
+def test_a_line_of_repeats_is_never_joined_beyond_the_time_steps(folder: Path, tmp_path: Path):
+    """21 equal digits need 41 steps of 40: CTC's loss would be 0, and nobody would know."""
+    repeats = tmp_path / "repeats"
+    repeats.mkdir()
+    for name in ("images", "dict.txt"):
+        (repeats / name).symlink_to(folder / name)
+    lines = [f"images/train{index}.png\t{'7' * 11}\n" for index in range(12)]
+    (repeats / "train.txt").write_text("".join(lines))
+    config = config_of(repeats, RecAug=True)
+    assert ctc_steps("7" * 22) > limits_of(config).time_steps
+    dataset = dataset_of(repeats, config)
+    assert {int(dataset[Key(epoch, sample, (320, 48))][3]) for epoch in range(4) for sample in range(12)} == {11}
+
+
+def test_batches_are_the_same_for_any_workers_and_from_any_position(folder: Path):
+    dataset = dataset_of(folder, config_of(folder))
+    from container.trainer.reading import read_batches
+
+    schedule = Schedule(len(dataset), 6, 1, 7, Scales(SIZES[:3], 320 * 32, fix_batch=False))
+    keys = list(schedule.batches(0, 0))
+    random.seed(1)
+    np.random.seed(1)
+    here = list(read_batches(dataset, keys, len(keys), workers=0))
+    there = list(read_batches(dataset, keys, len(keys), workers=2))
+    consumed = sum(map(len, keys[:2]))
+    later = list(read_batches(dataset, schedule.batches(0, consumed), len(keys) - 2, workers=0))
+    assert {tuple(batch.tensors[0].shape[2:]) for batch in here} == {(32, 320), (48, 320), (64, 320)}
+    for batches, expected in ((there, here), (later, here[2:])):
+        assert len(batches) == len(expected)
+        for batch, same in zip(batches, expected, strict=True):
+            assert len(batch.tensors) == 5
+            for tensor, other in zip(batch.tensors, same.tensors, strict=True):
+                np.testing.assert_array_equal(tensor.numpy(), other.numpy())
