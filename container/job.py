@@ -34,6 +34,13 @@ def read_job(paths: JobPaths) -> Job:
     training = paths.channel(TRAINING_CHANNEL)
     if not training.is_dir():
         raise UserError(f"there is no dataset: {training} does not exist; give the job a channel named training")
+    for channel in (TRAINING_CHANNEL, VALIDATION_CHANNEL, PRETRAINED_CHANNEL):
+        folder = paths.channel(channel)
+        if folder.is_dir() and not any(folder.iterdir()):
+            raise UserError(
+                f"the channel {channel} is empty ({folder}): nothing lies under the folder or S3 prefix that it was "
+                "given; correct that address"
+            )
     return Job(
         paths=paths,
         parameters=parameters,

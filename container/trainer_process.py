@@ -27,6 +27,7 @@ from contract.dataset import DICTIONARY
 from contract.errors import UserError
 from contract.events import format_event
 from contract.paths import EXIT_FINISHED, EXIT_INTERRUPTED, LIFELINE_VARIABLE
+from contract.recipe import wants_gpu
 
 
 class TrainerFailed(Exception):
@@ -54,7 +55,8 @@ def run_trainer(
     """Run the trainer in the folder `work`. Raises UserError when it refuses, TrainerFailed when it fails."""
     order = _write_order(work, job, resolved, dataset, resume, tree)
     extra = compat_variables(os.environ, say)
-    check_gpus(extra, say)
+    if wants_gpu(resolved.config):
+        check_gpus(extra, say, job.instance_type)
     killed_before = memory_kills()
     with watch_gpus(Path(order.gpu_summary), say):
         code, last_words = _run(work, stop, extra)

@@ -162,6 +162,11 @@ def with_override(recipe: Recipe, key: str, raw: str) -> Recipe:
     return changed
 
 
+def wants_gpu(recipe: Recipe) -> bool:
+    """Whether the recipe trains on a GPU where there is one: always, unless it says Global.use_gpu: false."""
+    return bool(recipe["Global"].get("use_gpu", True))
+
+
 def limits_of(recipe: Recipe) -> Limits:
     """What the recipe can learn: longest label and CTC time steps at its training size."""
     reserved = NRTR_MARKS if has_multi_head(recipe) else 0

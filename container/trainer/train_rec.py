@@ -34,6 +34,7 @@ from contract.batches import scales_of
 from contract.dataset import read_dictionary, read_labels
 from contract.events import format_event
 from contract.paths import EXIT_FINISHED, EXIT_INTERRUPTED
+from contract.recipe import wants_gpu
 
 EPOCH_SAVE_SECONDS = 60  # ends of epochs are saved, but not more often than this
 NON_FINITE_WINDOWS = 3  # log windows in a row whose loss is not a number before the run is given up
@@ -53,7 +54,8 @@ class Training:
         self.stop = stop
         self.config = self._load_config()
         self.networks = enter_tree(Path(order.tree))
-        paddle.set_device("gpu" if paddle.is_compiled_with_cuda() and paddle.device.cuda.device_count() else "cpu")
+        gpu = wants_gpu(self.config) and paddle.is_compiled_with_cuda() and paddle.device.cuda.device_count()
+        paddle.set_device("gpu" if gpu else "cpu")
         seed = int(self.config["Global"]["seed"])
         self.train_set = self._dataset("Train", order.train_labels, order.train_folder, seed)
         self.val_set = self._dataset("Eval", order.val_labels, order.val_folder, None)

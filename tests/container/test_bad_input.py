@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import json
 import os
 import shutil
 import struct
@@ -182,6 +183,23 @@ def test_no_training_channel_is_refused(dataset: Path, tmp_path: Path):
     base = Base(tmp_path / "ml", dataset, config=RECIPE)
     (base.folder / "input/data/training").unlink()
     says(refused(base), "there is no dataset", "give the job a channel named training")
+
+
+@pytest.mark.parametrize("channel", ["training", "validation", "pretrained"])
+def test_an_empty_channel_is_refused(sound: Path, tmp_path: Path, channel: str):
+    base = Base(tmp_path / "ml", sound, config=RECIPE)
+    folder = base.folder / "input/data" / channel
+    folder.unlink(missing_ok=True)
+    folder.mkdir()
+    says(refused(base), f"the channel {channel} is empty", "S3 prefix", "correct that address")
+
+
+@pytest.mark.skipif(Path("/proc/driver/nvidia/version").exists(), reason="this machine has an NVIDIA driver")
+def test_an_instance_with_a_gpu_never_trains_on_its_cpu_in_silence(sound: Path, tmp_path: Path):
+    base = Base(tmp_path / "ml", sound, config=RECIPE)
+    resources = base.folder / "input/config/resourceconfig.json"
+    resources.write_text(json.dumps(json.loads(resources.read_text()) | {"current_instance_type": "ml.g5.xlarge"}))
+    says(refused(base), "ml.g5.xlarge has a GPU that would stand idle", "build for the CPU", "Global.use_gpu=false")
 
 
 def test_all_problems_are_counted_and_the_first_is_named(dataset: Path, tmp_path: Path):

@@ -95,7 +95,8 @@ class User:
     def submit(self, run: str, *flags: str, epochs: int = 3) -> Called:
         small = ("--epochs", str(epochs), "--batch-size", "8", "--workers", "0", "--save-minutes", "0")
         command = ("--spot", "--instance", "ml.g4dn.xlarge", "--dataset", "digits", "--config", RECIPE, *small)
-        return self.start("submit", *command, "-o", "Global.print_batch_step=1", "--run", run, *flags)
+        cpu = ("-o", "Global.use_gpu=false")  # this machine is one with a GPU by name only
+        return self.start("submit", *command, *cpu, "-o", "Global.print_batch_step=1", "--run", run, *flags)
 
     def jobs(self, run: str) -> list[str]:
         return [job.name for job in self.service.all_jobs if job.name.startswith(f"{run}-")]

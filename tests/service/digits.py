@@ -21,6 +21,7 @@ PARAMETERS = {
     "workers": "0",
     "save_minutes": "0",
     "Global.print_batch_step": "1",
+    "Global.use_gpu": "false",  # these machines are ml.g4dn.xlarge by name only
 }
 
 
