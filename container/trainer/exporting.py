@@ -42,6 +42,7 @@ class ExportedModel:
     def __init__(self, folder: Path, decoder: Any):
         settings = paddle.inference.Config(str(folder / "inference.json"), str(folder / "inference.pdiparams"))
         settings.disable_glog_info()
+        settings.disable_onednn()  # in Paddle 3.3 it stops at an interpolation, which SVTR's STN has
         self.predictor = paddle.inference.create_predictor(settings)
         self.decoder = decoder
 

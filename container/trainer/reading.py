@@ -91,6 +91,8 @@ class RecognitionDataset(paddle.io.Dataset):
             return Unusable(sample.line, f"{sample.image!r}: {type(error).__name__}: {' '.join(str(error).split())}")
 
     def _transform(self, operators: list[Any], sample: Sample) -> Any:
+        from ppocr.data.imaug.label_ops import BaseRecLabelEncode
+
         data: Any = {
             "image": image_file(self.folder, sample.image).read_bytes(),
             "label": sample.label,
@@ -99,13 +101,29 @@ class RecognitionDataset(paddle.io.Dataset):
         for operator in operators:
             if hasattr(operator, "ext_data_num"):  # RecConAug joins a line with others
                 data["ext_data"] = self._others(operator.ext_data_num, data)
+            label = data.get("label")
             data = operator(data)
+            name = type(operator).__name__
             if data is None:
-                refusal = f"with label {sample.label!r} was refused by PaddleOCR's {type(operator).__name__}"
-                return Unusable(sample.line, f"{sample.image!r} {refusal}")
-            if isinstance(data, dict):
+                return Unusable(sample.line, f"{sample.image!r} with label {label!r} was refused by PaddleOCR's {name}")
+            if isinstance(operator, BaseRecLabelEncode) and data["length"] != len(label):
+                return Unusable(sample.line, f"{sample.image!r}: PaddleOCR's {name} lost characters of {label!r}")
+            if isinstance(data, dict):  # the last operator makes a list
                 data.pop("ext_data", None)
         return data
+
+    def encoded_labels(self) -> dict[str, int]:
+        """What PaddleOCR's label encoder makes of all labels, beside what they hold: it drops what it does not know."""
+        from ppocr.data.imaug.label_ops import BaseRecLabelEncode
+
+        encoder = next(each for each in self.operators if isinstance(each, BaseRecLabelEncode))
+        encoded = [encoder.encode(sample.label) for sample in self.samples]
+        return {
+            "samples": len(self.samples),
+            "code_points": sum(len(sample.label) for sample in self.samples),
+            "encoded_samples": sum(indices is not None for indices in encoded),
+            "encoded_code_points": sum(len(indices or ()) for indices in encoded),
+        }
 
     def _others(self, count: int, data: dict[str, Any]) -> Iterator[dict[str, Any]]:
         """Random lines to append to `data`, read only when asked for, and only while CTC can read the whole."""

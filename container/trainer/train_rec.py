@@ -59,6 +59,7 @@ class Training:
         seed = int(self.config["Global"]["seed"])
         self.train_set = self._dataset("Train", order.train_labels, order.train_folder, seed)
         self.val_set = self._dataset("Eval", order.val_labels, order.val_folder, None)
+        self.labels = {"train": self.train_set.encoded_labels(), "val": self.val_set.encoded_labels()}
         self.unusable = UnusableSamples(Path(order.train_labels).name, len(self.train_set), say)
         self.unusable_val = UnusableSamples(Path(order.val_labels).name, len(self.val_set), say)
         loader = self.config["Train"]["loader"]
@@ -298,6 +299,7 @@ class Training:
                 "val": len(self.val_set),
                 "characters": self.order.characters,
             },
+            "labels": self.labels,
             "pretrained": self.state.pretrained,
             "unusable": {"train": self.unusable.facts(), "val": self.unusable_val.facts()},
             "config": self.order.recipe,
