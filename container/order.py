@@ -35,6 +35,7 @@ class WorkOrder:
     gpu_summary: str  # where the supervisor keeps what the GPUs did so far; no such file without a GPU
     save_seconds: float
     patience: int | None
+    zero_accuracy_steps: int | None
     characters: int
     dataset_sha256: str
     train_sha256: str  # of the split, in the order of its lines: a position within an epoch depends on it

@@ -97,6 +97,7 @@ def _write_order(
         gpu_summary=str(work / "gpu.json"),
         save_seconds=job.parameters.save_minutes * 60,
         patience=job.parameters.patience,
+        zero_accuracy_steps=job.parameters.zero_accuracy_steps,
         characters=len(dataset.dictionary.characters),
         dataset_sha256=dataset.content_sha256,
         train_sha256=dataset.split_sha256["train"],

@@ -36,6 +36,13 @@ TABLE = (
     Hyperparameter("save_minutes", float, "minutes between checkpoints while training", minimum=0),
     Hyperparameter("eval_steps", int, "steps between evaluations; default: from the data", minimum=1),
     Hyperparameter("patience", int, "stop after this many evaluations without a better score", minimum=1),
+    Hyperparameter(
+        "zero_accuracy_steps",
+        int,
+        "give up when nothing was ever read right after this many steps; 0: never; default: a fifth of the run, "
+        "at least 2000 and the warm-up",
+        minimum=0,
+    ),
     Hyperparameter("amp", bool, "mixed precision; this version trains in float32 only", choices=(False,)),
     Hyperparameter("workers", int, "processes that prepare batches; 0 prepares them in the trainer", minimum=0),
     Hyperparameter("processes", int, "training processes per host; this version runs one", choices=(1,)),
@@ -61,6 +68,7 @@ class Hyperparameters:
     save_minutes: float = DEFAULT_SAVE_MINUTES
     eval_steps: int | None = None
     patience: int | None = None
+    zero_accuracy_steps: int | None = None
     amp: bool = False
     workers: int | None = None
     processes: int = 1

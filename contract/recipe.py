@@ -167,6 +167,11 @@ def wants_gpu(recipe: Recipe) -> bool:
     return bool(recipe["Global"].get("use_gpu", True))
 
 
+def warmup_epochs(recipe: Recipe) -> float:
+    """Epochs over which the learning rate rises to its peak."""
+    return float(recipe["Optimizer"]["lr"].get("warmup_epoch") or 0)
+
+
 def limits_of(recipe: Recipe) -> Limits:
     """What the recipe can learn: longest label and CTC time steps at its training size."""
     reserved = NRTR_MARKS if has_multi_head(recipe) else 0

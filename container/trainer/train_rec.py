@@ -30,6 +30,7 @@ from container.trainer.scoring import Prediction, score
 from container.trainer.stop_flag import StopFlag
 from container.trainer.training_state import TrainingState, load_weights, read_checkpoint, write_checkpoint
 from container.trainer.unusable import UnusableSamples
+from container.trainer.zero_accuracy import ZeroAccuracy
 from contract.batches import scales_of
 from contract.dataset import read_dictionary, read_labels
 from contract.events import format_event
@@ -72,6 +73,7 @@ class Training:
             scales=scales_of(self.config),
         )
         self.network = build_network(self.config, self.schedule)
+        self.zero_accuracy = ZeroAccuracy(order, self.config, self.schedule, self.train_set.samples)
         self.state = TrainingState()
         self.print_every = int(self.config["Global"].get("print_batch_step") or 10)
         self.eval_every = int(self.config["Global"]["eval_batch_step"][1])
@@ -93,11 +95,15 @@ class Training:
                 self._evaluate()
             self._save()
             self._export("finished")
+            self.zero_accuracy.note(self.state.best, self.state.history, say)
         except Interrupted:
             self._save()
             self._export_what_there_is()
             emit("interrupted", step=self.state.step, epoch=self.state.shown_epoch)
             return EXIT_INTERRUPTED
+        except TrainingFailed:
+            self._save()  # what was learnt up to here is kept
+            raise
         emit("done", step=self.state.step, **self._best())
         return EXIT_FINISHED
 
@@ -212,6 +218,7 @@ class Training:
         self._record("eval", {"step": state.step, "epoch": state.shown_epoch, **scores})
         if better:
             publish(Path(self.order.checkpoints) / BEST, state.step, self._write)
+        self.zero_accuracy.check(state.best, state.step, self.total_steps, state.history)
 
     def _read_all(self) -> list[Prediction]:
         """Read the validation set. Raises Interrupted as soon as a stop is heard."""
