@@ -10,8 +10,9 @@ from collections.abc import Callable, Iterator
 from typing import Any
 
 from contract.batches import SAMPLER_KEYS
+from contract.flat import flatten
 from contract.recipe import IMG_SIZE, TPS_OUTPUTSIZE, limits_of, resize_keys
-from contract.recipe_rules import Recipe, flatten, resizing
+from contract.recipe_rules import Recipe, resizing
 
 LOADER_BATCH, SAMPLER_BATCH = "Train.loader.batch_size_per_card", "Train.sampler.first_bs"
 

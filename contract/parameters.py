@@ -11,8 +11,9 @@ from pathlib import Path
 from typing import Any
 
 from contract.agreement import RULES, disagreements
+from contract.flat import flatten
 from contract.hyperparameters import Hyperparameters
-from contract.recipe import Recipe, check_recipe, flatten, with_override
+from contract.recipe import Recipe, check_recipe, with_override
 
 
 @dataclass(frozen=True)

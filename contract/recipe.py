@@ -15,8 +15,9 @@ from typing import Any
 import yaml
 
 from contract.errors import UserError
+from contract.flat import flatten
 from contract.hyperparameters import did_you_mean, parse_bool, parse_float, parse_int
-from contract.recipe_rules import MODES, SECTIONS, Recipe, check_recipe, flatten, has_multi_head, resizing
+from contract.recipe_rules import MODES, SECTIONS, Recipe, check_recipe, has_multi_head, resizing
 
 CONFIGS = Path(__file__).resolve().parent.parent / "configs"
 

@@ -5,42 +5,18 @@ A recipe is the config that PaddleOCR owns: a plain dict here.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from contract.batches import SAMPLER, check_sampler
+from contract.batches import check_sampler
 from contract.errors import UserError
-from contract.hyperparameters import did_you_mean
+from contract.evaluated_names import check_names
+from contract.flat import check_extent, flatten
 
 Recipe = dict[str, Any]
 
 MODES = ("Train", "Eval")
 SECTIONS = ("Global", "Optimizer", "Architecture", "Loss", "PostProcess", "Metric", "Train", "Eval")
-
-# PaddleOCR calls eval() or getattr() on these names, so only the ones that this version trains may reach it.
-NAMES: dict[str, tuple[str, ...]] = {
-    "transform": (
-        "DecodeImage",
-        "RecConAug",
-        "RecAug",
-        "SVTRRecAug",
-        "CTCLabelEncode",
-        "MultiLabelEncode",
-        "RecResizeImg",
-        "SVTRRecResizeImg",
-        "KeepKeys",
-    ),
-    "dataset": ("SimpleDataSet", "LMDBDataSet", "MultiScaleDataSet"),  # a dataset folder takes the place of each
-    "sampler": (SAMPLER,),
-    "optimizer": ("Adam", "AdamW"),
-    "learning rate": ("Const", "Cosine", "Piecewise"),
-    "regularizer": ("L1", "L2", "L1Decay", "L2Decay"),
-    "loss": ("CTCLoss", "MultiLoss"),
-    "label encoder": ("NRTRLabelEncode",),
-    "post-processing": ("CTCLabelDecode",),
-    "metric": ("RecMetric",),
-}
 
 AUGMENTATIONS = ("RecConAug", "RecAug", "SVTRRecAug")  # random: scores would not be those of the crops
 
@@ -69,46 +45,10 @@ def check_recipe(recipe: Recipe, where: Path | str) -> None:
 
     Asked again after overrides. Raises UserError.
     """
+    check_extent(recipe, where)
     _check_shape(recipe, where)
     _check_numbers(recipe, where)
-    _check_names(recipe, where)
-
-
-def _check_names(recipe: Recipe, where: Path | str) -> None:
-    optimizer = recipe["Optimizer"]
-    named = [
-        ("optimizer", "Optimizer.name", optimizer.get("name")),
-        ("learning rate", "Optimizer.lr.name", optimizer.get("lr", {}).get("name", "Const")),
-        ("loss", "Loss.name", recipe["Loss"].get("name")),
-        ("post-processing", "PostProcess.name", recipe["PostProcess"].get("name")),
-        ("metric", "Metric.name", recipe["Metric"].get("name")),
-    ]
-    if optimizer.get("regularizer"):
-        named.append(("regularizer", "Optimizer.regularizer.name", optimizer["regularizer"].get("name")))
-    if recipe["Train"].get("sampler"):
-        named.append(("sampler", "Train.sampler.name", recipe["Train"]["sampler"].get("name")))
-    for mode in ("Train", "Eval"):
-        dataset = recipe[mode]["dataset"]
-        named.append(("dataset", f"{mode}.dataset.name", dataset.get("name")))
-        for index, operator in enumerate(dataset["transforms"]):
-            ((name, options),) = operator.items()
-            key = f"{mode}.dataset.transforms.{index}"
-            named.append(("transform", key, name))
-            if name == "MultiLabelEncode":
-                named.append(("label encoder", f"{key}.{name}.gtc_encode", (options or {}).get("gtc_encode")))
-    for kind, key, name in named:
-        if name not in NAMES[kind]:
-            nearest = did_you_mean(str(name), list(NAMES[kind]))
-            raise UserError(f"{where}: {key} names the unknown {kind} {name!r}{nearest}")
-
-
-def flatten(tree: Any, prefix: str = "") -> Iterator[tuple[str, Any]]:
-    """Every (dotted key, value) of a recipe, branches and leaves."""
-    items = tree.items() if isinstance(tree, dict) else enumerate(tree) if isinstance(tree, list) else ()
-    for name, value in items:
-        key = f"{prefix}{name}"
-        yield key, value
-        yield from flatten(value, key + ".")
+    check_names(recipe, where)
 
 
 def has_multi_head(recipe: Recipe) -> bool:
@@ -175,7 +115,9 @@ def _check_heads(recipe: Recipe, path: Path | str) -> None:
         ("Architecture.Head.head_list", recipe["Architecture"]["Head"].get("head_list"), ["CTCHead", "NRTRHead"]),
         ("Loss.loss_config_list", recipe["Loss"].get("loss_config_list"), ["CTCLoss", "NRTRLoss"]),
     ):
-        if not isinstance(parts, list) or [next(iter(part), None) for part in parts if isinstance(part, dict)] != names:
+        if not isinstance(parts, list) or [list(part) if isinstance(part, dict) else part for part in parts] != [
+            [name] for name in names
+        ]:
             raise UserError(f"{path}: {key} must list {' and '.join(names)}: no other pair is trained")
     if recipe["Loss"].get("name") != "MultiLoss" or not all(_of(recipe, mode, "MultiLabelEncode") for mode in MODES):
         raise UserError(f"{path}: a MultiHead needs Loss.name MultiLoss, and MultiLabelEncode in Train and Eval")
@@ -233,3 +175,10 @@ def _of(recipe: Recipe, mode: str, name: str) -> bool:
 
 def _are_sizes(value: Any, count: int) -> bool:
     return isinstance(value, list) and len(value) == count and all(type(size) is int and size > 0 for size in value)
+
+
+def _are_single(parts: list[Any], names: list[str]) -> bool:
+    """[{name: options}, …] with just these names: PaddleOCR evaluates every key of every part."""
+    return all(isinstance(part, dict) for part in parts) and [list(part) for part in parts] == [
+        [name] for name in names
+    ]

@@ -19,6 +19,7 @@ from container.trainer.scoring import Prediction
 from container.trainer.unusable import Unusable
 from contract.batches import Size
 from contract.dataset import Sample, image_file
+from contract.image_header import read_header
 from contract.recipe import ctc_steps, limits_of
 
 # Paddle's workers hand batches over in /dev/shm; Docker's default of 64 MB ends in a bus error.
@@ -93,11 +94,9 @@ class RecognitionDataset(paddle.io.Dataset):
     def _transform(self, operators: list[Any], sample: Sample) -> Any:
         from ppocr.data.imaug.label_ops import BaseRecLabelEncode
 
-        data: Any = {
-            "image": image_file(self.folder, sample.image).read_bytes(),
-            "label": sample.label,
-            "img_path": sample.image,
-        }
+        image = image_file(self.folder, sample.image).read_bytes()
+        read_header(image)  # again: the file may have changed since the check, and its decoder believes what it claims
+        data: Any = {"image": image, "label": sample.label, "img_path": sample.image}
         for operator in operators:
             if hasattr(operator, "ext_data_num"):  # RecConAug joins a line with others
                 data["ext_data"] = self._others(operator.ext_data_num, data)
