@@ -19,6 +19,7 @@ EVAL_SHAPE = "Eval.dataset.transforms.2.RecResizeImg.image_shape"
 def opened(folder: Path, **strings: str) -> OpenRecipe:
     (folder / "input/config").mkdir(parents=True)
     (folder / "input/data/training").mkdir(parents=True)
+    (folder / "input/data/training/dict.txt").touch()  # an empty channel is refused
     parameters = {"config": "rec/demo_digits.yml"} | strings
     (folder / "input/config/hyperparameters.json").write_text(json.dumps(parameters))
     return open_recipe(read_job(JobPaths(folder)))
