@@ -28,6 +28,18 @@ def test_links_between_pages_lead_somewhere(page: Path) -> None:
         assert (page.parent / target).exists(), f"{page.name} links to {target}"
 
 
+def test_each_problem_of_paddleocr_names_tests_that_exist() -> None:
+    page = (ROOT / "docs/paddleocr-problems.md").read_text(encoding="utf-8")
+    problems = re.split(r"^## ", page, flags=re.MULTILINE)[1:]
+    assert [problem.partition(".")[0] for problem in problems] == [str(number) for number in range(1, 26)]
+    for problem in problems:
+        assert all(part in problem for part in ("- **PaddleOCR** ", "- **Here** ", "- **Shown by** ")), problem
+        named = re.findall(r"`(tests/\S+\.py)::(\w+)`", problem.partition("- **Shown by** ")[2])
+        assert named or "**no test" in problem, problem
+        for file, test in named:
+            assert re.search(rf"^def {test}\(", (ROOT / file).read_text(encoding="utf-8"), re.MULTILINE), test
+
+
 @pytest.mark.parametrize("page", ["README.md", "README.th.md"])
 def test_the_readme_names_files_verbs_and_recipes_that_exist(page: str) -> None:
     text = (ROOT / page).read_text(encoding="utf-8")

@@ -7,6 +7,8 @@ from pathlib import Path
 
 import pytest
 
+from container.trainer.errors import TrainingFailed
+from container.trainer.exporting import compare
 from container.trainer.scoring import Prediction, Score, score, write_predictions
 from contract.dataset import Sample
 
@@ -47,3 +49,13 @@ def test_predictions_keep_odd_texts(tmp_path: Path):
         "correct": "0",
         "edits": "13",
     }
+
+
+def test_an_export_that_reads_otherwise_is_refused():
+    trained = [Prediction(str(number), 1.0) for number in range(3000)]
+    three = [Prediction("other", 1.0)] * 3
+    assert compare(trained, trained) == 0
+    assert compare(trained[:10], [three[0], *trained[1:10]]) == 1, "one crop in any case"
+    assert compare(trained, three + trained[3:]) == 3
+    with pytest.raises(TrainingFailed, match="the exported model reads 4 of 3000 validation crops differently"):
+        compare(trained, [*three, three[0], *trained[4:]])
