@@ -7,6 +7,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
+import numpy as np
 import paddle
 
 from container.trainer.sampling import Schedule
@@ -68,6 +69,7 @@ def build_network(config: dict[str, Any], schedule: Schedule) -> Network:
     config = copy.deepcopy(config)  # the builders take their sections apart
     _set_classes(config["Architecture"]["Head"], len(decoder.character))
     paddle.seed(schedule.seed)
+    np.random.seed(schedule.seed % 2**32)  # what the NRTR decoder's first weights are drawn from
     with paddle.utils.unique_name.guard():
         try:
             model = build_model(config["Architecture"])

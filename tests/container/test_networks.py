@@ -46,7 +46,7 @@ def architecture(classes: int = 97, hidden: int = 96, neck: str = "rnn", head: A
         "algorithm": "CRNN",
         "Transform": None,
         "Backbone": {"name": "MobileNetV3", "scale": 0.5, "model_name": "large", **backbone},
-        "Neck": {"name": "SequenceEncoder", "encoder_type": neck, "hidden_size": hidden},
+        "Neck": {"name": "SequenceEncoder", "encoder_type": neck} | ({"hidden_size": hidden} if neck == "rnn" else {}),
         "Head": {"name": "CTCHead", "fc_decay": 0, "out_channels": classes, **dict(head)},
     }
 
@@ -382,16 +382,16 @@ def test_learning_on_one_batch_lowers_the_loss() -> None:
             {"Backbone": {"name": "ResNet"}},
             re.escape(
                 "Backbone 'ResNet' is not among the networks that the PyPI source distribution can be completed "
-                "with (MobileNetV3, SVTRNet): use a complete PaddleOCR tree through PADDLEOCR_HOME."
+                "with (MobileNetV3, PPLCNetV3, SVTRNet): use a complete PaddleOCR tree through PADDLEOCR_HOME."
             ),
         ),
         ({"Neck": {"name": "FPN"}}, r"Neck 'FPN' is not among .* \(SequenceEncoder\)"),
-        ({"Neck": {"name": "SequenceEncoder", "encoder_type": "svtr"}}, r"encoder_type 'svtr' .* \(rnn, reshape\)"),
-        ({"Head": {"name": "MultiHead"}}, r"Head 'MultiHead' is not among .* \(CTCHead\)"),
+        ({"Neck": {"name": "SequenceEncoder", "encoder_type": "fc"}}, r"encoder_type 'fc' .* \(rnn, reshape, svtr\)"),
+        ({"Head": {"name": "SARHead"}}, r"Head 'SARHead' is not among .* \(CTCHead, MultiHead\)"),
         ({"Head": {"name": "CTCHead"}}, "Head CTCHead needs the setting out_channels"),
         ({"Transform": {"name": "TPS"}}, r"Transform 'TPS' is not among .* \(STN_ON\)"),
         ({"return_all_feats": True}, "return_all_feats is not among"),
-        ({"Neck": None}, "Neck is missing"),
+        ({"Neck": None}, "Neck has to be there for a CTCHead"),
         ({"model_type": "det"}, "model_type is 'det'"),
         ({"Backbone": {"name": "MobileNetV3", "scales": 1}}, "has no setting scales: it takes model_name, scale"),
         ({"Backbone": {"name": "MobileNetV3", "model_name": "medium"}}, "'medium': .* large and small"),
@@ -422,7 +422,8 @@ def test_an_optimizer_we_do_not_have(change: dict, told: str) -> None:
 
 def test_a_loss_and_a_metric_we_do_not_have() -> None:
     check_refusal(
-        r"Loss 'MultiLoss' is not among the losses .* \(CTCLoss\)", lambda: OURS.build_loss({"name": "MultiLoss"})
+        r"Loss 'AceLoss' is not among the losses .* \(CTCLoss, MultiLoss\)",
+        lambda: OURS.build_loss({"name": "AceLoss"}),
     )
     check_refusal(r"Metric 'DetMetric' .* \(RecMetric\)", lambda: OURS.build_metric({"name": "DetMetric"}))
 

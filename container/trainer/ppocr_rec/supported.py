@@ -19,7 +19,7 @@ def construct(kind: str, group: str, section: Mapping[str, Any], table: Mapping[
     unknown = [key for key in settings if key not in offered]
     if unknown:
         raise ValueError(
-            f"{kind} {section['name']} has no setting {', '.join(unknown)}: it takes {', '.join(offered)}."
+            f"{kind} {section['name']} has no setting {', '.join(unknown)}: it takes {', '.join(offered) or 'none'}."
         )
     missing = [key for key in offered if key not in settings and accepted[key].default is inspect.Parameter.empty]
     if missing:

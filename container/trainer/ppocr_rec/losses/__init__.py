@@ -1,4 +1,4 @@
-"""Losses: (model output, batch) → {"loss": scalar}."""
+"""Losses: (model output, batch) → {"loss": scalar}, beside it the parts of a sum."""
 
 from __future__ import annotations
 
@@ -9,8 +9,9 @@ from paddle import nn
 
 from ..supported import construct
 from .ctc_loss import CTCLoss
+from .multi_loss import MultiLoss
 
-LOSSES = {"CTCLoss": CTCLoss}
+LOSSES = {"CTCLoss": CTCLoss, "MultiLoss": MultiLoss}
 
 
 def build_loss(config: Mapping[str, Any]) -> nn.Layer:

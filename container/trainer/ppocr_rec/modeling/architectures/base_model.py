@@ -17,7 +17,7 @@ from ..transforms import build_transform
 class BaseModel(nn.Layer):
     """(B, C, H, W) → transform, if any → backbone → (B, C', 1, T) → neck → (B, T, D) → head → (B, T, classes).
 
-    While training, the head gives logits (or what `return_feats` asks for); in evaluation, probabilities.
+    A MultiHead has a neck of its own. While training, the head gives logits, in evaluation probabilities.
     """
 
     def __init__(self, config: Mapping[str, Any]):
@@ -28,14 +28,18 @@ class BaseModel(nn.Layer):
         transform = config.get("Transform")
         self.transform = build_transform(transform, in_channels=channels) if transform else None
         self.backbone = build_backbone(config["Backbone"], in_channels=channels)
-        self.neck = build_neck(config["Neck"], in_channels=self.backbone.out_channels)
-        self.head = build_head(config["Head"], in_channels=self.neck.out_channels)
+        neck = config.get("Neck")
+        self.neck = build_neck(neck, in_channels=self.backbone.out_channels) if neck else None
+        self.head = build_head(config["Head"], in_channels=(self.neck or self.backbone).out_channels)
 
     def forward(self, x: Tensor, data: Any = None) -> Any:
-        """`data`, the rest of the batch, is PaddleOCR's calling convention: these networks need `x` alone."""
+        """`data` is the rest of the batch: a MultiHead learns with it."""
         if self.transform is not None:
             x = self.transform(x)
-        return self.head(self.neck(self.backbone(x)))
+        x = self.backbone(x)
+        if self.neck is not None:
+            x = self.neck(x)
+        return self.head(x, data)
 
 
 def check_plan(config: Mapping[str, Any]) -> None:
@@ -43,9 +47,11 @@ def check_plan(config: Mapping[str, Any]) -> None:
     model_type = config.get("model_type")
     if model_type != "rec":
         raise ValueError(f"Architecture.model_type is {model_type!r}: only 'rec' (text recognition) can be built.")
-    missing = [part for part in ("Backbone", "Neck", "Head") if not config.get(part)]
+    missing = [part for part in ("Backbone", "Head") if not config.get(part)]
     if missing:
-        raise ValueError(f"Architecture.{missing[0]} is missing: a CRNN has a Backbone, a Neck and a Head.")
+        raise ValueError(f"Architecture.{missing[0]} is missing: a network has a Backbone and a Head.")
+    if bool(config.get("Neck")) == (config["Head"].get("name") == "MultiHead"):
+        raise ValueError("Architecture.Neck has to be there for a CTCHead, and has to be missing for a MultiHead.")
     if config.get("return_all_feats"):
         raise ValueError(
             "Architecture.return_all_feats is not among the parts that the PyPI source distribution can be "

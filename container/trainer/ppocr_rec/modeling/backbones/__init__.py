@@ -8,10 +8,11 @@ from typing import Any
 from paddle import nn
 
 from ...supported import construct
+from .lcnet_v3 import PPLCNetV3
 from .mobilenet_v3 import MobileNetV3
 from .svtrnet import SVTRNet
 
-BACKBONES = {"MobileNetV3": MobileNetV3, "SVTRNet": SVTRNet}
+BACKBONES = {"MobileNetV3": MobileNetV3, "PPLCNetV3": PPLCNetV3, "SVTRNet": SVTRNet}
 
 
 def build_backbone(config: Mapping[str, Any], in_channels: int) -> nn.Layer:

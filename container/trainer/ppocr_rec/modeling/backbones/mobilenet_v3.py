@@ -109,14 +109,15 @@ class ConvBNLayer(nn.Layer):
 class SqueezeExcite(nn.Layer):
     """Scale every channel by a gate in 0..1 computed from the channel means (section 5.3 of the paper)."""
 
-    def __init__(self, channels: int):
+    def __init__(self, channels: int, slope: float = 0.2):
         super().__init__()
+        self.slope = slope
         self.conv1 = nn.Conv2D(channels, channels // SQUEEZE, 1)
         self.conv2 = nn.Conv2D(channels // SQUEEZE, channels, 1)
 
     def forward(self, x: Tensor) -> Tensor:
         gate = self.conv2(F.relu(self.conv1(F.adaptive_avg_pool2d(x, 1))))
-        return x * F.hardsigmoid(gate, slope=0.2, offset=0.5)
+        return x * F.hardsigmoid(gate, slope=self.slope, offset=0.5)
 
 
 class InvertedResidual(nn.Layer):

@@ -1,4 +1,4 @@
-"""Heads: a sequence (B, T, features) → class scores (B, T, classes)."""
+"""Heads: what was seen → class scores (B, T, classes)."""
 
 from __future__ import annotations
 
@@ -9,8 +9,9 @@ from paddle import nn
 
 from ...supported import construct
 from .ctc_head import CTCHead
+from .multi_head import MultiHead
 
-HEADS = {"CTCHead": CTCHead}
+HEADS = {"CTCHead": CTCHead, "MultiHead": MultiHead}
 
 
 def build_head(config: Mapping[str, Any], in_channels: int) -> nn.Layer:

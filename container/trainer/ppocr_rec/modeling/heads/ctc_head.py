@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import paddle.nn.functional as F
 from paddle import ParamAttr, Tensor, nn
 from paddle.regularizer import L2Decay
@@ -31,7 +33,8 @@ class CTCHead(nn.Layer):
         self.factorised = mid_channels is not None
         self.return_feats = return_feats
 
-    def forward(self, x: Tensor) -> Tensor | tuple[Tensor, Tensor]:
+    def forward(self, x: Tensor, data: Any = None) -> Tensor | tuple[Tensor, Tensor]:
+        """`data`, the labels, is what every head is called with: this one needs `x` alone."""
         features = self.fc1(x) if self.factorised else x
         logits = self.fc2(features) if self.factorised else self.fc(features)
         if not self.training:

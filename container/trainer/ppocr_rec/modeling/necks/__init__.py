@@ -7,11 +7,12 @@ from typing import Any
 
 from paddle import nn
 
-from ...supported import construct
+from ...supported import choose
 from .sequence_encoder import SequenceEncoder
 
 NECKS = {"SequenceEncoder": SequenceEncoder}
 
 
 def build_neck(config: Mapping[str, Any], in_channels: int) -> nn.Layer:
-    return construct("Neck", "networks", config, NECKS, in_channels=in_channels)
+    settings = dict(config)
+    return choose("Neck", "networks", settings.pop("name", None), NECKS)(in_channels, **settings)

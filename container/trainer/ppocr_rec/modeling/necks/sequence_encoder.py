@@ -1,47 +1,50 @@
-"""Feature columns as a sequence, read both ways: section 2.2 of CRNN (https://arxiv.org/abs/1507.05717)."""
+"""From feature columns to a sequence: section 2.2 of CRNN (https://arxiv.org/abs/1507.05717), or a small SVTR."""
 
 from __future__ import annotations
 
+from typing import Any
+
 from paddle import Tensor, nn
 
-from ...supported import choose
+from ...supported import construct
+from .columns import columns_to_sequence
+from .svtr_encoder import SVTREncoder
 
 
 class SequenceEncoder(nn.Layer):
-    """(B, C, 1, T) → (B, T, C) with `encoder_type` reshape, (B, T, 2 · hidden_size) with rnn."""
+    """(B, C, 1, T) → (B, T, out_channels). `settings` are those of the `encoder_type`: reshape, rnn or svtr."""
 
-    def __init__(self, in_channels: int, encoder_type: str, hidden_size: int = 48):
+    def __init__(self, in_channels: int, encoder_type: str | None = None, **settings: Any):
         super().__init__()
-        encoder = choose("Neck.encoder_type", "networks", encoder_type, ENCODERS)
-        self.encoder = encoder(in_channels, hidden_size) if encoder else None
-        self.out_channels = self.encoder.out_channels if self.encoder else in_channels
+        section = {**settings, "name": encoder_type}
+        self.encoder = construct("Neck.encoder_type", "networks", section, ENCODERS, in_channels=in_channels)
+        self.out_channels = self.encoder.out_channels
 
     def forward(self, x: Tensor) -> Tensor:
-        sequence = columns_to_sequence(x)
-        return sequence if self.encoder is None else self.encoder(sequence)
+        return self.encoder(x)
+
+
+class Reshape(nn.Layer):
+    """(B, C, 1, T) → (B, T, C)."""
+
+    def __init__(self, in_channels: int):
+        super().__init__()
+        self.out_channels = in_channels
+
+    def forward(self, x: Tensor) -> Tensor:
+        return columns_to_sequence(x)
 
 
 class BidirectionalLSTM(nn.Layer):
-    """(B, T, C) → (B, T, 2 · hidden_size): two layers, each seeing the line from both ends."""
+    """(B, C, 1, T) → (B, T, 2 · hidden_size): two layers, each seeing the line from both ends."""
 
-    def __init__(self, in_channels: int, hidden_size: int):
+    def __init__(self, in_channels: int, hidden_size: int = 48):
         super().__init__()
         self.out_channels = 2 * hidden_size
         self.lstm = nn.LSTM(in_channels, hidden_size, num_layers=2, direction="bidirectional")
 
     def forward(self, x: Tensor) -> Tensor:
-        return self.lstm(x)[0]
+        return self.lstm(columns_to_sequence(x))[0]
 
 
-ENCODERS = {"rnn": BidirectionalLSTM, "reshape": None}
-
-
-def columns_to_sequence(x: Tensor) -> Tensor:
-    """(B, C, 1, T) → (B, T, C)."""
-    height = x.shape[2]
-    if height != 1:
-        raise ValueError(
-            f"The backbone left {height} rows of features where the neck needs one: "
-            "use images of height 32, or larger strides."
-        )
-    return x.squeeze(2).transpose([0, 2, 1])
+ENCODERS = {"rnn": BidirectionalLSTM, "reshape": Reshape, "svtr": SVTREncoder}
