@@ -223,17 +223,18 @@ def overrides_that_fit(
             overrides.append((limits.steps_key, str(most_steps)))
         if not limits.steps_key or most_steps * limits.pixels_per_step > limits.width:
             width = width_that_fits(limits, most_steps, aspect)
-            overrides += [(key, raw.format(height=limits.height, width=width)) for key, raw in _size_keys(recipe)]
+            overrides += _sizes_for(recipe, limits, width)
     return overrides
 
 
-def _size_keys(recipe: Recipe) -> list[tuple[str, str]]:
-    """The keys that hold the size of the network's input, and how each writes it."""
+def _sizes_for(recipe: Recipe, limits: Limits, width: int) -> list[tuple[str, str]]:
+    """Every key that holds an input size, for a network that sees `width` pixels."""
     written = dict(flatten(recipe))
-    keys = [(key, "[{height},{width}]") for key in (IMG_SIZE, TPS_OUTPUTSIZE) if key in written]
-    if not recipe["Architecture"].get("Transform"):  # which would resize for the backbone
-        keys += [(key, "[3,{height},{width}]") for key in resize_keys(recipe)]
-    return keys
+    sizes = [(key, f"[{limits.height},{width}]") for key in (IMG_SIZE, TPS_OUTPUTSIZE) if key in written]
+    height, before = _image_size(recipe)
+    if recipe["Architecture"].get("Transform"):  # it makes the network's size of a larger image
+        width = -(-before * width // limits.width // 32) * 32
+    return sizes + [(key, f"[3,{height},{width}]") for key in resize_keys(recipe)]
 
 
 def width_that_fits(limits: Limits, most_steps: int, aspect: float) -> int:
