@@ -113,7 +113,10 @@ def best_checkpoint(folder: Path, say: Callable[[str], None]) -> Checkpoint | No
 def damage(path: Path) -> str | None:
     """What is wrong with a checkpoint folder, or None when every byte is as published."""
     try:
-        manifest = json.loads((path / MANIFEST).read_bytes())
+        content = (path / MANIFEST).read_bytes()
+        manifest = json.loads(content)
+        if not content.endswith(b"\n"):
+            return f"{MANIFEST} lacks its line end"
         if manifest["format"] != FORMAT:
             return f"format {manifest['format']}, this version reads {FORMAT}"
         files = manifest["files"]

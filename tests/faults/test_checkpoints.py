@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 import hashlib
+import io
 import json
 import os
+import random
+import shutil
 import signal
 import sys
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -57,7 +61,7 @@ def manifest(change: Callable[[dict], object]) -> Callable[[Path], None]:
     def spoil(checkpoint: Path) -> None:
         content = json.loads((checkpoint / MANIFEST).read_text())
         change(content)
-        (checkpoint / MANIFEST).write_text(json.dumps(content))
+        (checkpoint / MANIFEST).write_text(json.dumps(content) + "\n")
 
     return spoil
 
@@ -97,7 +101,10 @@ DAMAGES: dict[str, tuple[Callable[[Path], object], str]] = {
         lambda path: (path / MANIFEST).write_bytes(bytes(range(256))),
         "MANIFEST.json or state.json is not one",
     ),
-    "manifest a list": (lambda path: (path / MANIFEST).write_text("[1, 2]"), "MANIFEST.json or state.json is not one"),
+    "manifest a list": (
+        lambda path: (path / MANIFEST).write_text("[1, 2]\n"),
+        "MANIFEST.json or state.json is not one",
+    ),
     "files a list": (manifest(lambda content: content.update(files=["model.pdparams"])), "manifest"),
     "files a number": (manifest(lambda content: content.update(files=3)), "MANIFEST.json or state.json is not one"),
     "another size": (
@@ -133,6 +140,28 @@ def test_a_damaged_checkpoint_is_named_and_the_one_before_is_used(tmp_path: Path
     assert len(said) == 1
     assert said[0].startswith("checkpoint step-000000020 is damaged (")
     assert newest.exists(), "what is damaged is left for people to look at"
+
+
+def test_a_thousand_bit_flips_and_cuts_are_all_seen(tmp_path: Path):
+    """One flipped bit, or a cut at any place, in any of the four files."""
+    checkpoint = save(tmp_path, 10)
+    originals = {path: path.read_bytes() for path in sorted(checkpoint.iterdir())}
+    draw = random.Random(1)
+    unseen = []
+    for turn in range(1000):
+        path = draw.choice(list(originals))
+        data = bytearray(originals[path])
+        place = draw.randrange(len(data))
+        if turn % 3:
+            data[place] ^= 1 << draw.randrange(8)
+        else:
+            del data[place:]
+        path.write_bytes(data)
+        if damage(checkpoint) is None:
+            unseen.append((path.name, place, turn % 3))
+        path.write_bytes(originals[path])
+    assert unseen == []
+    assert damage(checkpoint) is None
 
 
 def test_no_checkpoint_is_chosen_when_all_are_damaged_or_none_exists(tmp_path: Path):
@@ -273,46 +302,86 @@ def test_a_failing_disk_never_leaves_half_a_checkpoint(tmp_path: Path, monkeypat
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="needs fork")
 @pytest.mark.parametrize("again", [False, True], ids=["a new step", "a step whose checkpoint is damaged"])
 def test_a_process_killed_before_any_of_its_file_operations_leaves_sound_checkpoints(tmp_path: Path, again: bool):
-    """kill -9 before the first file operation of a save, before the second, and so on to the last."""
+    """kill -9 before the first file operation of a save, before the second, and so on to the last: whatever is
+    opened, written, flushed, made, renamed or removed. Writes are also killed when they are half done."""
     step = 20 if again else 30
-    turn, ended = 0, False
-    while not ended:
+    for old in (10, 20):
+        save(tmp_path / "before", old)
+    if again:
+        flip(tmp_path / "before/step-000000020" / WEIGHTS)
+    turn, operations = 0, []
+    while not operations:
         folder = tmp_path / str(turn)
-        for old in (10, 20):
-            save(folder, old)
-        if again:
-            flip(folder / "step-000000020" / WEIGHTS)
-        ended = not killed_at(turn, lambda folder=folder: save(folder, step, extra=3_000_000))
+        shutil.copytree(tmp_path / "before", folder)
+        operations = killed_at(turn, lambda folder=folder: save(folder, step, extra=300_000))
         assert_sound(folder, before=10 if again else 20, after=step)
         turn += 1
-    assert turn > 20
+    count = {kind: operations.count(kind) for kind in set(operations)}
+    assert turn == len(operations) + 1, "every operation had its turn"
+    assert count["write"] >= 4, "three files and the manifest"
+    assert count["fsync"] >= 6, "the files, the manifest, the staging folder and the one above it"
+    assert count["os.rename"] >= 2, "the old checkpoint out of sight, the new one into its place"
 
 
-def killed_at(turn: int, work: Callable[[], object]) -> bool:
-    """Do the work in a child that kills itself before its operation number `turn`; False when it has fewer."""
+def killed_at(turn: int, work: Callable[[], object]) -> list[str]:
+    """Do the work in a child that kills itself before its operation number `turn`; the kinds of all its operations
+    when it has fewer, else nothing."""
+    reading, writing = os.pipe()
     child = os.fork()
     if child == 0:
-        operations = -1
+        operations: list[str] = []
 
-        def count(event: str, _: object) -> None:
-            nonlocal operations
-            if event == "open" or event.startswith(("os.", "shutil.")):
-                operations += 1
-                if operations == turn:
-                    os.kill(os.getpid(), signal.SIGKILL)
+        def count(kind: str) -> None:
+            if len(operations) == turn:
+                os.kill(os.getpid(), signal.SIGKILL)
+            operations.append(kind)
 
         try:
-            sys.addaudithook(count)
+            count_file_operations(count)
             work()
+            os.write(writing, "\n".join(operations).encode())
             os._exit(0)
         finally:
             os._exit(1)
+    os.close(writing)
+    with os.fdopen(reading) as said:
+        operations = said.read().split()
     _, status = os.waitpid(child, 0)
     if os.WIFSIGNALED(status):
         assert os.WTERMSIG(status) == signal.SIGKILL
-        return True
+        return []
     assert os.WEXITSTATUS(status) == 0
-    return False
+    return operations
+
+
+def count_file_operations(count: Callable[[str], object]) -> None:
+    """From now on this process calls `count` before each of its file operations, and between the halves of a write."""
+    flush = os.fsync
+
+    class File(io.FileIO):
+        def write(self, data: Any) -> int:
+            count("write")
+            half = len(data) // 2
+            done = super().write(data[:half])
+            count("half")
+            return done + super().write(data[half:])
+
+    def open_file(path: Any, mode: str = "r", *rest: Any, **options: Any) -> Any:
+        if not set(mode) & set("wxa+"):
+            return io.open_code(str(path)) if mode == "rb" else io.TextIOWrapper(io.open_code(str(path)))
+        file = io.BufferedWriter(File(path, mode.replace("b", "")))
+        return file if "b" in mode else io.TextIOWrapper(file, encoding="utf-8")
+
+    def flush_file(descriptor: int) -> None:
+        count("fsync")
+        flush(descriptor)
+
+    def heard(event: str, _: object) -> None:
+        if event == "open" or (event.startswith(("os.", "shutil.")) and event != "os.kill"):
+            count(event)
+
+    io.open, os.fsync = open_file, flush_file  # type: ignore[assignment]
+    sys.addaudithook(heard)
 
 
 def assert_sound(folder: Path, before: int, after: int) -> None:
