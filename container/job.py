@@ -11,6 +11,8 @@ from contract.errors import UserError
 from contract.hyperparameters import Hyperparameters, parse_hyperparameters
 from contract.paths import PRETRAINED_CHANNEL, TRAINING_CHANNEL, VALIDATION_CHANNEL, JobPaths
 
+ONLY_HOST = "algo-1"  # SageMaker's name for the first
+
 
 @dataclass(frozen=True)
 class Job:
@@ -22,12 +24,19 @@ class Job:
     validation: Path | None
     pretrained: Path | None
     instance_type: str
+    host: str
+    hosts: tuple[str, ...]  # in the order that all of them know; the first one leads
+    network: str  # name of the interface between them
 
 
 def read_job(paths: JobPaths) -> Job:
     """Read the JSON files of a job. Raises UserError for an unknown hyperparameter or a missing channel."""
     parameters = parse_hyperparameters(_read_json(paths.hyperparameters))
     resources = _read_json(paths.resource_config)
+    host = str(resources.get("current_host") or ONLY_HOST)
+    hosts = tuple(sorted(map(str, resources.get("hosts") or [host])))
+    if host not in hosts:
+        raise UserError(f"{paths.resource_config}: current_host {host!r} is not one of hosts {', '.join(hosts)}")
     for folder in (paths.checkpoints, paths.model):
         if folder.exists() and not folder.is_dir():
             raise UserError(f"{folder} is a file: remove it, the job writes a folder there")
@@ -48,6 +57,9 @@ def read_job(paths: JobPaths) -> Job:
         validation=_optional(paths.channel(VALIDATION_CHANNEL)),
         pretrained=_optional(paths.channel(PRETRAINED_CHANNEL)),
         instance_type=str(resources.get("current_instance_type", "")),
+        host=host,
+        hosts=hosts,
+        network=str(resources.get("network_interface_name", "")),
     )
 
 

@@ -7,6 +7,7 @@ folder of the run that the user has just started again.
 
 from __future__ import annotations
 
+import contextlib
 import os
 import signal
 import threading
@@ -34,3 +35,14 @@ def kill_group(group: int) -> None:
         os.killpg(group, signal.SIGKILL)
     except ProcessLookupError:
         pass
+
+
+def end_all_others() -> None:
+    """As PID 1, and only then: end what left its group, and take in the dead, which would stay zombies."""
+    if os.getpid() != 1:
+        return
+    with contextlib.suppress(ProcessLookupError):  # there is no other process
+        os.kill(-1, signal.SIGKILL)
+    with contextlib.suppress(ChildProcessError):  # none is left
+        while True:
+            os.waitpid(-1, 0)

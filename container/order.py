@@ -10,6 +10,9 @@ from typing import Any
 # Exit code of a trainer that refuses its order. Not 1, which is Python's own for anything uncaught. (EX_CONFIG)
 REFUSED_BY_TRAINER = 78
 
+# Exit code of a trainer that has nothing wrong but that another rank of its job is gone. (EX_PROTOCOL)
+LOST_ANOTHER_RANK = 76
+
 # The trainer writes why it failed over these blanks: a full disk has no room for a new file.
 FAILURE_ROOM = 4096  # bytes
 
@@ -43,18 +46,23 @@ class WorkOrder:
     dictionary_sha256: str
     recipe_sha256: str
 
-    def save(self, path: Path) -> None:
+    def save(self, path: Path, trainers: int = 1) -> None:
+        """For so many trainers of this host."""
         path.write_text(json.dumps(asdict(self), indent=1), encoding="utf-8")
-        Path(self.failure).write_bytes(b" " * FAILURE_ROOM)
+        for local in range(trainers):
+            self._failure_of(local).write_bytes(b" " * FAILURE_ROOM)
 
-    def say_failure(self, reason: str) -> None:
-        """Leave one sentence for the supervisor."""
-        with Path(self.failure).open("r+b") as file:
+    def say_failure(self, reason: str, local: int = 0) -> None:
+        """Leave one sentence for the supervisor. `local`: which trainer of this host."""
+        with self._failure_of(local).open("r+b") as file:
             file.write(reason.encode()[:FAILURE_ROOM])
 
-    def read_failure(self) -> str:
-        """The sentence that the trainer left, or "" when it left none."""
-        return Path(self.failure).read_bytes().decode("utf-8", errors="ignore").strip()
+    def read_failure(self, local: int = 0) -> str:
+        """The sentence that a trainer left, or "" when it left none."""
+        return self._failure_of(local).read_bytes().decode("utf-8", errors="ignore").strip()
+
+    def _failure_of(self, local: int) -> Path:
+        return Path(f"{self.failure}-{local}" if local else self.failure)
 
     @classmethod
     def load(cls, path: Path) -> WorkOrder:

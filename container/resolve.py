@@ -6,13 +6,15 @@ import copy
 import hashlib
 import json
 import os
-from collections.abc import Callable
+import re
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import yaml
 
 from container.checkpoints import Checkpoint
+from container.hosts import Place
 from container.inputs import OpenRecipe
 from container.job import Job
 from contract.batches import epoch_batches, scales_of
@@ -50,11 +52,11 @@ class ResolvedRecipe:
 
 
 def resolve_recipe(
-    job: Job, recipe: OpenRecipe, dataset: Report, resume: Checkpoint | None, say: Callable[[str], None]
+    job: Job, recipe: OpenRecipe, dataset: Report, resume: Checkpoint | None, place: Place, say: Callable[[str], None]
 ) -> ResolvedRecipe:
     """Fit the recipe to dataset and machine, print the before/after table, and check that `resume` belongs to it.
 
-    Raises UserError for a checkpoint of another dictionary or architecture.
+    Raises UserError for a checkpoint of another dictionary or architecture, and for more processes than samples.
     """
     config = copy.deepcopy(recipe.config)
     changes = list(recipe.changes)
@@ -70,9 +72,11 @@ def resolve_recipe(
             changes.append(Change(key, before, after, reason))
 
     train_count = len(dataset.samples("train"))
-    batch = int(config["Train"]["loader"]["batch_size_per_card"])
+    if train_count < place.world:
+        raise UserError(f"{train_count} training samples cannot be shared by {place.world} processes: use fewer")
+    batch = int(config["Train"]["loader"]["batch_size_per_card"]) * place.world
     scales = scales_of(config)
-    steps_per_epoch = len(epoch_batches(train_count, batch, scales))
+    steps_per_epoch = len(epoch_batches(train_count, batch, scales, minimum=place.world))
     for mode in ("Train", "Eval"):
         split = "train" if mode == "Train" else "val"
         folder = dataset.split_folder(split).resolve()
@@ -81,7 +85,7 @@ def resolve_recipe(
         change(f"{mode}.dataset.name", "MultiScaleDataSet" if scaled else "SimpleDataSet", "a dataset folder trains")
         change(f"{mode}.dataset.data_dir", str(folder), f"the {split} samples of the job")
         change(f"{mode}.dataset.label_file_list", [str(folder / labels)], f"the {split} samples of the job")
-        change(f"{mode}.loader.num_workers", *_workers(job, config, mode, len(dataset.samples(split))))
+        change(f"{mode}.loader.num_workers", *_workers(job, config, mode, len(dataset.samples(split)), place.processes))
         if "ratio_list" in config[mode]["dataset"]:
             change(f"{mode}.dataset.ratio_list", 1.0, "there is one label file")
     change("Train.loader.drop_last", False, "every sample trains once per epoch")
@@ -90,7 +94,13 @@ def resolve_recipe(
     change("Global.pretrained_model", None, "weights come from the pretrained channel")
     change("Global.checkpoints", None, "resume is decided by the checkpoint folder")
     change("Global.use_visualdl", False, "event lines and metrics.jsonl take its place")
-    change("Global.eval_batch_step", *_eval_steps(job, config, steps_per_epoch))
+    change("Global.eval_batch_step", *_eval_steps(job, config, steps_per_epoch, place.world))
+    if place.world > 1:
+        say(f"{place.world} processes on {len(place.counts)} host(s) train together: {batch} samples a step")
+        if _rate_was_asked_for(changes):
+            say("the learning rate was asked for, so it is not multiplied by the number of processes")
+        else:
+            change(*_scaled_rate(config, place.world))
     config, followers = make_agree(config, [each.key for each in changes])
     changes += followers
     resolved = ResolvedRecipe(recipe.name, config, tuple(changes), architecture_hash(config))
@@ -107,23 +117,40 @@ def architecture_hash(config: Recipe) -> str:
     return hashlib.sha256(text.encode()).hexdigest()
 
 
-def _workers(job: Job, config: Recipe, mode: str, samples: int) -> tuple[int, str]:
+def _rate_was_asked_for(changes: Sequence[Change]) -> bool:
+    asked = [change.key for change in changes if change.reason in ("override", "hyperparameter learning_rate")]
+    return any(key == "Optimizer.lr" or re.match(r"Optimizer\.lr\.(learning_rate|values)\b", key) for key in asked)
+
+
+def _scaled_rate(config: Recipe, world: int) -> tuple[str, Any, str]:
+    """Linear scaling (Goyal et al. 2017, arXiv:1706.02677): a batch k times as large, a rate k times as high."""
+    rate = config["Optimizer"]["lr"]
+    name = "values" if rate.get("name") == "Piecewise" else "learning_rate"
+    before = rate[name]
+    after = [float(step) * world for step in before] if name == "values" else float(before) * world
+    return f"Optimizer.lr.{name}", after, f"the recipe's is for one process, and {world} train"
+
+
+def _workers(job: Job, config: Recipe, mode: str, samples: int, processes: int) -> tuple[int, str]:
     if job.parameters.workers is not None:
         return job.parameters.workers, "hyperparameter workers"
     if mode == "Eval" and samples <= SMALL_SET:
         return 0, f"{samples} samples are read faster than workers start"
-    spare = max(0, (os.cpu_count() or 1) - 1)
-    beside = f"{spare} core{'' if spare == 1 else 's'} beside the trainer's"
+    spare = max(0, (os.cpu_count() or 1) // processes - 1)
+    beside = f"{spare} core{'' if spare == 1 else 's'} beside {'the' if processes == 1 else 'each'} trainer's"
     return min(int(config[mode]["loader"].get("num_workers") or 0), spare), beside
 
 
-def _eval_steps(job: Job, config: Recipe, steps_per_epoch: int) -> tuple[list[int], str]:
+def _eval_steps(job: Job, config: Recipe, steps_per_epoch: int, world: int) -> tuple[list[int], str]:
     if job.parameters.eval_steps:
         return [0, job.parameters.eval_steps], "hyperparameter eval_steps"
     stated = config["Global"].get("eval_batch_step") or DEFAULT_EVAL_STEPS
-    interval = int(stated[1] if isinstance(stated, list) else stated)
+    stated_steps = int(stated[1] if isinstance(stated, list) else stated)
+    interval = max(1, stated_steps // world)
     if interval > steps_per_epoch:
         return [0, steps_per_epoch], f"at least once per epoch of {steps_per_epoch} steps"
+    if world > 1:
+        return [0, interval], f"the recipe's {stated_steps} steps are of one process, and {world} train"
     return [0, interval], "the recipe's interval"
 
 

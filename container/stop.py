@@ -14,25 +14,28 @@ class Stopped(Exception):
 class Stop:
     """Remembers that a stop was asked for, and passes it on to the trainer alone.
 
-    Only the trainer hears it, not its group: a data-loading worker that dies of SIGTERM would break the very step
-    that the trainer wants to finish. Before the trainer starts, a stop ends the preparations at once; after it has
-    ended, what is left (collecting the model) is short and is finished.
+    Only the trainer hears it (or each of several), not its group: a data-loading worker that dies of SIGTERM would
+    break the very step that the trainer wants to finish. Before the trainer starts, a stop ends the preparations at
+    once; after it has ended, what is left (collecting the model) is short and is finished.
     """
 
     def __init__(self) -> None:
         self.requested = False
         self._preparing = True
-        self._trainer: int | None = None
+        self._trainers: set[int] = set()
 
     def trainer_started(self, process: int) -> None:
-        """Forward to this process id from now on."""
+        """Forward to this process id, too, from now on. It may be said more than once."""
         self._preparing = False
-        self._trainer = process
+        if process in self._trainers:
+            return
+        self._trainers.add(process)
         if self.requested:
             self._forward(process)
 
     def trainer_ended(self) -> None:
-        self._trainer = None
+        """To none any more."""
+        self._trainers.clear()
 
     def preparations_ended(self) -> None:
         """From now on a stop is only remembered (or forwarded)."""
@@ -42,8 +45,8 @@ class Stop:
         self.requested = True
         if self._preparing:
             raise Stopped
-        if self._trainer is not None:
-            self._forward(self._trainer)
+        for trainer in list(self._trainers):
+            self._forward(trainer)
 
     def _forward(self, process: int) -> None:
         try:

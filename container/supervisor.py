@@ -15,9 +15,11 @@ from pathlib import Path
 from container.artifact import ArtifactIncomplete, clear_failure, collect_model, write_failure
 from container.checkpoints import choose_checkpoint
 from container.explain import explain
+from container.hosts import HostFailed, MeetingPoint, meet
 from container.inputs import open_dataset, open_recipe
 from container.job import read_job
 from container.lifeline import hold_lifeline
+from container.processes import choose_processes, count_gpus
 from container.resolve import resolve_recipe
 from container.stop import Stop, Stopped, listen_for_stop
 from container.trainer_process import TrainerFailed, run_trainer
@@ -25,6 +27,7 @@ from container.tree import locate_tree
 from contract.errors import UserError
 from contract.events import format_event
 from contract.paths import EXIT_FAILED, EXIT_INTERRUPTED, EXIT_REFUSED, JobPaths
+from contract.recipe import wants_gpu
 
 
 def train() -> int:
@@ -40,7 +43,7 @@ def train() -> int:
     except Stopped:
         print(format_event("interrupted", step=0), flush=True)
         return EXIT_INTERRUPTED
-    except (TrainerFailed, ArtifactIncomplete) as error:
+    except (TrainerFailed, HostFailed, ArtifactIncomplete) as error:
         return report_failure(paths, str(error), EXIT_FAILED)
     except Exception as error:
         stop.preparations_ended()
@@ -52,14 +55,17 @@ def _train(paths: JobPaths, stop: Stop) -> int:
     clear_failure(paths.failure)
     job = read_job(paths)
     recipe = open_recipe(job)
-    dataset = open_dataset(job, recipe, say)
-    resume = choose_checkpoint(paths.checkpoints, say)
-    resolved = resolve_recipe(job, recipe, dataset, resume, say)
-    tree = locate_tree(say)
-    with tempfile.TemporaryDirectory(prefix="ocr-job-") as work:
-        outcome = run_trainer(job, resolved, dataset, resume, tree, stop, Path(work), say)
-        collect_model(outcome, paths.model)
-    return outcome.exit_code
+    processes = choose_processes(job.parameters.processes, count_gpus() if wants_gpu(recipe.config) else 0)
+    with meet(job, processes, MeetingPoint.from_environment(os.environ), say) as hosts:
+        dataset = open_dataset(job, recipe, say)
+        resume = choose_checkpoint(paths.checkpoints, say) if hosts.place.leads else None
+        resolved = resolve_recipe(job, recipe, dataset, resume, hosts.place, say)
+        tree = locate_tree(say)
+        with tempfile.TemporaryDirectory(prefix="ocr-job-") as work:
+            outcome = run_trainer(job, resolved, dataset, resume, tree, stop, Path(work), hosts, say)
+            if hosts.place.leads:
+                collect_model(outcome, paths.model)
+        return hosts.finish(outcome.exit_code)
 
 
 def report_failure(paths: JobPaths, reason: str, exit_code: int) -> int:

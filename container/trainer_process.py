@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
 import os
 import signal
 import subprocess
@@ -16,9 +15,11 @@ from container.cuda_compat import compat_variables
 from container.diagnosis import Circumstances, explain_end, memory_kills
 from container.gpu_check import check_gpus
 from container.gpu_monitor import watch_gpus
+from container.hosts import Hosts
 from container.job import Job
 from container.last_words import LastWords
-from container.lifeline import kill_group
+from container.launched import TrainerEnd, network_variables, run_ranks
+from container.lifeline import end_all_others, kill_group
 from container.order import REFUSED_BY_TRAINER, WorkOrder
 from container.resolve import ResolvedRecipe
 from container.stop import Stop
@@ -50,30 +51,43 @@ def run_trainer(
     tree: Path,
     stop: Stop,
     work: Path,
+    hosts: Hosts,
     say: Callable[[str], None],
 ) -> Outcome:
-    """Run the trainer in the folder `work`. Raises UserError when it refuses, TrainerFailed when it fails."""
-    order = _write_order(work, job, resolved, dataset, resume, tree)
-    extra = compat_variables(os.environ, say)
+    """Run the trainer, or this host's ranks of several, in the folder `work`.
+
+    Raises UserError when it refuses, TrainerFailed when it fails, HostFailed when another host has.
+    """
+    order = _write_order(work, job, resolved, dataset, resume, tree, hosts.place.processes)
+    extra = compat_variables(os.environ, say) | network_variables(job, os.environ)
     if wants_gpu(resolved.config):
         check_gpus(extra, say, job.instance_type)
     killed_before = memory_kills()
     with watch_gpus(Path(order.gpu_summary), say):
-        code, last_words = _run(work, stop, extra)
+        if hosts.place.world > 1:
+            end = run_ranks(order, work, hosts, stop, extra, say)
+        else:
+            end = _run(order, work, stop, extra)
+    code = end.exit_code
     if code == -signal.SIGTERM and stop.requested:  # it was still importing: nothing had been trained
         print(format_event("interrupted", step=resume.step if resume else 0), flush=True)
         return Outcome(EXIT_INTERRUPTED, None)
-    if code == REFUSED_BY_TRAINER:
-        raise UserError(order.read_failure())
     if code not in (EXIT_FINISHED, EXIT_INTERRUPTED):
-        circumstances = _circumstances(resolved, killed_before)
-        raise TrainerFailed(order.read_failure() or explain_end(code, last_words, circumstances))
+        reason = end.sentence or explain_end(code, end.last_words, _circumstances(resolved, killed_before))
+        reason = f"{end.who}: {reason}" if end.who else reason
+        raise UserError(reason) if code == REFUSED_BY_TRAINER else TrainerFailed(reason)
     model = Path(order.model)
     return Outcome(code, model if model.exists() else None)
 
 
 def _write_order(
-    work: Path, job: Job, resolved: ResolvedRecipe, dataset: Report, resume: Checkpoint | None, tree: Path
+    work: Path,
+    job: Job,
+    resolved: ResolvedRecipe,
+    dataset: Report,
+    resume: Checkpoint | None,
+    tree: Path,
+    trainers: int,
 ) -> WorkOrder:
     assert dataset.dictionary is not None  # a dataset that passed its check has one
     train, val = (next(each for each in dataset.splits if each.name == name) for name in ("train", "val"))
@@ -105,12 +119,11 @@ def _write_order(
         dictionary_sha256=dataset.dictionary.sha256,
         recipe_sha256=resolved.recipe_sha256,
     )
-    order.save(work / "order.json")
+    order.save(work / "order.json", trainers)
     return order
 
 
-def _run(work: Path, stop: Stop, extra: Mapping[str, str]) -> tuple[int, str]:
-    """Exit code, and the end of what the trainer said on stderr."""
+def _run(order: WorkOrder, work: Path, stop: Stop, extra: Mapping[str, str]) -> TrainerEnd:
     lifeline, held = os.pipe()
     try:
         child = subprocess.Popen(
@@ -128,20 +141,10 @@ def _run(work: Path, stop: Stop, extra: Mapping[str, str]) -> tuple[int, str]:
         code = child.wait()
         stop.trainer_ended()
         kill_group(child.pid)  # workers that outlived it
-        if os.getpid() == 1:
-            _end_all_others()
-        return code, last_words.text()
+        end_all_others()
+        return TrainerEnd(code, order.read_failure(), last_words.text())
     finally:
         os.close(held)
-
-
-def _end_all_others() -> None:
-    """As PID 1: end what left the trainer's group, and take in the dead, which would stay zombies."""
-    with contextlib.suppress(ProcessLookupError):  # there is no other process
-        os.kill(-1, signal.SIGKILL)
-    with contextlib.suppress(ChildProcessError):  # none is left
-        while True:
-            os.waitpid(-1, 0)
 
 
 def _circumstances(resolved: ResolvedRecipe, killed_before: int | None) -> Circumstances:

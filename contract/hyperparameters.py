@@ -45,7 +45,7 @@ TABLE = (
     ),
     Hyperparameter("amp", bool, "mixed precision; this version trains in float32 only", choices=(False,)),
     Hyperparameter("workers", int, "processes that prepare batches; 0 prepares them in the trainer", minimum=0),
-    Hyperparameter("processes", int, "training processes per host; this version runs one", choices=(1,)),
+    Hyperparameter("processes", int, "training processes per host; default: one per GPU, one on a CPU", minimum=1),
     Hyperparameter("max_text_length", int, "longest label in code points (Global.max_text_length)", minimum=1),
     Hyperparameter("input_pipeline", str, "who prepares batches; this version has PaddleOCR's", choices=("paddleocr",)),
 )
@@ -71,7 +71,7 @@ class Hyperparameters:
     zero_accuracy_steps: int | None = None
     amp: bool = False
     workers: int | None = None
-    processes: int = 1
+    processes: int | None = None
     max_text_length: int | None = None
     input_pipeline: str = "paddleocr"
     overrides: tuple[tuple[str, str], ...] = ()  # dotted recipe key, raw value

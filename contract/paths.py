@@ -18,6 +18,11 @@ LIFELINE_VARIABLE = "OCR_LIFELINE_FD"
 # Folder of the checkpoints where the platform cannot put it in its usual place (SageMaker's local mode: a channel).
 CHECKPOINTS_VARIABLE = "OCR_CHECKPOINTS"
 
+# Where the hosts of a job meet (`ADDRESS:PORT`), and for how many seconds they wait for each other. By default: the
+# first host of resourceconfig.json.
+MEETING_VARIABLE = "OCR_MEETING"
+MEETING_SECONDS_VARIABLE = "OCR_MEETING_SECONDS"
+
 TRAINING_CHANNEL = "training"
 VALIDATION_CHANNEL = "validation"
 PRETRAINED_CHANNEL = "pretrained"

@@ -10,7 +10,8 @@ import warnings
 from pathlib import Path
 
 from container.lifeline import hold_lifeline, kill_group
-from container.order import REFUSED_BY_TRAINER, WorkOrder
+from container.order import LOST_ANOTHER_RANK, REFUSED_BY_TRAINER, WorkOrder
+from container.rank_files import own_rank_files
 from container.trainer.errors import TrainingFailed
 from container.trainer.stop_flag import StopFlag
 from contract.errors import UserError
@@ -18,8 +19,12 @@ from contract.paths import EXIT_FAILED
 
 
 def main() -> int:
+    files = own_rank_files()
+    if files:
+        files.split()
     hold_lifeline(lambda: kill_group(os.getpgrp()))
     order = WorkOrder.load(Path(sys.argv[1]))
+    local = files.local if files else 0
     warnings.filterwarnings("ignore", message="No ccache found")  # paddle says it at every import
     # Paddle's own handler would end the process with a C++ trace: a stop waits until ours is there.
     signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGTERM})
@@ -28,21 +33,22 @@ def main() -> int:
     paddle.disable_signal_handler()
     stop = StopFlag()
     signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGTERM})
+    from container.trainer.ranks import is_lost_rank
     from container.trainer.train_rec import train
 
     try:
         return train(order, stop)
     except UserError as error:
-        return _fail(order, str(error), REFUSED_BY_TRAINER)
+        return _fail(order, local, str(error), REFUSED_BY_TRAINER)
     except TrainingFailed as error:
-        return _fail(order, str(error), EXIT_FAILED)
-    except Exception:  # the supervisor reads why from these last words (container/diagnosis.py)
+        return _fail(order, local, str(error), EXIT_FAILED)
+    except Exception as error:  # the supervisor reads why from these last words (container/diagnosis.py)
         traceback.print_exc()
-        return EXIT_FAILED
+        return LOST_ANOTHER_RANK if is_lost_rank(error) else EXIT_FAILED
 
 
-def _fail(order: WorkOrder, reason: str, code: int) -> int:
-    order.say_failure(reason)
+def _fail(order: WorkOrder, local: int, reason: str, code: int) -> int:
+    order.say_failure(reason, local)
     return code
 
 

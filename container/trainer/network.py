@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 import paddle
 
+from container.trainer.ranks import Ranks
 from container.trainer.sampling import Schedule
 from container.trainer.scoring import Prediction
 from contract.errors import UserError
@@ -28,17 +29,21 @@ class Network:
     scheduler: Any  # an LRScheduler, or a float when the rate is constant
     decoder: Any  # PaddleOCR's post-processing
     with_labels: bool
+    learner: paddle.nn.Layer  # the model as it is called in training: with several processes, with their gradients
 
     @property
     def learning_rate(self) -> float:
         return float(self.optimizer.get_lr())
 
-    def train_step(self, batch: list[paddle.Tensor]) -> paddle.Tensor:
-        """One step of gradient descent. Returns the detached loss."""
+    def train_step(self, batch: list[paddle.Tensor], weight: float = 1.0) -> paddle.Tensor:
+        """One step of gradient descent. Returns the detached loss.
+
+        `weight`: of this batch among those of all ranks, whose gradients are averaged.
+        """
         self.model.train()
-        read = self.model(batch[0], data=batch[1:]) if self.with_labels else self.model(batch[0])
+        read = self.learner(batch[0], data=batch[1:]) if self.with_labels else self.learner(batch[0])
         loss = self.loss(read, batch)["loss"]
-        loss.backward()
+        (loss if weight == 1 else loss * weight).backward()
         self.optimizer.step()
         self.optimizer.clear_grad()
         if not isinstance(self.scheduler, float):
@@ -56,7 +61,7 @@ class Network:
             return decode(self.decoder, self.model(images))
 
 
-def build_network(config: dict[str, Any], schedule: Schedule) -> Network:
+def build_network(config: dict[str, Any], schedule: Schedule, ranks: Ranks | None = None) -> Network:
     """Build from a resolved config. The same seed gives the same initial weights.
 
     Parameter names start from zero whatever was built before in this process: optimizer states are keyed by them.
@@ -86,7 +91,8 @@ def build_network(config: dict[str, Any], schedule: Schedule) -> Network:
                 "compare Architecture, Loss and Optimizer with a recipe under configs/rec"
             ) from None
     with_labels = config["Architecture"]["algorithm"] in CALLED_WITH_LABELS
-    return Network(model, loss, optimizer, scheduler, decoder, with_labels)
+    learner = ranks.learner(model, bool(config["Global"].get("find_unused_parameters"))) if ranks else model
+    return Network(model, loss, optimizer, scheduler, decoder, with_labels, learner)
 
 
 def _set_classes(head: dict[str, Any], classes: int) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import copy
 import random
 import shutil
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
@@ -181,12 +181,10 @@ def read_batches(
         yield _as_batch(*parts)
 
 
-def in_order(count: int, batch_size: int) -> list[list[Key]]:
-    """Batches of an evaluation: every sample once, in the order of the label file."""
-    return [
-        [Key(0, index) for index in range(start, min(start + batch_size, count))]
-        for start in range(0, count, batch_size)
-    ]
+def in_order(samples: Sequence[int], batch_size: int) -> list[list[Key]]:
+    """Batches of an evaluation: every sample once, in the order given."""
+    keys = [Key(0, index) for index in samples]
+    return [keys[start : start + batch_size] for start in range(0, len(keys), batch_size)]
 
 
 # One batch on its way from a worker: which samples are usable (int64), the arrays of those, [line, reason] of the rest.

@@ -92,9 +92,9 @@ def sample_seed(seed: int, epoch: int, sample: str) -> int:
     return _seed(seed, "sample", epoch, sample)
 
 
-def step_seed(seed: int, step: int) -> int:
-    """32-bit seed for what is random inside the network (dropout) at one step."""
-    return _seed(seed, "step", step)
+def step_seed(seed: int, step: int, rank: int = 0) -> int:
+    """32-bit seed for what is random inside the network (dropout) at one step, in one of several processes."""
+    return _seed(seed, "step", step, *([rank] if rank else []))
 
 
 def _seed(*parts: object) -> int:

@@ -9,6 +9,8 @@ from __future__ import annotations
 import math
 import sys
 import time
+from collections.abc import Iterator, Sequence
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -23,13 +25,14 @@ from container.trainer.inference_yml import package_name
 from container.trainer.network import build_network
 from container.trainer.paddleocr_tree import enter_tree
 from container.trainer.pretrained import load_pretrained
-from container.trainer.reading import RecognitionDataset, in_order, read_batches
+from container.trainer.ranks import Ranks
+from container.trainer.reading import Batch, RecognitionDataset, in_order, read_batches
 from container.trainer.sampling import Schedule, step_seed
 from container.trainer.scores_in_depth import in_words, scores_in_depth
 from container.trainer.scoring import Prediction, score
 from container.trainer.stop_flag import StopFlag
-from container.trainer.training_state import TrainingState, load_weights, read_checkpoint, write_checkpoint
-from container.trainer.unusable import UnusableSamples
+from container.trainer.training_state import TrainingState, load_weights, read_checkpoint, restore, write_checkpoint
+from container.trainer.unusable import Unusable, UnusableSamples
 from container.trainer.zero_accuracy import ZeroAccuracy
 from contract.batches import scales_of
 from contract.dataset import read_dictionary, read_labels
@@ -57,6 +60,7 @@ class Training:
         self.networks = enter_tree(Path(order.tree))
         gpu = wants_gpu(self.config) and paddle.is_compiled_with_cuda() and paddle.device.cuda.device_count()
         paddle.set_device("gpu" if gpu else "cpu")
+        self.ranks = Ranks(stop)
         seed = int(self.config["Global"]["seed"])
         self.train_set = self._dataset("Train", order.train_labels, order.train_folder, seed)
         self.val_set = self._dataset("Eval", order.val_labels, order.val_folder, None)
@@ -67,16 +71,18 @@ class Training:
         self.workers = int(loader["num_workers"])
         self.schedule = Schedule(
             samples=len(self.train_set),
-            batch_size=int(loader["batch_size_per_card"]),
+            batch_size=int(loader["batch_size_per_card"]) * self.ranks.world,
             epochs=int(self.config["Global"]["epoch_num"]),
             seed=seed,
             scales=scales_of(self.config),
+            minimum=self.ranks.world,
         )
-        self.network = build_network(self.config, self.schedule)
+        self.eval_every = int(self.config["Global"]["eval_batch_step"][1])
+        self.ranks.agree(self._identity())
+        self.network = build_network(self.config, self.schedule, self.ranks)
         self.zero_accuracy = ZeroAccuracy(order, self.config, self.schedule, self.train_set.samples)
         self.state = TrainingState()
         self.print_every = int(self.config["Global"].get("print_batch_step") or 10)
-        self.eval_every = int(self.config["Global"]["eval_batch_step"][1])
         self.saved_at = time.monotonic()
         self.bad_windows = 0  # in a row, of this attempt
         self.window = Window()
@@ -89,28 +95,31 @@ class Training:
                 self._evaluate()  # it was interrupted before
             if not self._finished():
                 self._train_steps()
-            if self.stop:
+            if self.ranks.any_stops():
                 raise Interrupted
             if self.state.evaluated_step != self.state.step:
                 self._evaluate()
             self._save()
-            self._export("finished")
+            if self.ranks.first:
+                self._export("finished")
             self.zero_accuracy.note(self.state.best, self.state.history, say)
         except Interrupted:
             self._save()
-            self._export_what_there_is()
-            emit("interrupted", step=self.state.step, epoch=self.state.shown_epoch)
+            if self.ranks.first:
+                self._export_what_there_is()
+            self._emit("interrupted", step=self.state.step, epoch=self.state.shown_epoch)
             return EXIT_INTERRUPTED
         except TrainingFailed:
             self._save()  # what was learnt up to here is kept
             raise
-        emit("done", step=self.state.step, **self._best())
+        self._emit("done", step=self.state.step, **self._best())
         return EXIT_FINISHED
 
     def _start(self) -> None:
         order, schedule = self.order, self.schedule
-        if order.resume:
-            self.state, changed = read_checkpoint(Path(order.resume), order, schedule, self.network)
+        saved = self.ranks.share(read_checkpoint(Path(order.resume)) if order.resume else None)  # the first host's
+        if saved:
+            self.state, changed = restore(saved, order, schedule, self.network)
             self.state.resumes.append(self.state.step)
             for what in changed:
                 say(f"note: {what}")
@@ -119,37 +128,42 @@ class Training:
             receipt = load_pretrained(self.network.model, characters, Path(order.pretrained), Path(order.tree))
             self.state.pretrained = receipt.facts()
             say(receipt.line())
-            emit("pretrained", file=receipt.file, loaded=receipt.loaded, tensors=receipt.tensors, head=receipt.head)
+            self._emit(
+                "pretrained", file=receipt.file, loaded=receipt.loaded, tensors=receipt.tensors, head=receipt.head
+            )
         self.total_steps = self.state.step + schedule.steps_left(self.state.epoch, self.state.samples)
-        emit(
+        self._emit(
             "job",
             run=order.run_id,
             epochs=schedule.epochs,
             steps=self.total_steps,
             steps_per_epoch=schedule.steps_per_epoch,
             batch_size=schedule.batch_size,
+            processes=self.ranks.world,
             train=len(self.train_set),
             val=len(self.val_set),
             eval_steps=self.eval_every,
             device=paddle.device.get_device(),
         )
-        if order.resume:
+        if saved:
             epoch = min(self.state.epoch + 1, schedule.epochs)
-            emit("resume", step=self.state.step, epoch=epoch, samples=self.state.samples)
+            self._emit("resume", step=self.state.step, epoch=epoch, samples=self.state.samples)
 
     def _train_steps(self) -> None:
         state, window = self.state, self.window
         window.clear()
-        for batch in self._batches():
+        for whole, batch in self._batches():
             window.read()
-            if self.stop:
+            if self.ranks.are_stopping():
                 break
             self.unusable.note(batch.unusable)
             self.unusable.refuse_empty(batch.tensors)
-            paddle.seed(step_seed(self.schedule.seed, state.step))
+            paddle.seed(step_seed(self.schedule.seed, state.step, self.ranks.rank))
             window.rate = self.network.learning_rate
-            window.add(self.network.train_step(batch.tensors), batch.size)
-            state.advance(batch.size, self.schedule)
+            weight = batch.size * self.ranks.world / whole
+            loss = self.network.train_step(batch.tensors, weight)
+            window.add(self.ranks.mean_loss(loss, weight), whole)
+            state.advance(whole, self.schedule)
             self.unsaved = True
             if state.step % self.print_every == 0 or state.step in (1, self.total_steps):
                 self._log()
@@ -158,13 +172,17 @@ class Training:
                 if self._finished():
                     break
             self._save_if_due()
-            if self.stop:
+            if self.ranks.are_stopping():
                 break
             window.resume()
 
-    def _batches(self) -> Any:
-        keys = self.schedule.batches(self.state.epoch, self.state.samples)
-        return read_batches(self.train_set, keys, self.total_steps - self.state.step, self.workers)
+    def _batches(self) -> Iterator[tuple[int, Batch]]:
+        """The size of each batch of all ranks together, and this rank's share of it."""
+        position = self.state.epoch, self.state.samples
+        sizes = (len(keys) for keys in self.schedule.batches(*position))
+        shares = (list(self.ranks.share_of(keys)) for keys in self.schedule.batches(*position))
+        left = self.total_steps - self.state.step
+        return zip(sizes, read_batches(self.train_set, shares, left, self.workers), strict=False)
 
     def _log(self) -> None:
         window = self.window
@@ -205,7 +223,8 @@ class Training:
         """Score the network on every validation sample; publish it when it is the best so far."""
         state = self.state
         self._complete_curve()
-        emit("phase", name="evaluating", step=state.step)
+        self._emit("phase", name="evaluating", step=state.step)
+        self.ranks.take_running_statistics(self.network.model)
         result = score([sample.label for sample in self.val_set.samples], [p.text for p in self._read_all()])
         scores = {"acc": result.acc, "cer": result.cer, "norm_edit_dis": result.norm_edit_dis}
         best = state.best
@@ -216,23 +235,28 @@ class Training:
         if better:
             state.best = scores | {"epoch": state.shown_epoch, "step": state.step}
         self._record("eval", {"step": state.step, "epoch": state.shown_epoch, **scores})
-        if better:
+        if better and self.ranks.first:
             publish(Path(self.order.checkpoints) / BEST, state.step, self._write)
         self.zero_accuracy.check(state.best, state.step, self.total_steps, state.history)
 
     def _read_all(self) -> list[Prediction]:
-        """Read the validation set. Raises Interrupted as soon as a stop is heard."""
+        """Read the validation set, each rank its share. Raises Interrupted as soon as a stop is heard."""
         predictions: list[Prediction] = []
-        for batch in self._val_batches():
+        for batch in self._val_batches(self.ranks.share_of(range(len(self.val_set)))):
             if self.stop:
-                raise Interrupted
+                break
             self.unusable_val.note(batch.unusable)
             predictions += batch.read_by(self.network.read)
-        return predictions
+        if self.ranks.any_stops():
+            raise Interrupted
+        for counted in (self.unusable, self.unusable_val):
+            for found in self.ranks.gather(counted.found):
+                counted.note(Unusable(line, reason) for line, reason in found.items())
+        return self.ranks.whole_of(predictions)
 
-    def _val_batches(self) -> Any:
+    def _val_batches(self, samples: Sequence[int]) -> Iterator[Batch]:
         loader = self.config["Eval"]["loader"]
-        keys = in_order(len(self.val_set), int(loader["batch_size_per_card"]))
+        keys = in_order(samples, int(loader["batch_size_per_card"]))
         return read_batches(self.val_set, keys, len(keys), int(loader["num_workers"]))
 
     def _save_if_due(self) -> None:
@@ -243,7 +267,7 @@ class Training:
 
     def _save(self) -> None:
         self.saved_at = time.monotonic()
-        if not self.unsaved:
+        if not (self.unsaved and self.ranks.first):
             return
         self._complete_curve()
         if not self.network.is_finite():
@@ -252,7 +276,7 @@ class Training:
             return
         publish(Path(self.order.checkpoints), self.state.step, self._write)
         self.unsaved = False
-        emit("checkpoint", step=self.state.step)
+        self._emit("checkpoint", step=self.state.step)
 
     def _write(self, folder: Path) -> None:
         write_checkpoint(folder, self.order, self.schedule, self.state, self.network)
@@ -274,14 +298,14 @@ class Training:
         if best is None or self.state.best is None:
             raise TrainingFailed("there is no sound best checkpoint: start the run again with --fresh")
         self.state.best = best.state["best"]  # of the weights that are exported, whatever came of better ones
-        emit("phase", name="exporting", step=self.state.step)
+        self._emit("phase", name="exporting", step=self.state.step)
         load_weights(best.path, self.network)
         staging = Path(self.order.model + ".tmp")
         exporting.export_network(self.config, self.network, staging / "inference")
         exported = exporting.ExportedModel(staging / "inference", self.network.decoder)
         trained_texts: list[Prediction] = []
         exported_texts: list[Prediction] = []
-        for batch in self._val_batches():
+        for batch in self._val_batches(range(len(self.val_set))):
             if self.stop.seconds_since > EXPORT_SECONDS or (self.stop and status == "finished"):
                 raise Interrupted
             trained_texts += batch.read_by(self.network.read)
@@ -296,6 +320,7 @@ class Training:
             "resumed_from": self.state.resumes[-1] if self.state.resumes else None,
             "resumes": self.state.resumes,
             "steps": self.state.step,
+            "processes": self.ranks.world,
             "epochs": self.state.shown_epoch,
             "seconds": round(self.state.seconds, 1),
             "versions": exporting.versions(self.networks),
@@ -333,7 +358,18 @@ class Training:
 
     def _record(self, event: str, fields: dict[str, Any]) -> None:
         self.state.history.append({"event": event, **fields})
-        emit(event, **fields)
+        self._emit(event, **fields)
+
+    def _emit(self, event: str, **fields: Any) -> None:
+        """One event line on stdout, at once. The first rank speaks for all."""
+        if self.ranks.first:
+            print(format_event(event, **fields), flush=True)
+
+    def _identity(self) -> dict[str, Any]:
+        """What has to be the same in all ranks, in the words of a refusal."""
+        names = {"the training set": self.order.train_sha256, "the validation set": self.order.val_sha256}
+        names |= {"the dictionary": self.order.dictionary_sha256, "the architecture": self.order.recipe_sha256}
+        return names | {"the schedule": asdict(self.schedule), "eval_steps": self.eval_every}
 
     def _load_config(self) -> dict[str, Any]:
         config = yaml.safe_load(Path(self.order.config).read_text(encoding="utf-8"))
@@ -391,11 +427,6 @@ class Window:
 
     def reader_share(self) -> float:
         return self.reading / max(self.seconds(), 1e-9)
-
-
-def emit(event: str, **fields: Any) -> None:
-    """One event line on stdout, at once."""
-    print(format_event(event, **fields), flush=True)
 
 
 def say(line: str) -> None:

@@ -66,16 +66,29 @@ def write_checkpoint(
     (folder / STATE).write_text(json.dumps(content) + "\n", encoding="utf-8")
 
 
-def read_checkpoint(
-    folder: Path, order: WorkOrder, schedule: Schedule, network: Network
-) -> tuple[TrainingState, list[str]]:
+@dataclass(frozen=True)
+class Saved:
+    """What a checkpoint holds: state.json, and the arrays of its two other files."""
+
+    content: dict[str, Any]
+    weights: dict[str, Any]
+    optimizer: dict[str, Any]
+
+
+def read_checkpoint(folder: Path) -> Saved:
+    """The files of a verified checkpoint, as they are."""
+    content = json.loads((folder / STATE).read_text(encoding="utf-8"))
+    return Saved(content, read_weights(folder / WEIGHTS), read_weights(folder / OPTIMIZER))
+
+
+def restore(saved: Saved, order: WorkOrder, schedule: Schedule, network: Network) -> tuple[TrainingState, list[str]]:
     """Put weights and optimizer into the network. Returns the state, and what of it no longer holds.
 
     A position within an epoch means nothing once data or seed is another: the epoch starts anew. Scores on another
     validation set are forgotten. The learning rate follows from the position in today's schedule, never from the
     rate that was saved: Paddle's cosine computes each rate from the last, and would carry an old one on.
     """
-    content = json.loads((folder / STATE).read_text(encoding="utf-8"))
+    content = saved.content
     state = TrainingState(**{name: content[name] for name in TrainingState.__dataclass_fields__ if name in content})
     changed = []
     if (content["train_sha256"], content["seed"]) != (order.train_sha256, schedule.seed):
@@ -86,8 +99,8 @@ def read_checkpoint(
         state.best, state.evaluated_step, state.evaluations_without_better = None, None, 0
     if content["schedule"]["batch_size"] != schedule.batch_size or content["schedule"]["epochs"] != schedule.epochs:
         changed.append(f"now {schedule.epochs} epochs at batch {schedule.batch_size}: the learning rate follows")
-    network.model.set_state_dict(read_weights(folder / WEIGHTS))
-    optimizer = _tensors(read_weights(folder / OPTIMIZER))
+    network.model.set_state_dict(saved.weights)
+    optimizer = _tensors(saved.optimizer)
     if not isinstance(network.scheduler, float):
         for _ in range(schedule.steps_done(state.epoch, state.samples)):
             network.scheduler.step()

@@ -62,9 +62,13 @@ class Base:
         (folder / "input/config").mkdir(parents=True)
         (folder / "input/data").mkdir()
         (folder / "input/data/training").symlink_to(dataset)
-        resources = {"current_host": "algo-1", "hosts": ["algo-1"], "network_interface_name": "eth0"}
-        (folder / "input/config/resourceconfig.json").write_text(json.dumps(resources))
+        self.place("algo-1", "algo-1")
         self.set(**parameters)
+
+    def place(self, host: str, *hosts: str) -> None:
+        """Which of the job's hosts this is."""
+        resources = {"current_host": host, "hosts": hosts, "network_interface_name": "lo"}
+        (self.folder / "input/config/resourceconfig.json").write_text(json.dumps(resources))
 
     def set(self, **parameters: object) -> None:
         """Hyperparameters as SageMaker sends them: all strings. `__` in a name stands for a dot."""

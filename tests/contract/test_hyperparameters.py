@@ -43,7 +43,7 @@ def test_every_row_is_a_field():
         ({"epochs": "1.5"}, "epochs must be a whole number, not '1.5'"),
         ({"learning_rate": "nan"}, "learning_rate must be a number, not 'nan'"),
         ({"amp": "maybe"}, "amp must be true or false, not 'maybe'"),
-        ({"processes": "2"}, "processes=2 is not available"),
+        ({"processes": "0"}, "processes must be at least 1, not 0"),
         ({"run_id": ""}, "run_id is empty"),
     ],
 )
