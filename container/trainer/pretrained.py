@@ -72,7 +72,8 @@ class Receipt:
         if self.head == "rebuilt":
             parts.append(f"head rebuilt: {change}, {self.carried} rows carried over by character ({self.dictionary})")
             if self.new_characters:
-                parts.append(f"to be learnt: {_listed(list(self.new_characters))}")
+                names = ["the space" if each == " " else each for each in self.new_characters]
+                parts.append(f"to be learnt: {_listed(names)}")
         elif self.head == "new" and self.classes_before is None:
             parts.append("head starts anew: the file has none")
         elif self.head == "new" and self.dictionary is None:

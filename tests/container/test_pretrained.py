@@ -19,6 +19,9 @@ from container.trainer.ppocr_rec.modeling.architectures import build_model
 from container.trainer.pretrained import Receipt, load_pretrained, weights_file
 from container.trainer.weights_dictionary import find_dictionary
 from contract.errors import UserError
+from contract.paths import EXIT_INTERRUPTED
+from contract.recipe import CONFIGS, load_recipe
+from tests.container.jobs import Base, at_step, draw_dataset
 
 DIGITS, LETTERS = tuple("0123456789"), tuple("abcdef")
 NO_TREE = Path("no tree")
@@ -379,3 +382,30 @@ def test_the_weights_of_a_folder_that_paddleocr_left(tmp_path: Path):
         (tmp_path / name).parent.mkdir(exist_ok=True)
         (tmp_path / name).write_bytes(b"x")
     assert weights_file(tmp_path) == tmp_path / "best_accuracy/best_accuracy.pdparams"
+
+
+# ---------------------------------------------------------------- in a job
+
+
+def test_the_receipt_is_in_run_json_whatever_came_between(tmp_path: Path):
+    """Digits were known, in another order and with letters; the run is stopped and continued."""
+    recipe = load_recipe(CONFIGS / "rec/demo_digits.yml")
+    recipe["Architecture"]["Head"]["out_channels"] = len(LETTERS + DIGITS) + 1
+    dataset = draw_dataset(tmp_path / "digits", train=12, val=4)
+    parameters = {"config": "rec/demo_digits.yml", "epochs": 2, "batch_size": 4, "workers": 0}
+    base = Base(tmp_path / "ml", dataset, **parameters, Global__print_batch_step=1)
+    save(tmp_path / "ml/input/data/pretrained", build_model(recipe["Architecture"]), [*LETTERS, *DIGITS])
+    stopped = base.run("train", stop_when=at_step(2))
+    assert stopped.code == EXIT_INTERRUPTED, stopped.errors
+    (event,) = stopped.of("pretrained")
+    assert (event["file"], event["head"]) == ("w.pdparams", "rebuilt")
+    assert event["loaded"] == event["tensors"] - 2
+    assert (
+        "head rebuilt: dictionary 17 → 12, 10 rows carried over by character (dict.txt); to be learnt: the space"
+        in stopped.errors
+    )
+    finished = base.run("train")
+    assert finished.code == 0, finished.errors
+    assert not finished.of("pretrained"), "a resumed run has its weights from the checkpoint"
+    receipt = base.report()["pretrained"]
+    assert (receipt["carried"], receipt["classes_before"], receipt["classes"]) == (10, 17, 12)
