@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -108,6 +109,7 @@ def check_dataset(
     if decode:
         _check_images(report, decode, progress, found)
     _check_characters(report)
+    _note_untaught(report)
     _measure(report)
     if limits:
         report.problems += check_limits(report, limits)
@@ -230,6 +232,19 @@ def _check_characters(report: Report) -> None:
         message = f"the character {character!r} (U+{ord(character):04X}) {_occurs(where)} and is not in {DICTIONARY}"
         remedy = f"add it to {DICTIONARY} or correct the labels"
         report.problems.append(Problem("character", where[0], message, remedy))
+
+
+def _note_untaught(report: Report) -> None:
+    """Characters of the validation labels that no training label has."""
+    train, val = (
+        Counter("".join(sample.label for split, sample in _labelled(report) if split.name == name))
+        for name in ("train", "val")
+    )
+    untaught = {character: times for character, times in val.most_common() if character not in train}
+    if train and untaught:
+        shown = [f"{each!r} (U+{ord(each):04X}) {times}×" for each, times in untaught.items()][:EXAMPLES]
+        more = ", …" if len(untaught) > EXAMPLES else ""
+        report.notes.append(f"characters of validation labels that no training label has: {', '.join(shown)}{more}")
 
 
 def _spaces(report: Report, limits: Limits) -> list[Problem]:

@@ -49,19 +49,11 @@ def scores_in_depth(
     }
 
 
-def in_words(scores: dict[str, Any]) -> list[str]:
-    """What of it people should hear at once: one line each, none when all is read right."""
-    lines = []
+def in_words(scores: dict[str, Any]) -> str:
+    """What people should hear at once: the worst confusions, or "" when all is read right."""
     pairs = scores["confusions"]["pairs"][:5]
-    if pairs:
-        shown = ", ".join(f"{_name(pair['label'])} as {_name(pair['read'])} {pair['times']}×" for pair in pairs)
-        lines.append(f"most often misread: {shown}")
-    unseen = scores["never_trained"]["validation"]
-    if unseen:
-        shown = ", ".join(f"{each!r} (U+{ord(each):04X}) {times}×" for each, times in list(unseen.items())[:5])
-        more = ", …" if len(unseen) > 5 else ""
-        lines.append(f"note: the validation labels hold characters that no training label has: {shown}{more}")
-    return lines
+    shown = ", ".join(f"{_name(pair['label'])} as {_name(pair['read'])} {pair['times']}×" for pair in pairs)
+    return f"most often misread: {shown}" if pairs else ""
 
 
 def script_of(character: str) -> str:

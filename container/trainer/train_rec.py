@@ -348,8 +348,8 @@ class Training:
         labels, trained = ([sample.label for sample in each.samples] for each in (self.val_set, self.train_set))
         dictionary = read_dictionary(Path(self.order.dictionary)).characters
         scores = scores_in_depth(labels, [each.text for each in predictions], trained, dictionary)
-        for line in in_words(scores):
-            say(line)
+        if worst := in_words(scores):
+            say(worst)
         return scores
 
     def _best(self) -> dict[str, float]:

@@ -6,6 +6,7 @@ import os
 import signal
 import subprocess
 import sys
+import time
 from pathlib import Path
 
 import pytest
@@ -234,6 +235,23 @@ def test_memory_that_is_really_full():
     code, words = last_words([sys.executable, "-c", script])
     assert code == 1
     assert "the machine's memory is full" in explain_end(code, words, AT)
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="reads /proc")
+def test_a_trainer_that_is_really_killed(tmp_path: Path):
+    base = Base(
+        tmp_path / "ml", draw_dataset(tmp_path / "digits", train=4, val=2), config="configs/rec/demo_digits.yml"
+    )
+    child = base.start("train")
+    while not (trainer := Path(f"/proc/{child.pid}/task/{child.pid}/children").read_text().split()):
+        assert child.poll() is None
+        time.sleep(0.01)
+    os.kill(int(trainer[0]), signal.SIGKILL)
+    child.communicate()
+    assert child.returncode == 2
+    assert base.failure == (
+        "the trainer was killed (signal 9), most often for memory: use a smaller batch_size or a bigger instance"
+    )
 
 
 def test_an_exception_that_nobody_foresaw_is_told_through_the_real_container(tmp_path: Path):

@@ -93,8 +93,5 @@ def test_scripts(character: str, script: str):
 
 def test_people_hear_the_worst():
     scores = scores_in_depth(["11ๆ", "21"], ["17", "27"], ["12"], "12ๆ")
-    assert in_words(scores) == [
-        "most often misread: '1' as '7' 2×, 'ๆ' as nothing 1×",
-        "note: the validation labels hold characters that no training label has: 'ๆ' (U+0E46) 1×",
-    ]
-    assert in_words(scores_in_depth(["1"], ["1"], ["1"], "1")) == []
+    assert in_words(scores) == "most often misread: '1' as '7' 2×, 'ๆ' as nothing 1×"
+    assert in_words(scores_in_depth(["1"], ["1"], ["1"], "1")) == ""

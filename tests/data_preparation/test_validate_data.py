@@ -145,6 +145,13 @@ def test_odd_characters_are_said(tmp_path: Path, capsys: pytest.CaptureFixture[s
     assert words in note
 
 
+def test_characters_that_nothing_teaches_are_said(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    folder = dataset(tmp_path / "data", {"1.png": "ab"}, {"v.png": "aๆcๆ", "w.png": "b"})
+    assert main([str(folder), "--json"]) == 0
+    note = "characters of validation labels that no training label has: 'ๆ' (U+0E46) 2×, 'c' (U+0063) 1×"
+    assert json.loads(capsys.readouterr().out)["notes"] == [note]
+
+
 def test_one_of_a_thing_is_singular(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     folder = dataset(tmp_path / "data", {"1.png": "a"})
     assert main([str(folder)]) == 0
