@@ -35,6 +35,7 @@ STAGES = (
 FIRST_STAGE = 2  # PaddleOCR calls the stem stage 1
 ROWS = 3  # of features that images of height 48 leave
 BRANCHES = 4
+GATE_SLOPE = 0.1666667  # a sixth, as paddle rounds it
 AFFINE_RATE = 0.1  # of the learning rate
 
 
@@ -74,7 +75,7 @@ class SeparableBlock(nn.Layer):
     def __init__(self, in_channels: int, out_channels: int, block: Block):
         super().__init__()
         self.dw_conv = RepLayer(in_channels, in_channels, block.kernel, block.stride, groups=in_channels)
-        self.se = SqueezeExcite(in_channels, slope=1 / 6) if block.se else None
+        self.se = SqueezeExcite(in_channels, GATE_SLOPE) if block.se else None
         self.pw_conv = RepLayer(in_channels, out_channels, 1)
 
     def forward(self, x: Tensor) -> Tensor:
@@ -93,7 +94,8 @@ class RepLayer(nn.Layer):
     def __init__(self, in_channels: int, out_channels: int, kernel: int, stride: Stride = 1, groups: int = 1):
         super().__init__()
         self.is_repped = False
-        self.in_channels, self.groups = in_channels, groups
+        self.shape = (in_channels, out_channels, kernel, stride)
+        self.groups = groups
         keeps_shape = in_channels == out_channels and stride == 1
         self.identity = nn.BatchNorm2D(in_channels) if keeps_shape else None
         self.conv_kxk = nn.LayerList(
@@ -113,27 +115,21 @@ class RepLayer(nn.Layer):
     def rep(self) -> None:
         """Fold all branches into one convolution with a bias, which gives the same in evaluation."""
         kernels, biases = zip(*(self.folded(branch) for branch in self.branches()), strict=True)
-        like = self.conv_kxk[0].conv
-        self.reparam_conv = nn.Conv2D(
-            like._in_channels,
-            like._out_channels,
-            like._kernel_size,
-            like._stride,
-            like._padding,
-            groups=self.groups,
-        )
+        _, _, kernel, _ = self.shape
+        self.reparam_conv = nn.Conv2D(*self.shape, padding=kernel // 2, groups=self.groups)
         self.reparam_conv.weight.set_value(sum(kernels))
         self.reparam_conv.bias.set_value(sum(biases))
         self.is_repped = True
 
     def folded(self, branch: nn.Layer) -> tuple[Tensor, Tensor]:
         """Kernel, as large as the largest, and bias of one branch with its normalisation worked in."""
+        in_channels, _, size, _ = self.shape
         if isinstance(branch, ConvNorm):
             kernel, norm = branch.conv.weight, branch.bn
         else:
-            width = self.in_channels // self.groups
+            width = in_channels // self.groups
             kernel, norm = paddle.eye(width).tile([self.groups, 1]).reshape([-1, width, 1, 1]), branch
-        border = (self.conv_kxk[0].conv.weight.shape[-1] - kernel.shape[-1]) // 2
+        border = (size - kernel.shape[-1]) // 2
         gain = norm.weight / (norm._variance + norm._epsilon).sqrt()
         return F.pad(kernel, [border] * 4) * gain.reshape([-1, 1, 1, 1]), norm.bias - norm._mean * gain
 
