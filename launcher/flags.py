@@ -104,7 +104,12 @@ SUBMIT_FLAGS = (
     ),
     Flag("dataset", JOB, "the dataset: train.txt, val.txt, dict.txt and the images; for ml types also s3://", "FOLDER"),
     Flag("validation", JOB, "the channel `validation`: a dataset whose val.txt, or else train.txt, is used", "FOLDER"),
-    Flag("pretrained", JOB, "the channel `pretrained`: a folder with the one .pdparams to start from", "FOLDER"),
+    Flag(
+        "pretrained",
+        JOB,
+        "the channel `pretrained`: a folder with the one .pdparams to start from, best with its dict.txt",
+        "FOLDER",
+    ),
     Flag(
         "config",
         JOB,

@@ -16,6 +16,7 @@ import yaml
 
 from contract.dataset import DICTIONARY
 from contract.errors import UserError
+from contract.pretrained import EXPORTED, files_beside
 
 # Official weights (NAME_pretrained.pdparams) → their dictionary in the tree. v5's languages follow a rule.
 OFFICIAL = {
@@ -44,7 +45,8 @@ def find_dictionary(weights: Path, folder: Path, tree: Path, classes: int) -> Ol
     With use_space_char, PaddleOCR has one more class than lines: the last, the space. Raises UserError when a dict.txt
     lies beside the weights, and neither it nor anything else has that many lines.
     """
-    found = [*_beside(weights.parent, folder, tree), *_official(weights.stem, tree)]
+    found = [each for path in files_beside(weights, folder) for each in _beside(path, tree)]
+    found += _official(weights.stem, tree)
     for lines, file in found:
         for characters in (lines, [*lines, " "]):
             if len(characters) + 1 == classes:
@@ -58,22 +60,20 @@ def find_dictionary(weights: Path, folder: Path, tree: Path, classes: int) -> Ol
     return None
 
 
-def _beside(*folders: Path) -> Iterator[tuple[list[str], str]]:
-    *places, tree = folders
-    for place in dict.fromkeys(places):
-        texts = sorted(place.glob("*.txt"), key=lambda path: (path.name != DICTIONARY, path.name))
-        for path in texts:
-            yield _lines(path), str(path)
-        for path in sorted(place.glob("**/inference.yml")):
-            section = _yaml(path).get("PostProcess")
-            listed = section.get("character_dict") if isinstance(section, dict) else None
-            if isinstance(listed, list):
-                yield [str(character) for character in listed], str(path)
-        for path in sorted(place.glob("config.y*ml")):
-            section = _yaml(path).get("Global")
-            named = section.get("character_dict_path") if isinstance(section, dict) else None
-            for found in _named(str(named or ""), tree):
-                yield _lines(found), str(found)
+def _beside(path: Path, tree: Path) -> Iterator[tuple[list[str], str]]:
+    """The characters that a file beside the weights lists or names."""
+    if path.suffix == ".txt":
+        yield _lines(path), str(path)
+    elif path.name == EXPORTED:
+        section = _yaml(path).get("PostProcess")
+        listed = section.get("character_dict") if isinstance(section, dict) else None
+        if isinstance(listed, list):
+            yield [str(character) for character in listed], str(path)
+    else:
+        section = _yaml(path).get("Global")
+        named = section.get("character_dict_path") if isinstance(section, dict) else None
+        for found in _named(str(named or ""), tree):
+            yield _lines(found), str(found)
 
 
 def _named(name: str, tree: Path) -> Iterator[Path]:

@@ -13,6 +13,7 @@ from contract.errors import UserError
 from contract.hyperparameters import parse_hyperparameters
 from contract.parameters import apply_parameters
 from contract.paths import PRETRAINED_CHANNEL, TRAINING_CHANNEL, VALIDATION_CHANNEL
+from contract.pretrained import files_beside
 from contract.recipe import Recipe, load_recipe
 from data_preparation.dataset_files import CHUNK, DatasetFiles, LocalDataset
 from data_preparation.progress import progress
@@ -44,6 +45,11 @@ class OneFile:
     path: Path
     sha256: str
     folder: S3Uri
+    beside: tuple[OneFile, ...] = ()  # what goes into the same folder: the dictionary of weights
+
+    @property
+    def bytes(self) -> int:
+        return self.path.stat().st_size + sum(each.bytes for each in self.beside)
 
 
 @dataclass(frozen=True)
@@ -77,7 +83,7 @@ def gather_facts(
     datasets = {name: _read_dataset(folder, recipe) for name, folder in _dataset_folders(settings)}
     files = {}
     if settings.pretrained:
-        files[PRETRAINED_CHANNEL] = _one_file(next(settings.pretrained.rglob("*.pdparams")), layout)
+        files[PRETRAINED_CHANNEL] = _weights(settings.pretrained, layout)
     if own_recipe:
         files[RECIPE_CHANNEL] = own_recipe
     channels: dict[str, Input] = {}
@@ -91,7 +97,7 @@ def gather_facts(
         size = size_in_s3(account, PRETRAINED_CHANNEL, wanted.pretrained) if account else None
         channels[PRETRAINED_CHANNEL] = Input(wanted.pretrained, size)
     for name, file in files.items():
-        channels[name] = Input(file.folder, file.path.stat().st_size, str(file.path))
+        channels[name] = Input(file.folder, file.bytes, str(file.path))
     if recipe_input:
         channels[RECIPE_CHANNEL] = recipe_input
     images = _images(settings, wanted, root, region, account.id if account else "")
@@ -221,6 +227,18 @@ def _volume_key(account: Account | None, wanted: CloudSettings) -> str:
         return ""
     with explained(f"looking for the key {wanted.kms_key}"):
         return str(account.client("kms").describe_key(KeyId=wanted.kms_key)["KeyMetadata"]["Arn"])
+
+
+def _weights(channel: Path, layout: RunLayout) -> OneFile:
+    """The weights, with what lies beside them and says their dictionary: one folder for one content of all of it."""
+    weights = _one_file(next(channel.rglob("*.pdparams")), layout)
+    beside = {path.name: path for path in reversed(files_beside(weights.path, channel))}  # the first of a name stays
+    if not beside:
+        return weights
+    parts = [_one_file(path, layout) for _, path in sorted(beside.items())]
+    lines = [f"{part.sha256}  {part.path.name}\n" for part in (weights, *parts)]
+    folder = layout.files(weights.path.name, hashlib.sha256("".join(lines).encode()).hexdigest())
+    return replace(weights, folder=folder, beside=tuple(replace(part, folder=folder) for part in parts))
 
 
 def _one_file(path: Path, layout: RunLayout) -> OneFile:

@@ -38,7 +38,9 @@ def bring(gathered: Gathered, account: Account, kms_key: str) -> Gathered:
 
 
 def _bring_file(name: str, file: OneFile, account: Account, kms_key: str) -> None:
-    """One object below a folder that is named by its content."""
+    """One object below a folder that is named by its content; what belongs beside it comes first."""
+    for other in file.beside:
+        _bring_file(name, other, account, kms_key)
     client = open_client(account.session, "s3", account.region)
     folder = s3_folder(client, str(file.folder), account.region, kms_key)
     with folder.explained(f"uploading {file.path}"), file.path.open("rb") as body:

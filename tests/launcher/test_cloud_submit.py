@@ -201,6 +201,13 @@ def test_a_run_of_this_machine_is_not_looked_for_unsaid(
     assert "a run of this machine is resumed with its --instance" in capsys.readouterr().err
 
 
+def of_the_channel(cloud: Cloud, job: int, channel: str) -> list[str]:
+    """The objects that a channel of a job has."""
+    source = next(each for each in cloud.created[job]["InputDataConfig"] if each["ChannelName"] == channel)
+    place = source["DataSource"]["S3DataSource"]["S3Uri"].removeprefix(f"s3://{BUCKET}/")
+    return sorted(key.removeprefix(place) for key in cloud.objects() if key.startswith(place))
+
+
 def test_a_recipe_and_weights_of_ones_own_travel_once(cloud: Cloud, capsys: pytest.CaptureFixture[str]) -> None:
     folder = cloud.account.folder
     (folder / "own.yml").write_text((ROOT / "configs" / RECIPE).read_text() + "\n# mine\n")
@@ -221,9 +228,15 @@ def test_a_recipe_and_weights_of_ones_own_travel_once(cloud: Cloud, capsys: pyte
     assert "recipe: own.yml is in S3 already" in capsys.readouterr().err
     (folder / "weights/start.pdparams").rename(folder / "weights/v1.pdparams")
     assert cloud.submit(*flags, "--run", "third", "--no-wait") == 0
-    renamed = next(each for each in cloud.created[2]["InputDataConfig"] if each["ChannelName"] == "pretrained")
-    place = renamed["DataSource"]["S3DataSource"]["S3Uri"].removeprefix(f"s3://{BUCKET}/")
-    assert [key for key in cloud.objects() if key.startswith(place)] == [f"{place}v1.pdparams"]
+    assert of_the_channel(cloud, 2, "pretrained") == ["v1.pdparams"]
+    for characters in ("0\n", "0\n1\n"):
+        (folder / "weights/dict.txt").write_text(characters)
+        assert cloud.submit(*flags, "--run", f"with{len(characters)}", "--no-wait") == 0
+    assert of_the_channel(cloud, 3, "pretrained") == of_the_channel(cloud, 4, "pretrained")
+    assert of_the_channel(cloud, 3, "pretrained") == ["dict.txt", "v1.pdparams"]
+    assert cloud.created[3]["InputDataConfig"] != cloud.created[4]["InputDataConfig"], (
+        "another dictionary, another place"
+    )
     for cloud.service.hides_missing in (False, True):
         none = f"s3://{BUCKET}/ocr/none.yml"
         assert cloud.submit("--from-job", first["TrainingJobName"], "--no-wait", "--config", none) == 1
