@@ -1,6 +1,6 @@
 """Every recipe we ship, as a job: twenty steps on real word crops, interrupted, resumed, exported, the export verified.
 
-Two of them always; the others, which cost minutes, by
+Three of them always; the others, which cost minutes, by
 
     python -m pytest -m every_recipe tests/real/test_recipes.py
 """
@@ -19,14 +19,13 @@ from data_preparation.scripts import create_demo_data
 from tests.container.jobs import Base, at_step
 from tests.real.words import word_dataset
 
-pytestmark = pytest.mark.slow
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(1800)]
 
 VOWEL, TONE = "([\u0e31\u0e34-\u0e39\u0e47])", "([\u0e48-\u0e4b])"  # marks above and below a consonant
 STACKED, SWAPPED = VOWEL + TONE, TONE + VOWEL
 THAI = "rec/PP-OCRv5/th_PP-OCRv5_mobile_rec.yml"
-ALWAYS = ("rec/rec_mv3_none_bilstm_ctc.yml", "rec/rec_svtrnet.yml")
+ALWAYS = ("rec/rec_mv3_none_bilstm_ctc.yml", "rec/rec_svtrnet.yml", "rec/PP-OCRv4/en_PP-OCRv4_rec.yml")
 OTHERS = (
-    "rec/PP-OCRv4/en_PP-OCRv4_rec.yml",
     "rec/rec_svtr_base.yml",
     "rec/PP-OCRv5/en_PP-OCRv5_mobile_rec.yml",
     "rec/PP-OCRv5/latin_PP-OCRv5_mobile_rec.yml",
@@ -35,7 +34,7 @@ OTHERS = (
 
 @pytest.mark.parametrize("recipe", [*ALWAYS, *(pytest.param(name, marks=pytest.mark.every_recipe) for name in OTHERS)])
 def test_twenty_steps_interrupted_resumed_and_exported(recipe: str, tmp_path: Path):
-    data = word_dataset(tmp_path / "words", train=20, val=6)
+    data = word_dataset(tmp_path / "words", train=10, val=6)
     twenty_steps(Base(tmp_path / "ml", data), recipe)
 
 
@@ -43,7 +42,7 @@ def test_twenty_steps_interrupted_resumed_and_exported(recipe: str, tmp_path: Pa
 def test_thai_with_marks_in_any_order_loses_nothing(tmp_path: Path):
     """Stacked marks, SARA AM, and in every second label the marks swapped, as another keyboard types them."""
     data = tmp_path / "thai"
-    drawn = ["--output-dir", str(data), "--count", "46", "--val-count", "6", "--kinds", "thai"]
+    drawn = ["--output-dir", str(data), "--count", "16", "--val-count", "6", "--kinds", "thai"]
     assert create_demo_data.main(drawn) == 0
     labels = {"train": swap_marks(data / "train.txt"), "val": swap_marks(data / "val.txt")}
     everything = "".join(labels["train"])
@@ -72,15 +71,15 @@ def twenty_steps(base: Base, recipe: str) -> None:
     base.set(
         config=recipe,
         run_id="r",
-        epochs=3,
-        batch_size=4,
+        epochs=3 if "PP-OCR" in recipe else 4,  # its larger scales take more batches
+        batch_size=2,
         eval_steps=1000,  # only at the end
         workers=0,
         **{"Global.print_batch_step": 1, "Eval.loader.batch_size_per_card": 6},
     )
     stopped = base.run(stop_when=at_step(8))
     assert stopped.code == EXIT_INTERRUPTED, stopped.errors[-3000:]
-    (saved,) = base.checkpoints()
+    saved = base.checkpoints()[-1]
     resumed = base.run()
     assert resumed.code == 0, resumed.errors[-3000:]
 
@@ -88,10 +87,10 @@ def twenty_steps(base: Base, recipe: str) -> None:
     assert resume["step"] == int(saved.name.removeprefix("step-")) >= 8
     steps = [*stopped.of("train"), *resumed.of("train")]
     assert [event["step"] for event in steps] == list(range(1, len(steps) + 1))
-    assert len(steps) >= 15
-    losses = [event["loss"] for event in steps]
-    assert all(map(math.isfinite, losses))
-    assert sum(losses[-5:]) < sum(losses[:5])
+    assert len(steps) >= 20
+    assert all(math.isfinite(event["loss"]) for event in steps)
+    first, last = ([event["loss"] for event in steps if event["epoch"] == epoch] for epoch in (1, steps[-1]["epoch"]))
+    assert sum(last) < sum(first)
     report = base.report()
     assert (report["status"], report["steps"]) == ("finished", len(steps))
     assert report["export"]["read_differently"] == 0
