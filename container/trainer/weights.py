@@ -184,6 +184,7 @@ class _Unpickler(pickle._Unpickler):
 
     stack: list[Any]
     pop_mark: Callable[[], list[Any]]
+    read: Callable[[int], bytes]
 
     def __init__(self, data: mmap.mmap):
         super().__init__(data, encoding="latin1")
@@ -201,6 +202,10 @@ class _Unpickler(pickle._Unpickler):
             raise pickle.UnpicklingError("it changes an object")
         self.stack[-1].take(state)
 
+    def load_bytearray8(self) -> None:
+        (size,) = struct.unpack("<Q", self.read(8))
+        self.stack.append(self.read(size))  # Python's own way makes room for whatever size the file claims
+
     def load_setitem(self) -> None:
         value, key = self.stack.pop(), self.stack.pop()
         _put(self.stack[-1], key, value)
@@ -217,12 +222,13 @@ _ALLOWED = (
     *(pickle.NONE, pickle.NEWTRUE, pickle.NEWFALSE, pickle.BINFLOAT),
     *(pickle.BININT, pickle.BININT1, pickle.BININT2, pickle.LONG1),
     *(pickle.BINUNICODE, pickle.SHORT_BINUNICODE, pickle.BINUNICODE8, pickle.BINSTRING, pickle.SHORT_BINSTRING),
-    *(pickle.BINBYTES, pickle.SHORT_BINBYTES, pickle.BINBYTES8, pickle.BYTEARRAY8),
+    *(pickle.BINBYTES, pickle.SHORT_BINBYTES, pickle.BINBYTES8),
     *(pickle.EMPTY_TUPLE, pickle.TUPLE, pickle.TUPLE1, pickle.TUPLE2, pickle.TUPLE3),
     *(pickle.EMPTY_LIST, pickle.APPEND, pickle.APPENDS, pickle.EMPTY_DICT),
 )
 _OURS = {
     pickle.BUILD: _Unpickler.load_build,
+    pickle.BYTEARRAY8: _Unpickler.load_bytearray8,
     pickle.SETITEM: _Unpickler.load_setitem,
     pickle.SETITEMS: _Unpickler.load_setitems,
 }
