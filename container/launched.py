@@ -103,6 +103,9 @@ def _listen(hosts: Hosts, seconds: float) -> None:
         time.sleep(TICK_S)
 
 
+_GIVING_UP = End(EXIT_FAILED, float("inf"))  # of a rank that has said why and is still on its way out
+
+
 class _Ranks:
     """The ranks of this host, and the launch process between them and here."""
 
@@ -171,7 +174,7 @@ class _Ranks:
     @property
     def gave_up(self) -> bool:
         """A rank ended on purpose; others may be about to."""
-        return any(self.order.read_failure(local) for local in self._bad_ends())
+        return bool(self._told())
 
     def wait(self, seconds: float) -> None:
         """For all ranks to end by themselves."""
@@ -180,18 +183,23 @@ class _Ranks:
             time.sleep(TICK_S)
 
     def cause(self, say: Callable[[str], None]) -> TrainerEnd:
-        """Of the rank that failed first; the end of its log is shown."""
-        bad = self._bad_ends()
+        """Of the rank that has said why, or else failed first; the end of its log is shown."""
+        bad = self._bad_ends() | {local: self.ends.get(local, _GIVING_UP) for local in self._told()}
         if not bad:
             _show("launch", self.folder / LAUNCH_LOG, say)
             code = self.launch.poll()
             return TrainerEnd(EXIT_FAILED, f"paddle.distributed.launch ended with exit code {code} before its ranks")
-        local = min(bad, key=lambda each: (bad[each].exit_code == LOST_ANOTHER_RANK, bad[each].at))
+        told = self._told()  # an abort of those that it left may come first
+        local = min(bad, key=lambda each: (each not in told, bad[each].exit_code == LOST_ANOTHER_RANK, bad[each].at))
         rank, code = self.place.first_rank + local, bad[local].exit_code
         if rank > 0:  # the first one's log is out already
             _show(f"rank {rank}", self.files[local].log, say)
         sentence, who = self.order.read_failure(local), f"rank {rank} of {self.place.world}"
         return TrainerEnd(code, sentence, _read(self.files[local].log), who)
+
+    def _told(self) -> list[int]:
+        """Ranks of this host that have left a sentence, ended or about to."""
+        return [each.local for each in self.files if self.order.read_failure(each.local)]
 
     def _bad_ends(self) -> dict[int, End]:
         return {local: end for local, end in self.ends.items() if end.exit_code not in GOOD_ENDS}

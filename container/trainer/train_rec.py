@@ -158,6 +158,8 @@ class Training:
                 break
             self.unusable.note(batch.unusable)
             self.unusable.refuse_empty(batch.tensors)
+            if self.ranks.world == 1:  # several give up together, when they evaluate
+                self.unusable.refuse_many()
             paddle.seed(step_seed(self.schedule.seed, state.step, self.ranks.rank))
             window.rate = self.network.learning_rate
             weight = batch.size * self.ranks.world / whole
@@ -252,6 +254,7 @@ class Training:
         for counted in (self.unusable, self.unusable_val):
             for found in self.ranks.gather(counted.found):
                 counted.note(Unusable(line, reason) for line, reason in found.items())
+            counted.refuse_many()
         return self.ranks.whole_of(predictions)
 
     def _val_batches(self, samples: Sequence[int]) -> Iterator[Batch]:

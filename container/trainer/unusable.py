@@ -31,18 +31,22 @@ class UnusableSamples:
         self.found: dict[int, str] = {}
 
     def note(self, unusable: Iterable[Unusable]) -> None:
-        """Count what a batch had to leave out. Raises TrainingFailed when there are too many."""
+        """Count what a batch had to leave out."""
         for each in unusable:
             if each.line in self.found:
                 continue
             self.found[each.line] = each.reason
             if len(self.found) <= SHOWN:
                 self.say(f"note: {self.file}:{each.line}: {each.reason}: left out")
-            if len(self.found) > self.allowed:
-                raise TrainingFailed(
-                    f"{self.file}:{each.line}: {each.reason}: with it {len(self.found)} of {self.samples} samples "
-                    f"cannot be used, and {self.allowed} may be: correct or delete these lines and start the run again"
-                )
+
+    def refuse_many(self) -> None:
+        """Raises TrainingFailed when more of the set than allowed cannot be used."""
+        if len(self.found) > self.allowed:
+            line, reason = next(reversed(self.found.items()))
+            raise TrainingFailed(
+                f"{self.file}:{line}: {reason}: with it {len(self.found)} of {self.samples} samples cannot be used, "
+                f"and {self.allowed} may be: correct or delete these lines and start the run again"
+            )
 
     def refuse_empty(self, tensors: list[Any]) -> None:
         """Raises TrainingFailed for a batch of which nothing is left: a step needs a sample."""

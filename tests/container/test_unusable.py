@@ -76,10 +76,12 @@ def test_one_in_a_hundred_is_left_out_and_more_end_the_run():
     ledger = UnusableSamples("train.txt", 300, said.append)
     for line in (7, 9, 7, 11):
         ledger.note([Unusable(line, f"'{line}.png': broken")])
+        ledger.refuse_many()
     assert ledger.facts() == {"samples": 3, "lines": [7, 9, 11]}
     assert len(said) == 3
+    ledger.note([Unusable(13, "'13.png': broken")])
     with pytest.raises(TrainingFailed, match=r"train.txt:13: '13.png': .* 4 of 300 samples cannot be used, and 3 may"):
-        ledger.note([Unusable(13, "'13.png': broken")])
+        ledger.refuse_many()
 
 
 def test_a_batch_of_which_nothing_is_left_ends_the_run():
