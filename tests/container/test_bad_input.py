@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import json
 import os
+import pickle
 import shutil
 import struct
 import subprocess
@@ -183,6 +184,14 @@ def test_no_training_channel_is_refused(dataset: Path, tmp_path: Path):
     base = Base(tmp_path / "ml", dataset, config=RECIPE)
     (base.folder / "input/data/training").unlink()
     says(refused(base), "there is no dataset", "give the job a channel named training")
+
+
+def test_weights_that_are_cut_short_are_refused(dataset: Path, tmp_path: Path):
+    base = Base(tmp_path / "ml", dataset, config=RECIPE, workers=0)
+    weights = base.folder / "input/data/pretrained/best.pdparams"
+    weights.parent.mkdir()
+    weights.write_bytes(pickle.dumps({"w": b"1" * 1000}, 2)[:-100])
+    says(refused(base), "pretrained/best.pdparams is not a file of weights (it is cut short or damaged): replace it")
 
 
 @pytest.mark.parametrize("channel", ["training", "validation", "pretrained"])

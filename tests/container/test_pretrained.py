@@ -22,6 +22,7 @@ from contract.errors import UserError
 from contract.paths import EXIT_INTERRUPTED
 from contract.recipe import CONFIGS, load_recipe
 from tests.container.jobs import Base, at_step, draw_dataset
+from tests.container.pickle_payloads import Call, dump
 
 DIGITS, LETTERS = tuple("0123456789"), tuple("abcdef")
 NO_TREE = Path("no tree")
@@ -382,6 +383,15 @@ def test_the_weights_of_a_folder_that_paddleocr_left(tmp_path: Path):
         (tmp_path / name).parent.mkdir(exist_ok=True)
         (tmp_path / name).write_bytes(b"x")
     assert weights_file(tmp_path) == tmp_path / "best_accuracy/best_accuracy.pdparams"
+
+
+def test_what_lies_beside_the_weights_is_never_unpickled(tmp_path: Path):
+    mark = tmp_path / "ran"
+    folder = save(tmp_path / "channel", crnn(11), DIGITS)
+    for name in ("w.states", "w.pdopt", "dict.pkl"):
+        (folder / name).write_bytes(dump(Call("os:system", f"touch {mark}")))
+    assert load(crnn(11), DIGITS, folder).head == "kept"
+    assert not mark.exists()
 
 
 # ---------------------------------------------------------------- in a job
