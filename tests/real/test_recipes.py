@@ -1,4 +1,4 @@
-"""Every recipe we ship, as a job: twenty steps on real word crops, interrupted, resumed, exported, the export verified.
+"""Every recipe we ship, as a job: twenty steps on real word crops, interrupted, resumed, exported, read with again.
 
 Three of them always; the others, which cost minutes, by
 
@@ -9,18 +9,23 @@ from __future__ import annotations
 
 import csv
 import math
+import os
 import re
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
 
+from benchmarks.paddleocr_package import PYTHON_VARIABLE, compare
 from contract.paths import EXIT_INTERRUPTED
 from data_preparation.scripts import create_demo_data
-from tests.container.jobs import Base, at_step
+from tests.container.jobs import ROOT, Base, at_step
 from tests.real.words import word_dataset
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(1800)]
 
+PACKAGE_PYTHON = os.environ.get(PYTHON_VARIABLE, "")
 VOWEL, TONE = "([\u0e31\u0e34-\u0e39\u0e47])", "([\u0e48-\u0e4b])"  # marks above and below a consonant
 STACKED, SWAPPED = VOWEL + TONE, TONE + VOWEL
 THAI = "rec/PP-OCRv5/th_PP-OCRv5_mobile_rec.yml"
@@ -95,7 +100,22 @@ def twenty_steps(base: Base, recipe: str) -> None:
     assert (report["status"], report["steps"]) == ("finished", len(steps))
     assert report["export"]["read_differently"] == 0
     assert report["export"]["crops"] == 6
-    assert "inference" in base.model_files()
+    read_again(base.folder / "model", base.folder / "input/data/training", report["export"]["paddleocr_model_name"])
+
+
+def read_again(model: Path, dataset: Path, package_name: str | None) -> None:
+    """`predict` reads what the validation read, and so does the paddleocr package where it can and is at hand."""
+    with (model / "predictions.csv").open(newline="", encoding="utf-8") as file:
+        rows = list(csv.DictReader(file))
+    images = [str(dataset / row["image"]) for row in rows]
+    command = [sys.executable, "-m", "container", "predict", str(model), *images]
+    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    expected = [[image, row["prediction"], row["confidence"]] for image, row in zip(images, rows, strict=True)]
+    assert [line.split("\t") for line in done.stdout.splitlines()] == expected
+    if package_name and PACKAGE_PYTHON:
+        inside, _ = compare(model, dataset, PACKAGE_PYTHON)
+        assert (inside.differing, inside.confidence_gap < 0.001) == (0, True)
 
 
 def swap_marks(path: Path) -> list[str]:
