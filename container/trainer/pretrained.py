@@ -42,7 +42,6 @@ NETWORKS = (
     ("backbone.patch_embed", "SVTR"),
     ("blocks.0.expand_conv", "CRNN (MobileNetV3)"),
     ("backbone.bb_", "CRNN (ResNet)"),
-    ("backbone.", "another network"),
 )
 
 
@@ -168,11 +167,13 @@ def _check_backbone(file: Path, given: Mapping[str, np.ndarray], own: Mapping[st
         return
     share = f"{fits} of the {len(backbone)} tensors of the backbone ({fits / len(backbone):.0%})"
     weights, network = _network_of(given), _network_of(own)
-    if weights == network:
-        whose = f"weights of {weights} in another size"
+    if weights and weights == network:
+        whose = f"{weights} in another size"
     else:
-        whose = f"weights of {weights or 'something else'}, and the recipe is {network}"
-    raise UserError(f"{file}: only {share} fit: they are {whose}: name the recipe that they were trained with")
+        whose = f"{weights or 'something else'}, and the recipe is {network or 'another network'}"
+    raise UserError(
+        f"{file}: only {share} fit: they are weights of {whose}: name the recipe that they were trained with"
+    )
 
 
 def _network_of(names: Mapping[str, Any]) -> str | None:

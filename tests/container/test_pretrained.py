@@ -198,6 +198,22 @@ def test_a_crnn_of_ours(tmp_path: Path, head: dict):
     np.testing.assert_array_equal(arrays(new)[f"{layer}.weight"][:, 0], arrays(old)[f"{layer}.weight"][:, 0])
 
 
+def test_pp_ocrv4_from_english_to_thai(tmp_path: Path):
+    def build(characters: Sequence[str]) -> paddle.nn.Layer:
+        architecture = load_recipe(CONFIGS / "rec/PP-OCRv4/en_PP-OCRv4_rec.yml")["Architecture"]
+        classes = len(characters) + 1
+        architecture["Head"]["out_channels_list"] = {"CTCLabelDecode": classes, "NRTRLabelDecode": classes + 3}
+        return build_model(architecture)
+
+    english, thai = [*map(chr, range(33, 127)), " "], ["ก", "า", "A", "B", " "]
+    old, new = build(english), build(thai)
+    fresh = arrays(new)
+    receipt = load(new, thai, save(tmp_path, old, english[:-1]))
+    assert receipt.loaded == receipt.tensors - 4
+    assert (receipt.carried, receipt.new, receipt.new_characters) == (3, (), "กา")
+    assert_rows_follow(old, english, fresh, new, thai)
+
+
 # ---------------------------------------------------------------- where the dictionary is found
 
 
