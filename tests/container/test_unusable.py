@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import struct
 from pathlib import Path
 
 import numpy as np
@@ -50,7 +51,9 @@ def test_a_batch_is_what_is_left_of_it(tmp_path: Path, workers: int):
 
     enter_tree(locate_tree(print))
     folder = draw_dataset(tmp_path / "digits", train=6, val=1)
-    (folder / "images/train1.png").write_bytes(b"no picture")
+    bomb = bytearray((folder / "images/train1.png").read_bytes())
+    bomb[16:24] = struct.pack(">II", 30_000, 30_000)  # the size that a PNG claims
+    (folder / "images/train1.png").write_bytes(bomb)
     config = yaml.safe_load((ROOT / RECIPE).read_text())
     config["Global"]["character_dict_path"] = str(folder / "dict.txt")
     dataset = RecognitionDataset(read_labels(folder / "train.txt").samples, folder, config, "Train", 1)
@@ -59,7 +62,8 @@ def test_a_batch_is_what_is_left_of_it(tmp_path: Path, workers: int):
 
     assert whole.usable == (True, False, True)
     assert [each.line for each in whole.unusable] == [2]
-    assert "train1.png" in whole.unusable[0].reason
+    reason = "'images/train1.png': ValueError: claims 30000 x 30000 pixels, over the limit of 50,000,000"
+    assert whole.unusable[0].reason == reason, "the check before training has seen another file"
     alone = [dataset[Key(0, sample)] for sample in (0, 2)]
     for tensor, arrays in zip(whole.tensors, zip(*alone, strict=True), strict=True):
         assert np.array_equal(tensor.numpy(), np.stack(arrays))
