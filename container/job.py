@@ -9,9 +9,7 @@ from typing import Any
 
 from contract.errors import UserError
 from contract.hyperparameters import Hyperparameters, parse_hyperparameters
-from contract.paths import PRETRAINED_CHANNEL, TRAINING_CHANNEL, VALIDATION_CHANNEL, JobPaths
-
-ONLY_HOST = "algo-1"  # SageMaker's name for the first
+from contract.paths import FIRST_HOST, PRETRAINED_CHANNEL, TRAINING_CHANNEL, VALIDATION_CHANNEL, JobPaths
 
 
 @dataclass(frozen=True)
@@ -33,7 +31,7 @@ def read_job(paths: JobPaths) -> Job:
     """Read the JSON files of a job. Raises UserError for an unknown hyperparameter or a missing channel."""
     parameters = parse_hyperparameters(_read_json(paths.hyperparameters))
     resources = _read_json(paths.resource_config)
-    host = str(resources.get("current_host") or ONLY_HOST)
+    host = str(resources.get("current_host") or FIRST_HOST)
     hosts = tuple(sorted(map(str, resources.get("hosts") or [host])))
     if host not in hosts:
         raise UserError(f"{paths.resource_config}: current_host {host!r} is not one of hosts {', '.join(hosts)}")

@@ -23,6 +23,9 @@ CHECKPOINTS_VARIABLE = "OCR_CHECKPOINTS"
 MEETING_VARIABLE = "OCR_MEETING"
 MEETING_SECONDS_VARIABLE = "OCR_MEETING_SECONDS"
 
+# SageMaker's name for the first of a job's hosts; the others are algo-2 and so on.
+FIRST_HOST = "algo-1"
+
 TRAINING_CHANNEL = "training"
 VALIDATION_CHANNEL = "validation"
 PRETRAINED_CHANNEL = "pretrained"

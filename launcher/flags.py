@@ -102,6 +102,13 @@ SUBMIT_FLAGS = (
         "TYPE",
         names=("--instance", "--instance-type"),
     ),
+    Flag(
+        "instance_count",
+        JOB,
+        "machines that train together, with ml types; with `process` so many containers on this machine",
+        "NUMBER",
+        default="1",
+    ),
     Flag("dataset", JOB, "the dataset: train.txt, val.txt, dict.txt and the images; for ml types also s3://", "FOLDER"),
     Flag("validation", JOB, "the channel `validation`: a dataset whose val.txt, or else train.txt, is used", "FOLDER"),
     Flag(
@@ -176,7 +183,6 @@ SUBMIT_FLAGS = (
         "keep the checkpoints in this folder (default: OUTPUT/RUN/checkpoints); for ml types s3://, or `none`",
         "FOLDER",
     ),
-    Flag("instance_count", CLOUD, "machines of the job", "NUMBER", default="1"),
     Flag(
         "spot",
         CLOUD,

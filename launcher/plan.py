@@ -17,6 +17,7 @@ from contract.paths import (
     CHECKPOINTS_VARIABLE,
     DEFAULT_BASE_DIR,
     LIFELINE_VARIABLE,
+    MEETING_VARIABLE,
     TRAINING_CHANNEL,
 )
 from contract.recipe import load_recipe
@@ -37,6 +38,7 @@ class Plan:
 
     run: str
     instance: str
+    hosts: tuple[str, ...]  # that train together; the first one leads
     image: str  # empty: the job runs without Docker
     channels: dict[str, Path]
     recipe: Path
@@ -75,7 +77,8 @@ class Plan:
     def where(self) -> str:
         """What runs the job, in words."""
         if self.instance == PROCESS:
-            return "this machine, without Docker or AWS"
+            hosts = f", {len(self.hosts)} containers that train together" if len(self.hosts) > 1 else ""
+            return f"this machine, without Docker or AWS{hosts}"
         if self.interruptions:
             return f"Docker on this machine, image {self.image}, rehearsing a Spot interruption"
         return f"SageMaker local mode on this machine, image {self.image}"
@@ -86,7 +89,7 @@ def plan_run(settings: Settings, command: tuple[str, ...] = CONTAINER_COMMAND, p
 
     `platform`: the operating system, as sys.platform names it; a dry run plans on any.
     """
-    _check_instance(settings.instance)
+    _check_instance(settings.instance, settings.instance_count)
     if platform == "win32" and not settings.dry_run:
         raise UserError(f"--instance {settings.instance} needs Linux or macOS: on Windows use WSL")
     if settings.dataset is None:
@@ -106,6 +109,7 @@ def plan_run(settings: Settings, command: tuple[str, ...] = CONTAINER_COMMAND, p
     return Plan(
         run=settings.run,
         instance=settings.instance,
+        hosts=tuple(f"algo-{number}" for number in range(1, settings.instance_count + 1)),
         image="",
         channels=channels,
         recipe=recipe,
@@ -149,7 +153,7 @@ def build_request(plan: Plan) -> dict[str, Any]:
         ],
         "CheckpointConfig": {"S3Uri": plan.checkpoints.as_uri(), "LocalPath": f"{DEFAULT_BASE_DIR}/checkpoints"},
         "OutputDataConfig": {"S3OutputPath": plan.output.as_uri()},
-        "ResourceConfig": {"InstanceType": plan.instance, "InstanceCount": 1},
+        "ResourceConfig": {"InstanceType": plan.instance, "InstanceCount": len(plan.hosts)},
         "Environment": plan.environment,
     }
 
@@ -161,6 +165,7 @@ def plan_as_json(plan: Plan) -> dict[str, Any]:
         "start": plan.start,
         "continues": plan.continues,
         "instance": plan.instance,
+        "hosts": list(plan.hosts),
         "image": plan.image or None,
         "channels": {name: str(folder) for name, folder in plan.channels.items()},
         "recipe": str(plan.recipe),
@@ -192,15 +197,20 @@ def describe_plan(plan: Plan) -> str:
     return "\n".join(f"{name:12} {text}" for name, text in rows)
 
 
-def _check_instance(instance: str) -> None:
+def _check_instance(instance: str, count: int) -> None:
     if not instance:
         raise UserError(f"no instance: say where the job runs with --instance {INSTANCES}")
     if instance not in (PROCESS, LOCAL, LOCAL_GPU):
         raise UserError(f"unknown instance {instance!r}: use --instance {INSTANCES}")
+    if count > 1 and instance != PROCESS:
+        raise UserError(
+            f"--instance-count {count}: {instance} is one container: give 1, or try {count} of them out with "
+            f"--instance {PROCESS}"
+        )
 
 
 def _environment(settings: Settings) -> dict[str, str]:
-    ours = (BASE_DIR_VARIABLE, CHECKPOINTS_VARIABLE, LIFELINE_VARIABLE, "PATH")
+    ours = (BASE_DIR_VARIABLE, CHECKPOINTS_VARIABLE, LIFELINE_VARIABLE, MEETING_VARIABLE, "PATH")
     for name, _ in settings.env:
         if name in ours:
             raise UserError(f"--env {name}: the launcher sets this variable itself: leave it out")

@@ -13,7 +13,7 @@ from pathlib import Path
 
 from contract.errors import UserError
 from contract.hyperparameters import BY_NAME, parse_value
-from launcher.cloud.settings import CloudSettings, cloud_settings, is_cloud, is_in_s3
+from launcher.cloud.settings import CloudSettings, cloud_settings, instance_count, is_cloud, is_in_s3
 from launcher.flags import ACCOUNT, CLOUD, REHEARSAL, SUBMIT, TUNING
 from launcher.interruption import Interruption, parse_duration, parse_interruption
 from launcher.sources import EarlierJob, Given, Raw, gather, pair_of, path_of, texts_of
@@ -28,6 +28,7 @@ class Settings:
     """One call of `submit`, typed. Paths are absolute; None and empty mean: not given."""
 
     instance: str
+    instance_count: int
     dataset: Path | None
     validation: Path | None
     pretrained: Path | None
@@ -134,6 +135,7 @@ def _typed(given: dict[str, Given], argv: tuple[str, ...]) -> Settings:
 
     return Settings(
         instance=text("instance"),
+        instance_count=instance_count(text("instance_count")),
         dataset=folder("dataset"),
         validation=folder("validation"),
         pretrained=folder("pretrained"),

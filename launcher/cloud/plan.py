@@ -292,11 +292,12 @@ def _obstacles(settings: Settings, wanted: CloudSettings, facts: CloudFacts) -> 
         if instance not in facts.images:
             found.append(facts.unpushed[instance])
             break
-    if wanted.instance_count > 1:
-        found.append(
-            f"--instance-count {wanted.instance_count}: this version trains on one machine, the others would train the "
-            "same run again: give 1"
-        )
+    processes = int(dict(settings.hyperparameters).get("processes", 0))
+    for instance in wanted.instances:
+        gpus = instance_facts(instance).gpus
+        if gpus and processes > gpus:
+            found.append(f"--processes {processes}: {instance} has {gpus} GPU(s): give {gpus} or less, or leave it out")
+            break
     return found
 
 

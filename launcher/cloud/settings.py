@@ -77,7 +77,7 @@ def cloud_settings(given: Mapping[str, Given]) -> CloudSettings:
 
     return CloudSettings(
         instances=_instances(_listed(given, "instance")),
-        instance_count=_number("instance_count", text("instance_count")) or 1,
+        instance_count=instance_count(text("instance_count")),
         dataset=address("dataset"),
         validation=address("validation"),
         pretrained=address("pretrained"),
@@ -147,6 +147,11 @@ def _seconds(key: str, text: str) -> int | None:
     if seconds < 1:
         raise UserError(f"{_flag(key)} {text}: give at least a second")
     return seconds
+
+
+def instance_count(text: str) -> int:
+    """How many machines train together, on SageMaker or here. Raises UserError."""
+    return _number("instance_count", text) or 1
 
 
 def _number(key: str, text: str) -> int | None:

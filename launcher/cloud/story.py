@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from contract.paths import FIRST_HOST
 from launcher.aws import Account
 from launcher.cloud.curve import Curve, Heard, join_curve
 from launcher.cloud.job import Job
@@ -25,10 +26,9 @@ def read_story(account: Account, jobs: list[Job]) -> Story:
     heard = []
     progress = Progress()
     for job in jobs:
-        stream, host = "", ""
+        stream = ""
         for line in read_log(account, job.name):
-            host = host or line.host
-            if line.host != host:
+            if line.host != FIRST_HOST:
                 continue  # of several machines the first speaks for all
             if line.stream != stream:
                 stream = line.stream

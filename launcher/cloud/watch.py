@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from contract.errors import UserError
+from contract.paths import FIRST_HOST
 from launcher.aws import Account, error_code, explained
 from launcher.cloud.curve import Curve, Heard, join_curve
 from launcher.cloud.forecast import Forecast, forecast
@@ -51,7 +52,6 @@ class _Watch:
         self._job: Job | None = None
         self._heard: list[Heard] = []
         self._attempt = ""
-        self._host = ""
         self._shown: list[Transition] | None = None  # None: this watch has just begun
         self._phases: list[Transition] = []  # to be shown, each between the lines before and after it
         self._warned = False
@@ -166,8 +166,7 @@ class _Watch:
 
     def _note(self, line: LogLine) -> bool:
         """Remember what the curve is made of. Returns whether the container has started (again) with this line."""
-        self._host = self._host or line.host
-        if line.host != self._host:
+        if line.host != FIRST_HOST:
             return False  # of several machines the first speaks for all
         event = event_of(line.text)
         if event:

@@ -11,14 +11,14 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from contract.errors import UserError
-from contract.paths import BASE_DIR_VARIABLE, DEFAULT_BASE_DIR, LIFELINE_VARIABLE, JobPaths
+from contract.paths import BASE_DIR_VARIABLE, DEFAULT_BASE_DIR, FIRST_HOST, LIFELINE_VARIABLE, JobPaths
 from launcher import engine
 from launcher.inputs import RECIPE_CHANNEL
 from launcher.plan import LOCAL_GPU, Plan
 from launcher.platforms.docker_container import DockerContainer
 from launcher.platforms.engine_info import NO_SELINUX_LABEL, host_users, is_rootless, shared_memory
 from launcher.platforms.gpu import gpu_request
-from launcher.platforms.job_folder import HOST, private_folder, write_job
+from launcher.platforms.job_folder import private_folder, write_job
 from launcher.platforms.leftovers import end_leftovers, run_labels
 from launcher.run_folder import RunFolder
 
@@ -86,7 +86,7 @@ def _options(plan: Plan, paths: JobPaths, scratch: Path, info: dict[str, Any]) -
     return {
         "command": list(plan.command),
         "name": f"paddleocr-{plan.run}-{secrets.token_hex(2)}",
-        "hostname": HOST,
+        "hostname": FIRST_HOST,
         "environment": plan.environment | {BASE_DIR_VARIABLE: DEFAULT_BASE_DIR, LIFELINE_VARIABLE: STDIN},
         "labels": run_labels(plan),
         "mounts": _mounts(plan, paths, scratch),

@@ -10,10 +10,8 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from contract.paths import JobPaths
+from contract.paths import FIRST_HOST, JobPaths
 from launcher.plan import Plan, build_request
-
-HOST = "algo-1"  # as SageMaker names the first of a job's machines
 
 
 @contextmanager
@@ -26,12 +24,12 @@ def private_folder() -> Iterator[Path]:
         shutil.rmtree(folder, ignore_errors=True)
 
 
-def write_job(plan: Plan, paths: JobPaths) -> None:
-    """What SageMaker writes for the container to read."""
+def write_job(plan: Plan, paths: JobPaths, host: str = FIRST_HOST) -> None:
+    """What SageMaker writes for the container on this host to read."""
     request = build_request(plan)
     _write(paths.hyperparameters, request["HyperParameters"])
     _write(paths.input_data_config, _input_data_config(request["InputDataConfig"]))
-    _write(paths.resource_config, _resource_config(plan.instance))
+    _write(paths.resource_config, _resource_config(plan, host))
     paths.failure.parent.mkdir()
 
 
@@ -46,12 +44,12 @@ def _input_data_config(channels: list[dict[str, Any]]) -> dict[str, dict[str, st
     }
 
 
-def _resource_config(instance: str) -> dict[str, Any]:
+def _resource_config(plan: Plan, host: str) -> dict[str, Any]:
     return {
-        "current_host": HOST,
-        "hosts": [HOST],
-        "network_interface_name": "eth0",
-        "current_instance_type": instance,
+        "current_host": host,
+        "hosts": list(plan.hosts),
+        "network_interface_name": "eth0" if len(plan.hosts) == 1 else "lo",
+        "current_instance_type": plan.instance,
     }
 
 

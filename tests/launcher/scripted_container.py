@@ -15,7 +15,7 @@ import time
 from pathlib import Path
 
 from contract.events import format_event
-from contract.paths import EXIT_INTERRUPTED, EXIT_REFUSED, JobPaths
+from contract.paths import EXIT_FAILED, EXIT_INTERRUPTED, EXIT_REFUSED, JobPaths
 
 STEPS_PER_EPOCH = 10
 
@@ -29,6 +29,7 @@ def main() -> int:
     parser.add_argument("--exit", type=int, default=None, help="exit at once with this code, without a word")
     parser.add_argument("--export-on-stop", action="store_true", help="write the best model so far when stopped")
     parser.add_argument("--fail", type=int, default=0, help="exit with this code half-way")
+    parser.add_argument("--fail-on", default="", help="exit with 2 at once on this host")
     parser.add_argument("--deaf", action="store_true", help="ignore SIGTERM")
     parser.add_argument("--no-model", action="store_true", help="exit 0 without a model")
     parser.add_argument("--torn-model", action="store_true", help="exit 0 with half a run.json")
@@ -41,10 +42,12 @@ def main() -> int:
     signal.signal(signal.SIGTERM, signal.SIG_IGN if options.deaf else lambda *_: stopped.set())
     parameters = json.loads(paths.hyperparameters.read_text(encoding="utf-8"))
     json.loads(paths.input_data_config.read_text())
-    json.loads(paths.resource_config.read_text())
+    host = json.loads(paths.resource_config.read_text())["current_host"]
     print(f"scripted container {os.getpid()} {json.dumps(parameters, ensure_ascii=False)}", file=sys.stderr)
     if options.say:
         print(options.say)
+    if options.fail_on == host:
+        return EXIT_FAILED
     if options.exit is not None:
         return options.exit
     started = paths.base / "started"  # the private folder is the same for all attempts of a call

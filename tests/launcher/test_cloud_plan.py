@@ -261,13 +261,11 @@ def test_no_job_costs_more_than_max_cost(flags: tuple[str, ...]) -> None:
 
 
 def test_what_a_submission_lacks_is_listed_and_the_plan_is_shown_all_the_same() -> None:
-    plan = planned(
-        "--instance-count", "2", role="", images={}, unpushed={"ml.g4dn.xlarge": "no image: run `make push`"}
-    )
+    plan = planned("--processes", "2", role="", images={}, unpushed={"ml.g4dn.xlarge": "no image: run `make push`"})
     assert [obstacle.partition(":")[0] for obstacle in plan.obstacles] == [
         "there is no execution role",
         "no image",
-        "--instance-count 2",
+        "--processes 2",
     ]
     request = build_request(plan)
     assert "RoleArn" not in request

@@ -438,3 +438,24 @@ def test_nothing_of_docker_or_aws_is_needed(tmp_path: Path) -> None:
     done = subprocess.run(command, cwd=ROOT, text=True, capture_output=True, check=False)
     assert done.returncode == 0, done.stderr
     assert (tmp_path / "out/r/model.tar.gz").exists()
+
+
+def test_several_hosts_are_started_stopped_and_told_apart(tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
+    flags = ("--instance-count", "2", "--interrupt-after", "4steps")
+    assert run(tmp_path, *flags, container="--steps 40 --say hello") == 0
+    lines = log_of(tmp_path).splitlines()
+    assert lines.count("hello") == lines.count("algo-2: hello") == 2, "both, twice"
+    assert any(line.startswith("[ocr] event=interrupted") for line in lines)
+    assert any(line.startswith("algo-2: [ocr] event=interrupted") for line in lines)
+    assert sorted(path.name for path in (tmp_path / "out/r").iterdir()) == [
+        *("checkpoints", "job.log", "model", "model.tar.gz")
+    ]
+
+
+def test_one_host_that_fails_fails_the_job(tmp_path: Path) -> None:
+    assert run(tmp_path, "--instance-count", "2", container="--fail-on algo-2") == 2
+
+
+def test_docker_platforms_have_one_host(tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
+    assert run(tmp_path, "--instance", "local", "--instance-count", "2") == 1
+    assert "--instance-count 2: local is one container: give 1, or try 2 of them out" in capfd.readouterr().err
