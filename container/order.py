@@ -39,6 +39,7 @@ class WorkOrder:
     save_seconds: float
     patience: int | None
     zero_accuracy_steps: int | None
+    fitted_batch: int | None  # the batch size, when it was chosen and not asked for
     characters: int
     dataset_sha256: str
     train_sha256: str  # of the split, in the order of its lines: a position within an epoch depends on it

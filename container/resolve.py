@@ -5,7 +5,6 @@ from __future__ import annotations
 import copy
 import hashlib
 import json
-import os
 import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -17,16 +16,15 @@ from container.checkpoints import Checkpoint
 from container.hosts import Place
 from container.inputs import OpenRecipe
 from container.job import Job
-from contract.batches import epoch_batches, scales_of
+from contract.batches import scales_of
 from contract.check import Report
 from contract.dataset import DICTIONARY
 from contract.errors import UserError
+from contract.fitting import BATCH, Figures, Processes, fit_recipe
 from contract.hyperparameters import DEFAULT_SEED
+from contract.machine import Machine
 from contract.parameters import Change, make_agree, value_at
 from contract.recipe import Recipe
-
-SMALL_SET = 1000  # validation samples
-DEFAULT_EVAL_STEPS = 2000  # PaddleOCR's usual interval
 
 
 @dataclass(frozen=True)
@@ -37,6 +35,7 @@ class ResolvedRecipe:
     config: Recipe
     changes: tuple[Change, ...]
     recipe_sha256: str
+    fitted_batch: int | None  # None: the batch size was asked for
 
     @property
     def evaluation_sha256(self) -> str:
@@ -46,20 +45,34 @@ class ResolvedRecipe:
 
     def text(self) -> str:
         """config.yml: the changes as comments, then the config as YAML that stock PaddleOCR reads too."""
-        lines = [f"# {self.name}, as trained. Changed:"]
-        lines += [f"#   {change.key}: {change.before} -> {change.after} ({change.reason})" for change in self.changes]
+        lines = [f"# {self.name}, as trained. Decided:"]
+        lines += [f"#   {change.key}: {_before_and_after(change)} ({change.reason})" for change in self.changes]
         return "\n".join(lines) + "\n" + yaml.safe_dump(self.config, sort_keys=False, allow_unicode=True)
 
 
 def resolve_recipe(
-    job: Job, recipe: OpenRecipe, dataset: Report, resume: Checkpoint | None, place: Place, say: Callable[[str], None]
+    job: Job,
+    recipe: OpenRecipe,
+    dataset: Report,
+    machine: Machine,
+    resume: Checkpoint | None,
+    place: Place,
+    say: Callable[[str], None],
 ) -> ResolvedRecipe:
     """Fit the recipe to dataset and machine, print the before/after table, and check that `resume` belongs to it.
 
-    Raises UserError for a checkpoint of another dictionary or architecture, and for more processes than samples.
+    Raises UserError for a checkpoint of another dictionary or architecture, for a precision that the machine cannot do,
+    and for more processes than samples.
     """
-    config = copy.deepcopy(recipe.config)
-    changes = list(recipe.changes)
+    asked = [change.key for change in recipe.changes]
+    data, processes = _figures(recipe.config, dataset), Processes(place.world, place.processes)
+    if data.train < place.world:
+        raise UserError(f"{data.train} training samples cannot be shared by {place.world} processes: use fewer")
+    # All hosts must choose the same, and only the first one knows the checkpoint.
+    began = resume.state.get("fitted_batch") if resume and len(place.counts) == 1 else None
+    fitted = fit_recipe(recipe.config, job.parameters, asked, machine, data, processes, began)
+    config = copy.deepcopy(fitted.config)
+    changes = [*recipe.changes, *fitted.changes]
 
     def change(key: str, after: Any, reason: str) -> None:
         before = value_at(config, key)
@@ -71,12 +84,7 @@ def resolve_recipe(
             holder[last] = after
             changes.append(Change(key, before, after, reason))
 
-    train_count = len(dataset.samples("train"))
-    if train_count < place.world:
-        raise UserError(f"{train_count} training samples cannot be shared by {place.world} processes: use fewer")
-    batch = int(config["Train"]["loader"]["batch_size_per_card"]) * place.world
     scales = scales_of(config)
-    steps_per_epoch = len(epoch_batches(train_count, batch, scales, minimum=place.world))
     for mode in ("Train", "Eval"):
         split = "train" if mode == "Train" else "val"
         folder = dataset.split_folder(split).resolve()
@@ -85,7 +93,6 @@ def resolve_recipe(
         change(f"{mode}.dataset.name", "MultiScaleDataSet" if scaled else "SimpleDataSet", "a dataset folder trains")
         change(f"{mode}.dataset.data_dir", str(folder), f"the {split} samples of the job")
         change(f"{mode}.dataset.label_file_list", [str(folder / labels)], f"the {split} samples of the job")
-        change(f"{mode}.loader.num_workers", *_workers(job, config, mode, len(dataset.samples(split)), place.processes))
         if "ratio_list" in config[mode]["dataset"]:
             change(f"{mode}.dataset.ratio_list", 1.0, "there is one label file")
     change("Train.loader.drop_last", False, "every sample trains once per epoch")
@@ -94,8 +101,8 @@ def resolve_recipe(
     change("Global.pretrained_model", None, "weights come from the pretrained channel")
     change("Global.checkpoints", None, "resume is decided by the checkpoint folder")
     change("Global.use_visualdl", False, "event lines and metrics.jsonl take its place")
-    change("Global.eval_batch_step", *_eval_steps(job, config, steps_per_epoch, place.world))
     if place.world > 1:
+        batch = int(config["Train"]["loader"]["batch_size_per_card"]) * place.world
         say(f"{place.world} processes on {len(place.counts)} host(s) train together: {batch} samples a step")
         if _rate_was_asked_for(changes):
             say("the learning rate was asked for, so it is not multiplied by the number of processes")
@@ -103,8 +110,11 @@ def resolve_recipe(
             change(*_scaled_rate(config, place.world))
     config, followers = make_agree(config, [each.key for each in changes])
     changes += followers
-    resolved = ResolvedRecipe(recipe.name, config, tuple(changes), architecture_hash(config))
+    fitted_batch = None if BATCH in asked else config["Train"]["loader"]["batch_size_per_card"]
+    resolved = ResolvedRecipe(recipe.name, config, tuple(changes), architecture_hash(config), fitted_batch)
     _show(resolved, say)
+    for note in fitted.notes:
+        say(f"note: {note}")
     if resume:
         _check_resume(job, resume, resolved, dataset)
     return resolved
@@ -131,27 +141,10 @@ def _scaled_rate(config: Recipe, world: int) -> tuple[str, Any, str]:
     return f"Optimizer.lr.{name}", after, f"the recipe's is for one process, and {world} train"
 
 
-def _workers(job: Job, config: Recipe, mode: str, samples: int, processes: int) -> tuple[int, str]:
-    if job.parameters.workers is not None:
-        return job.parameters.workers, "hyperparameter workers"
-    if mode == "Eval" and samples <= SMALL_SET:
-        return 0, f"{samples} samples are read faster than workers start"
-    spare = max(0, (os.cpu_count() or 1) // processes - 1)
-    beside = f"{spare} core{'' if spare == 1 else 's'} beside {'the' if processes == 1 else 'each'} trainer's"
-    return min(int(config[mode]["loader"].get("num_workers") or 0), spare), beside
-
-
-def _eval_steps(job: Job, config: Recipe, steps_per_epoch: int, world: int) -> tuple[list[int], str]:
-    if job.parameters.eval_steps:
-        return [0, job.parameters.eval_steps], "hyperparameter eval_steps"
-    stated = config["Global"].get("eval_batch_step") or DEFAULT_EVAL_STEPS
-    stated_steps = int(stated[1] if isinstance(stated, list) else stated)
-    interval = max(1, stated_steps // world)
-    if interval > steps_per_epoch:
-        return [0, steps_per_epoch], f"at least once per epoch of {steps_per_epoch} steps"
-    if world > 1:
-        return [0, interval], f"the recipe's {stated_steps} steps are of one process, and {world} train"
-    return [0, interval], "the recipe's interval"
+def _figures(config: Recipe, dataset: Report) -> Figures:
+    assert dataset.dictionary is not None  # a dataset that passed its check has one
+    classes = len(dataset.dictionary.characters) + 1 + bool(config["Global"].get("use_space_char"))  # with CTC's blank
+    return Figures(len(dataset.samples("train")), len(dataset.samples("val")), classes)
 
 
 def _check_resume(job: Job, resume: Checkpoint, resolved: ResolvedRecipe, dataset: Report) -> None:
@@ -176,13 +169,17 @@ def _check_resume(job: Job, resume: Checkpoint, resolved: ResolvedRecipe, datase
 
 
 def _show(resolved: ResolvedRecipe, say: Callable[[str], None]) -> None:
-    say(f"recipe {resolved.name}, what changed and why:")
+    say(f"recipe {resolved.name}, what was decided and why:")
     rows = [("key", "before", "after", "reason")]
     rows += [(each.key, str(each.before), str(each.after), each.reason) for each in resolved.changes]
     widths = [min(44, max(len(row[column]) for row in rows)) for column in range(3)]
     for row in rows:
         cells = [_shorten(cell, width).ljust(width) for cell, width in zip(row, widths, strict=False)]
         say("  " + "  ".join([*cells, row[3]]))
+
+
+def _before_and_after(change: Change) -> str:
+    return f"{change.before} -> {change.after}" if change.before != change.after else str(change.after)
 
 
 def _shorten(cell: str, width: int) -> str:

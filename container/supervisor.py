@@ -19,6 +19,7 @@ from container.hosts import HostFailed, MeetingPoint, meet
 from container.inputs import open_dataset, open_recipe
 from container.job import read_job
 from container.lifeline import hold_lifeline
+from container.machine import look_at_machine
 from container.processes import choose_processes, count_gpus
 from container.resolve import resolve_recipe
 from container.stop import Stop, Stopped, listen_for_stop
@@ -55,11 +56,12 @@ def _train(paths: JobPaths, stop: Stop) -> int:
     clear_failure(paths.failure)
     job = read_job(paths)
     recipe = open_recipe(job)
+    machine = look_at_machine(say)
     processes = choose_processes(job.parameters.processes, count_gpus() if wants_gpu(recipe.config) else 0)
     with meet(job, processes, MeetingPoint.from_environment(os.environ), say) as hosts:
         dataset = open_dataset(job, recipe, say)
         resume = choose_checkpoint(paths.checkpoints, say) if hosts.place.leads else None
-        resolved = resolve_recipe(job, recipe, dataset, resume, hosts.place, say)
+        resolved = resolve_recipe(job, recipe, dataset, machine, resume, hosts.place, say)
         tree = locate_tree(say)
         with tempfile.TemporaryDirectory(prefix="ocr-job-") as work:
             outcome = run_trainer(job, resolved, dataset, resume, tree, stop, Path(work), hosts, say)

@@ -112,6 +112,7 @@ def _write_order(
         save_seconds=job.parameters.save_minutes * 60,
         patience=job.parameters.patience,
         zero_accuracy_steps=job.parameters.zero_accuracy_steps,
+        fitted_batch=resolved.fitted_batch,
         characters=len(dataset.dictionary.characters),
         dataset_sha256=dataset.content_sha256,
         train_sha256=dataset.split_sha256["train"],

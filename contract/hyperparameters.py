@@ -20,6 +20,7 @@ class Hyperparameter:
     help: str
     minimum: float | None = None
     choices: tuple[object, ...] = ()
+    spellings: tuple[tuple[str, str], ...] = ()  # other words for choices, in small letters
 
     @property
     def flag(self) -> str:
@@ -43,7 +44,13 @@ TABLE = (
         "at least 2000 and the warm-up",
         minimum=0,
     ),
-    Hyperparameter("amp", bool, "mixed precision; this version trains in float32 only", choices=(False,)),
+    Hyperparameter(
+        "amp",
+        str,
+        "mixed precision; auto takes what the GPU is good at, and float32 on a CPU",
+        choices=("auto", "off", "bf16", "fp16"),
+        spellings=(("true", "auto"), ("false", "off")),
+    ),
     Hyperparameter("workers", int, "processes that prepare batches; 0 prepares them in the trainer", minimum=0),
     Hyperparameter("processes", int, "training processes per host; default: one per GPU, one on a CPU", minimum=1),
     Hyperparameter("max_text_length", int, "longest label in code points (Global.max_text_length)", minimum=1),
@@ -69,7 +76,7 @@ class Hyperparameters:
     eval_steps: int | None = None
     patience: int | None = None
     zero_accuracy_steps: int | None = None
-    amp: bool = False
+    amp: str = "auto"
     workers: int | None = None
     processes: int | None = None
     max_text_length: int | None = None
@@ -112,7 +119,7 @@ def parse_value(row: Hyperparameter, raw: str) -> object:
     """The typed value of one hyperparameter; UserError when it has another type or is out of range."""
     value: Any
     try:
-        value = PARSERS[row.type](raw)
+        value = PARSERS[row.type](dict(row.spellings).get(raw.strip().lower(), raw))
     except ValueError:
         raise UserError(f"{row.name} must be {TYPE_NAMES[row.type]}, not {raw!r}") from None
     if row.choices and value not in row.choices:

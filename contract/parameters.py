@@ -5,6 +5,7 @@ One way for the launcher's plan, the validator and the container, so that all th
 
 from __future__ import annotations
 
+import copy
 import json
 from dataclasses import dataclass
 from pathlib import Path
@@ -77,6 +78,17 @@ def make_agree(recipe: Recipe, asked: list[str]) -> tuple[Recipe, list[Change]]:
 def value_at(recipe: Recipe, key: str) -> Any:
     """The value of a dotted key, or None where the recipe leaves it out."""
     return next((value for found, value in flatten(recipe) if found == key), None)
+
+
+def with_value(recipe: Recipe, key: str, value: Any) -> Recipe:
+    """A copy of the recipe with one dotted key set; its last part may be new."""
+    changed = copy.deepcopy(recipe)
+    holder: Any = changed
+    *parents, last = key.split(".")
+    for part in parents:
+        holder = holder[int(part)] if isinstance(holder, list) else holder[part]
+    holder[last] = value
+    return changed
 
 
 def _as_override(parameter: str, key: str, value: object, recipe: Recipe) -> tuple[str, str]:

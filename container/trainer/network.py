@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 import paddle
 
+from container.trainer.precision import Precision, in_float32
 from container.trainer.ranks import Ranks
 from container.trainer.sampling import Schedule
 from container.trainer.scoring import Prediction
@@ -30,6 +31,7 @@ class Network:
     decoder: Any  # PaddleOCR's post-processing
     with_labels: bool
     learner: paddle.nn.Layer  # the model as it is called in training: with several processes, with their gradients
+    precision: Precision
 
     @property
     def learning_rate(self) -> float:
@@ -41,14 +43,22 @@ class Network:
         `weight`: of this batch among those of all ranks, whose gradients are averaged.
         """
         self.model.train()
-        read = self.learner(batch[0], data=batch[1:]) if self.with_labels else self.learner(batch[0])
-        loss = self.loss(read, batch)["loss"]
-        (loss if weight == 1 else loss * weight).backward()
-        self.optimizer.step()
+        scale = self.precision.loss_scale
+        if scale:
+            loss = scale.step(lambda: self._loss_of(batch), weight, self.model.parameters(), self.optimizer)
+        else:
+            loss = self._loss_of(batch)
+            (loss if weight == 1 else loss * weight).backward()
+            self.optimizer.step()
         self.optimizer.clear_grad()
         if not isinstance(self.scheduler, float):
             self.scheduler.step()
         return loss.detach()
+
+    def _loss_of(self, batch: list[paddle.Tensor]) -> paddle.Tensor:
+        with self.precision.context():
+            read = self.learner(batch[0], data=batch[1:]) if self.with_labels else self.learner(batch[0])
+        return self.loss(in_float32(read), batch)["loss"]
 
     def is_finite(self) -> bool:
         """Every weight and every running mean is a number."""
@@ -91,8 +101,9 @@ def build_network(config: dict[str, Any], schedule: Schedule, ranks: Ranks | Non
                 "compare Architecture, Loss and Optimizer with a recipe under configs/rec"
             ) from None
     with_labels = config["Architecture"]["algorithm"] in CALLED_WITH_LABELS
+    precision = Precision.of(config["Global"])
     learner = ranks.learner(model, bool(config["Global"].get("find_unused_parameters"))) if ranks else model
-    return Network(model, loss, optimizer, scheduler, decoder, with_labels, learner)
+    return Network(model, loss, optimizer, scheduler, decoder, with_labels, learner, precision)
 
 
 def _set_classes(head: dict[str, Any], classes: int) -> None:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import copy
 import random
-import shutil
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import cache
@@ -21,9 +20,6 @@ from contract.batches import Size
 from contract.dataset import Sample, image_file
 from contract.image_header import read_header
 from contract.recipe import ctc_steps, limits_of
-
-# Paddle's workers hand batches over in /dev/shm; Docker's default of 64 MB ends in a bus error.
-SHARED_MEMORY_NEEDED = 1 << 30
 
 
 @dataclass(frozen=True)
@@ -160,10 +156,10 @@ class BatchOrder(paddle.io.BatchSampler):
 
 
 def read_batches(
-    dataset: RecognitionDataset, batches: Iterable[list[Key]], count: int, workers: int
+    dataset: RecognitionDataset, batches: Iterable[list[Key]], count: int, workers: int, shared_memory: bool = True
 ) -> Iterator[Batch]:
     """Batches in their order. 0 workers prepare them right here: Paddle's own way would use a thread, and with it the
-    global random state of the trainer."""
+    global random state of the trainer. Without shared memory, workers hand batches over through pipes."""
     if workers == 0:
         for keys in batches:
             usable, arrays, unusable = _collate([dataset[key] for key in keys])
@@ -174,7 +170,7 @@ def read_batches(
         batch_sampler=BatchOrder(batches, count),
         collate_fn=_collate,
         num_workers=workers,
-        use_shared_memory=_shared_memory_is_enough(),
+        use_shared_memory=shared_memory,
         return_list=True,
     )
     for parts in loader:
@@ -200,7 +196,3 @@ def _collate(samples: list[list[np.ndarray] | Unusable]) -> _Parts:
 
 def _as_batch(usable: Any, tensors: list[Any], unusable: list[list[Any]]) -> Batch:
     return Batch(tensors, tuple(map(bool, usable.tolist())), tuple(Unusable(*each) for each in unusable))
-
-
-def _shared_memory_is_enough() -> bool:
-    return Path("/dev/shm").is_dir() and shutil.disk_usage("/dev/shm").free >= SHARED_MEMORY_NEEDED

@@ -9,7 +9,7 @@ from __future__ import annotations
 import math
 import sys
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
@@ -27,7 +27,7 @@ from container.trainer.paddleocr_tree import enter_tree
 from container.trainer.pretrained import load_pretrained
 from container.trainer.ranks import Ranks
 from container.trainer.reading import Batch, RecognitionDataset, in_order, read_batches
-from container.trainer.sampling import Schedule, step_seed
+from container.trainer.sampling import Key, Schedule, step_seed
 from container.trainer.scores_in_depth import in_words, scores_in_depth
 from container.trainer.scoring import Prediction, score
 from container.trainer.stop_flag import StopFlag
@@ -68,7 +68,6 @@ class Training:
         self.unusable = UnusableSamples(Path(order.train_labels).name, len(self.train_set), say)
         self.unusable_val = UnusableSamples(Path(order.val_labels).name, len(self.val_set), say)
         loader = self.config["Train"]["loader"]
-        self.workers = int(loader["num_workers"])
         self.schedule = Schedule(
             samples=len(self.train_set),
             batch_size=int(loader["batch_size_per_card"]) * self.ranks.world,
@@ -86,6 +85,7 @@ class Training:
         self.saved_at = time.monotonic()
         self.bad_windows = 0  # in a row, of this attempt
         self.window = Window()
+        self.given_up = 0  # steps that float16 could not do, as far as they were told
         self.unsaved = False  # the state differs from what was published or read last
 
     def run(self) -> int:
@@ -184,7 +184,7 @@ class Training:
         sizes = (len(keys) for keys in self.schedule.batches(*position))
         shares = (list(self.ranks.share_of(keys)) for keys in self.schedule.batches(*position))
         left = self.total_steps - self.state.step
-        return zip(sizes, read_batches(self.train_set, shares, left, self.workers), strict=False)
+        return zip(sizes, self._read(self.train_set, "Train", shares, left), strict=False)
 
     def _log(self) -> None:
         window = self.window
@@ -199,12 +199,19 @@ class Training:
         self.state.seconds += window.seconds()
         self._record("train", event)
         window.clear()
+        self._tell_given_up()
         self.bad_windows = 0 if math.isfinite(event["loss"]) else self.bad_windows + 1
         if self.bad_windows >= NON_FINITE_WINDOWS:
             raise TrainingFailed(
                 f"the loss is not a number at step {self.state.step}: lower learning_rate or set "
                 "Optimizer.clip_norm_global and start the run again, with --fresh if its checkpoint is spoilt"
             )
+
+    def _tell_given_up(self) -> None:
+        scale = self.network.precision.loss_scale
+        if scale and scale.given_up > self.given_up:
+            self.given_up = scale.given_up
+            say(f"note: steps without an effect so far, their gradients too large for float16: {self.given_up}")
 
     def _complete_curve(self) -> None:
         """Before anything is saved: what the history does not have yet would be lost with this process."""
@@ -258,9 +265,15 @@ class Training:
         return self.ranks.whole_of(predictions)
 
     def _val_batches(self, samples: Sequence[int]) -> Iterator[Batch]:
-        loader = self.config["Eval"]["loader"]
-        keys = in_order(samples, int(loader["batch_size_per_card"]))
-        return read_batches(self.val_set, keys, len(keys), int(loader["num_workers"]))
+        keys = in_order(samples, int(self.config["Eval"]["loader"]["batch_size_per_card"]))
+        return self._read(self.val_set, "Eval", keys, len(keys))
+
+    def _read(
+        self, dataset: RecognitionDataset, mode: str, batches: Iterable[list[Key]], count: int
+    ) -> Iterator[Batch]:
+        loader = self.config[mode]["loader"]
+        shared = loader.get("use_shared_memory", True)
+        return read_batches(dataset, batches, count, int(loader["num_workers"]), shared)
 
     def _save_if_due(self) -> None:
         waited = time.monotonic() - self.saved_at

@@ -56,6 +56,9 @@ def write_checkpoint(
         **asdict(state),
         "seed": schedule.seed,
         "schedule": asdict(schedule) | {"steps_per_epoch": schedule.steps_per_epoch, "lr": network.learning_rate},
+        "precision": network.precision.dtype,
+        "loss_scale": network.precision.loss_scale and network.precision.loss_scale.state,
+        "fitted_batch": order.fitted_batch,
         "dataset_sha256": order.dataset_sha256,
         "train_sha256": order.train_sha256,
         "val_sha256": order.val_sha256,
@@ -99,6 +102,7 @@ def restore(saved: Saved, order: WorkOrder, schedule: Schedule, network: Network
         state.best, state.evaluated_step, state.evaluations_without_better = None, None, 0
     if content["schedule"]["batch_size"] != schedule.batch_size or content["schedule"]["epochs"] != schedule.epochs:
         changed.append(f"now {schedule.epochs} epochs at batch {schedule.batch_size}: the learning rate follows")
+    changed += _take_precision(content, network)
     network.model.set_state_dict(saved.weights)
     optimizer = _tensors(saved.optimizer)
     if not isinstance(network.scheduler, float):
@@ -107,6 +111,15 @@ def restore(saved: Saved, order: WorkOrder, schedule: Schedule, network: Network
         optimizer["LR_Scheduler"] = network.scheduler.state_dict()
     network.optimizer.set_state_dict(optimizer)
     return state, changed
+
+
+def _take_precision(content: dict[str, Any], network: Network) -> list[str]:
+    had, has = content.get("precision"), network.precision.dtype  # checkpoints of older versions are all in float32
+    if had != has:
+        return [f"steps in {has or 'float32'} from here, in {had or 'float32'} before"]
+    if network.precision.loss_scale:
+        network.precision.loss_scale.restore(content["loss_scale"])
+    return []
 
 
 def load_weights(folder: Path, network: Network) -> None:
