@@ -3,34 +3,27 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
 
 from container.job import Job
-from contract.check import Report, check_dataset
-from contract.parameters import Change, apply_parameters
-from contract.recipe import Recipe, find_recipe, limits_of, load_recipe
+from contract.check import Report, check_dataset, check_limits
+from contract.label_fit import fit_to_labels
+from contract.parameters import OpenRecipe, apply_parameters
+from contract.recipe import find_recipe, limits_of, load_recipe
 
 PROGRESS_EVERY = 10_000  # images between two lines of progress
-
-
-@dataclass(frozen=True)
-class OpenRecipe:
-    """The recipe with the job's hyperparameters and overrides in it."""
-
-    name: str
-    config: Recipe
-    changes: tuple[Change, ...]
 
 
 def open_recipe(job: Job) -> OpenRecipe:
     """Load the job's recipe and put hyperparameters and overrides into it. Raises UserError."""
     name = job.parameters.config
-    config, changes = apply_parameters(load_recipe(find_recipe(name, job.training)), job.parameters, name)
-    return OpenRecipe(name, config, changes)
+    return apply_parameters(load_recipe(find_recipe(name, job.training)), job.parameters, name)
 
 
-def open_dataset(job: Job, recipe: OpenRecipe, say: Callable[[str], None]) -> Report:
-    """Check the training channel (and the validation channel, if any) against the recipe. Raises UserError."""
+def open_dataset(job: Job, recipe: OpenRecipe, say: Callable[[str], None]) -> tuple[Report, OpenRecipe]:
+    """Check the training channel (and the validation channel, if any), and fit the recipe to its labels.
+
+    Raises UserError for what is wrong with the dataset, and for labels that the recipe cannot learn.
+    """
     import cv2
     import numpy as np
 
@@ -44,10 +37,10 @@ def open_dataset(job: Job, recipe: OpenRecipe, say: Callable[[str], None]) -> Re
         if done % PROGRESS_EVERY == 0:
             say(f"checked {done:,} of {total:,} samples")
 
-    report = check_dataset(
-        job.training, limits_of(recipe.config), decodes, validation=job.validation, progress=show_progress
-    )
+    report = check_dataset(job.training, None, decodes, validation=job.validation, progress=show_progress)
+    recipe = fit_to_labels(recipe, report)
+    report.problems += check_limits(report, limits_of(recipe.config))
     for note in report.notes:
         say(f"note: {note}")
     report.refuse()
-    return report
+    return report, recipe

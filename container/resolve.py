@@ -14,16 +14,16 @@ import yaml
 
 from container.checkpoints import Checkpoint
 from container.hosts import Place
-from container.inputs import OpenRecipe
 from container.job import Job
 from contract.batches import scales_of
 from contract.check import Report
 from contract.dataset import DICTIONARY
 from contract.errors import UserError
 from contract.fitting import BATCH, Figures, Processes, fit_recipe
+from contract.flat import flatten
 from contract.hyperparameters import DEFAULT_SEED
 from contract.machine import Machine
-from contract.parameters import Change, make_agree, value_at
+from contract.parameters import Change, OpenRecipe, make_agree, value_at, with_value
 from contract.recipe import Recipe
 
 
@@ -64,13 +64,12 @@ def resolve_recipe(
     Raises UserError for a checkpoint of another dictionary or architecture, for a precision that the machine cannot do,
     and for more processes than samples.
     """
-    asked = [change.key for change in recipe.changes]
     data, processes = _figures(recipe.config, dataset), Processes(place.world, place.processes)
     if data.train < place.world:
         raise UserError(f"{data.train} training samples cannot be shared by {place.world} processes: use fewer")
     # All hosts must choose the same, and only the first one knows the checkpoint.
     began = resume.state.get("fitted_batch") if resume and len(place.counts) == 1 else None
-    fitted = fit_recipe(recipe.config, job.parameters, asked, machine, data, processes, began)
+    fitted = fit_recipe(recipe.config, job.parameters, recipe.asked, machine, data, processes, began)
     config = copy.deepcopy(fitted.config)
     changes = [*recipe.changes, *fitted.changes]
 
@@ -110,7 +109,7 @@ def resolve_recipe(
             change(*_scaled_rate(config, place.world))
     config, followers = make_agree(config, [each.key for each in changes])
     changes += followers
-    fitted_batch = None if BATCH in asked else config["Train"]["loader"]["batch_size_per_card"]
+    fitted_batch = None if BATCH in recipe.asked else config["Train"]["loader"]["batch_size_per_card"]
     resolved = ResolvedRecipe(recipe.name, config, tuple(changes), architecture_hash(config), fitted_batch)
     _show(resolved, say)
     for note in fitted.notes:
@@ -121,8 +120,15 @@ def resolve_recipe(
 
 
 def architecture_hash(config: Recipe) -> str:
-    """What a checkpoint and a recipe must share for one to continue the other: network and classes."""
-    parts = [config["Architecture"], bool(config["Global"].get("use_space_char"))]
+    """What a checkpoint and a recipe must share for one to continue the other: network and classes.
+
+    Not the longest label, which follows the dataset: it is in no shape of any weight.
+    """
+    network = copy.deepcopy(config["Architecture"])
+    for key, _ in list(flatten(network)):
+        if key.endswith(".max_text_length"):
+            network = with_value(network, key, None)
+    parts = [network, bool(config["Global"].get("use_space_char"))]
     text = json.dumps(parts, sort_keys=True, default=str)
     return hashlib.sha256(text.encode()).hexdigest()
 

@@ -59,7 +59,7 @@ def _train(paths: JobPaths, stop: Stop) -> int:
     machine = look_at_machine(say)
     processes = choose_processes(job.parameters.processes, count_gpus() if wants_gpu(recipe.config) else 0)
     with meet(job, processes, MeetingPoint.from_environment(os.environ), say) as hosts:
-        dataset = open_dataset(job, recipe, say)
+        dataset, recipe = open_dataset(job, recipe, say)
         resume = choose_checkpoint(paths.checkpoints, say) if hosts.place.leads else None
         resolved = resolve_recipe(job, recipe, dataset, machine, resume, hosts.place, say)
         tree = locate_tree(say)

@@ -27,6 +27,20 @@ class Change:
     reason: str
 
 
+@dataclass(frozen=True)
+class OpenRecipe:
+    """The recipe of a job, with hyperparameters and overrides in it."""
+
+    name: str
+    config: Recipe
+    changes: tuple[Change, ...]
+
+    @property
+    def asked(self) -> list[str]:
+        """The keys that the job has set, and those that follow them: nothing else may choose them."""
+        return [change.key for change in self.changes]
+
+
 # Hyperparameters that stand for a key of the recipe.
 RECIPE_KEYS = {
     "epochs": "Global.epoch_num",
@@ -37,9 +51,7 @@ RECIPE_KEYS = {
 }
 
 
-def apply_parameters(
-    recipe: Recipe, parameters: Hyperparameters, where: Path | str
-) -> tuple[Recipe, tuple[Change, ...]]:
+def apply_parameters(recipe: Recipe, parameters: Hyperparameters, where: Path | str) -> OpenRecipe:
     """The recipe as asked for, and a row for each change. Raises UserError; `where` names the recipe in it."""
     config = recipe
     changes: list[Change] = []
@@ -61,7 +73,7 @@ def apply_parameters(
     check_recipe(config, where)  # before anybody walks through it
     config, followers = make_agree(config, asked)
     check_recipe(config, where)
-    return config, (*changes, *followers)
+    return OpenRecipe(str(where), config, (*changes, *followers))
 
 
 def make_agree(recipe: Recipe, asked: list[str]) -> tuple[Recipe, list[Change]]:
@@ -87,7 +99,7 @@ def with_value(recipe: Recipe, key: str, value: Any) -> Recipe:
     *parents, last = key.split(".")
     for part in parents:
         holder = holder[int(part)] if isinstance(holder, list) else holder[part]
-    holder[last] = value
+    holder[int(last) if isinstance(holder, list) else last] = value
     return changed
 
 

@@ -8,10 +8,10 @@ from pathlib import Path
 from contract.check import Found, Report, check_dataset, check_limits
 from contract.errors import UserError
 from contract.hyperparameters import Hyperparameters
-from contract.parameters import apply_parameters
+from contract.label_fit import fit_to_labels
+from contract.parameters import OpenRecipe, apply_parameters
 from contract.recipe import (
     Limits,
-    Recipe,
     find_recipe,
     limits_of,
     load_recipe,
@@ -37,7 +37,7 @@ class Verdict:
         return not self.report.problems
 
 
-def open_recipe(name: str, dataset: Path, overrides: list[str]) -> Recipe:
+def open_recipe(name: str, dataset: Path, overrides: list[str]) -> OpenRecipe:
     """A recipe by path, by its place under configs/, or in the dataset, with `K=V` overrides applied."""
     path = Path(name) if Path(name).is_file() else find_recipe(name, dataset.resolve())
     given = []
@@ -46,44 +46,48 @@ def open_recipe(name: str, dataset: Path, overrides: list[str]) -> Recipe:
         if not equals:
             raise UserError(f"-o {override} has no '=': write -o Key.of.the.recipe=value")
         given.append((key, value))
-    recipe, _ = apply_parameters(load_recipe(path), Hyperparameters(name, overrides=tuple(given)), name)
-    return recipe
+    return apply_parameters(load_recipe(path), Hyperparameters(name, overrides=tuple(given)), name)
 
 
 def validate(
     dataset: Path,
-    recipe: Recipe | None,
+    recipe: OpenRecipe | None,
     advance: Advance | None,
     found: Found | None = None,
     *,
     images: bool = True,
 ) -> Verdict:
-    """Check everything in one pass; with a recipe, also whether overrides would make the labels fit.
+    """Check everything in one pass; with a recipe, also what a job will fit by itself, and whether overrides would make
+    the rest fit.
 
     found: told of each sound image, such as DatasetFiles.add_image.
     images: False checks labels and dictionary alone.
     """
-    limits = limits_of(recipe) if recipe else None
-    report = check_dataset(dataset, limits, decodes if images else None, progress=advance, found=found)
+    report = check_dataset(dataset, None, decodes if images else None, progress=advance, found=found)
     report.notes += odd_labels(
         (split.place(sample.line), sample.label) for split in report.splits for sample in split.file.samples
     )
-    if recipe is None or not report.longest_label:
+    if recipe is None:
+        return Verdict(report, None)
+    fitted = fit_to_labels(recipe, report)
+    chosen = fitted.changes[len(recipe.changes) :]
+    report.notes += [f"the job takes {change.key}={change.after}: {change.reason}" for change in chosen]
+    limits = limits_of(fitted.config)
+    refused = check_limits(report, limits)
+    report.problems += refused
+    if not refused:
         return Verdict(report, limits)
+    config = recipe.config
     needed = overrides_that_fit(
-        recipe,
+        config,
         longest_label=report.longest_label,
         most_steps=report.most_steps,
         aspect=report.typical_aspect,
         has_space=report.has_space,
     )
-    if not needed:
-        return Verdict(report, limits)
     for key, value in needed:
-        recipe = with_override(recipe, key, value)
-    if check_limits(report, limits_of(recipe)):
+        config = with_override(config, key, value)
+    if check_limits(report, limits_of(config)):
         return Verdict(report, limits)  # no width or length helps: a network with a fixed number of steps
-    assert limits is not None
-    cured = check_limits(report, limits)
     overrides = tuple(f"{key}={value}" for key, value in needed)
-    return Verdict(report, limits, overrides, len(cured) == len(report.problems))
+    return Verdict(report, limits, overrides, len(refused) == len(report.problems))

@@ -21,7 +21,7 @@ from launcher.people import answer, say
 from launcher.sources import Given, gather, path_of, texts_of
 
 if TYPE_CHECKING:
-    from contract.recipe import Recipe
+    from contract.parameters import OpenRecipe
     from launcher.aws import Account
     from launcher.cloud.checks import Check, CheckRequest
 
@@ -152,7 +152,7 @@ def _ask(request: CheckRequest) -> tuple[Check, ...]:
         return run_checks(request)
 
 
-def _recipe(given: Mapping[str, Given], folder: Path | None) -> Recipe:
+def _recipe(given: Mapping[str, Given], folder: Path | None) -> OpenRecipe:
     """The recipe with its overrides, found as submit finds it. Raises UserError."""
     from data_preparation.validation import open_recipe
 

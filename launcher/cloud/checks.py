@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from contract.errors import UserError
-from contract.recipe import Recipe
+from contract.parameters import OpenRecipe
 from launcher.aws import Account, NoRegion, open_account
 from launcher.cloud.call import setup_command
 from launcher.cloud.check import OK, PROBLEM, UNKNOWN, Check, fine, problem, unknown
@@ -47,7 +47,7 @@ class CheckRequest:
     image_uris: tuple[str, ...] = ()  # one for each instance that has one
     dataset: Path | S3Uri | None = None  # None: is not looked at
     dataset_size: int | None = None  # bytes, when the dataset was checked already
-    recipe: Recipe | None = None  # that the dataset is to fit; None: the dataset alone
+    recipe: OpenRecipe | None = None  # that the dataset is to fit; None: the dataset alone
     places: Places = field(default_factory=Places)  # what the job touches, to ask IAM about
     # For an account that is open: the images of the job, and why one of its instances has none.
     find_images: Callable[[Account], tuple[tuple[str, ...], str]] | None = None

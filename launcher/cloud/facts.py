@@ -11,7 +11,7 @@ from pathlib import Path
 
 from contract.errors import UserError
 from contract.hyperparameters import parse_hyperparameters
-from contract.parameters import apply_parameters
+from contract.parameters import OpenRecipe, apply_parameters
 from contract.paths import PRETRAINED_CHANNEL, TRAINING_CHANNEL, VALIDATION_CHANNEL
 from contract.pretrained import files_beside
 from contract.recipe import Recipe, load_recipe
@@ -57,7 +57,7 @@ class Gathered:
     """The facts, and what of this machine is to be brought to S3, by channel."""
 
     facts: CloudFacts
-    recipe: Recipe | None  # with the settings of this call; None: it is in S3 and AWS could not be asked
+    recipe: OpenRecipe | None  # with the settings of this call; None: it is in S3 and AWS could not be asked
     datasets: dict[str, LocalDataset]
     files: dict[str, OneFile]
 
@@ -152,7 +152,7 @@ def _dataset_folders(settings: Settings) -> Iterator[tuple[str, Path]]:
             yield name, here[name]
 
 
-def _read_dataset(folder: Path, recipe: Recipe | None) -> LocalDataset:
+def _read_dataset(folder: Path, recipe: OpenRecipe | None) -> LocalDataset:
     """Check a dataset against the recipe and hash it, reading each image once. Raises UserError."""
     from data_preparation.validation import validate
 
@@ -188,13 +188,12 @@ def _recipe(
     return RecipeChoice(name, content, str(path)), None, None
 
 
-def _as_asked(settings: Settings, choice: RecipeChoice) -> Recipe | None:
+def _as_asked(settings: Settings, choice: RecipeChoice) -> OpenRecipe | None:
     """The recipe with this call's settings: what the dataset is checked against. Raises UserError."""
     if choice.content is None:
         return None
     given = {"config": choice.name} | dict(settings.hyperparameters) | dict(settings.overrides)
-    recipe, _ = apply_parameters(choice.content, parse_hyperparameters(given), choice.where)
-    return recipe
+    return apply_parameters(choice.content, parse_hyperparameters(given), choice.where)
 
 
 def _fetch_recipe(account: Account | None, folder: S3Uri, name: str) -> Recipe | None:

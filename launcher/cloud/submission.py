@@ -11,7 +11,7 @@ from dataclasses import dataclass, replace
 from functools import partial
 
 from contract.errors import UserError
-from contract.recipe import Recipe
+from contract.parameters import OpenRecipe
 from launcher.aws import Account, explained, open_account
 from launcher.cloud.call import Commands, commands_like, given_to, setup_command, words_like
 from launcher.cloud.creation import NoRoom, Stopped, Uncertain, create
@@ -275,7 +275,7 @@ def _refuse(plan: CloudPlan) -> None:
         raise UserError(plan.obstacles[0] + (f" (and {others} more, see `missing` above)" if others else ""))
 
 
-def _check_account(account: Account, settings: Settings, plan: CloudPlan, recipe: Recipe | None) -> None:
+def _check_account(account: Account, settings: Settings, plan: CloudPlan, recipe: OpenRecipe | None) -> None:
     """Ask AWS what would refuse the job or make it fail. A local dataset has been checked. Raises UserError."""
     from launcher.cloud.checks import OK, CheckRequest, problems_of, run_checks
     from launcher.cloud.probes.places import places_of

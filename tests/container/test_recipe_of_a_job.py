@@ -7,9 +7,9 @@ from pathlib import Path
 
 import pytest
 
-from container.inputs import OpenRecipe, open_recipe
+from container.inputs import open_recipe
 from container.job import read_job
-from contract.parameters import value_at
+from contract.parameters import OpenRecipe, value_at
 from contract.paths import JobPaths
 
 TRAIN_SHAPE = "Train.dataset.transforms.2.RecResizeImg.image_shape"

@@ -34,9 +34,9 @@ def fitted(recipe: str, machine: Machine, train: int = 50_000, val: int = 1000, 
     overrides = tuple((key.replace("__", "."), value) for key, value in raw.items() if "__" in key)
     named = {key: value for key, value in raw.items() if "__" not in key}
     parameters = Hyperparameters(recipe, overrides=overrides, **named)
-    config, changes = apply_parameters(load_recipe(CONFIGS / recipe), parameters, recipe)
-    asked = [change.key for change in changes]
-    return fit_recipe(config, parameters, asked, machine, Figures(train, val, classes=97), began=began or None)
+    opened = apply_parameters(load_recipe(CONFIGS / recipe), parameters, recipe)
+    data = Figures(train, val, classes=97)
+    return fit_recipe(opened.config, parameters, opened.asked, machine, data, began=began or None)
 
 
 def chosen(result: Fitted, key: str) -> Any:

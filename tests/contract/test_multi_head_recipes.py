@@ -35,8 +35,8 @@ EVAL_SHAPE = "Eval.dataset.transforms.2.RecResizeImg.image_shape"
 def changed(path: Path, **overrides: str) -> tuple[dict[str, Any], dict[str, str]]:
     """The recipe with overrides (`__` stands for a dot), and the reason of every change."""
     given = tuple((key.replace("__", "."), raw) for key, raw in overrides.items())
-    recipe, changes = apply_parameters(load_recipe(path), Hyperparameters(str(path), overrides=given), path)
-    return recipe, {change.key: change.reason for change in changes}
+    opened = apply_parameters(load_recipe(path), Hyperparameters(str(path), overrides=given), path)
+    return opened.config, {change.key: change.reason for change in opened.changes}
 
 
 def put(recipe: dict[str, Any], key: str, value: Any) -> dict[str, Any]:

@@ -10,7 +10,7 @@ from typing import Any
 
 from contract.dataset import DICTIONARY, TRAIN_LABELS, VAL_LABELS
 from contract.errors import UserError
-from contract.recipe import Recipe
+from contract.parameters import OpenRecipe
 from launcher.aws import Account
 from launcher.cloud.check import Check, asking, fine, problem, unknown
 from launcher.cloud.instances import DEFAULT_VOLUME_GB, InstanceFacts, instance_facts
@@ -32,7 +32,7 @@ class DatasetFound:
     size: int | None
 
 
-def check_folder(folder: Path, recipe: Recipe | None, advance: Advance | None) -> DatasetFound:
+def check_folder(folder: Path, recipe: OpenRecipe | None, advance: Advance | None) -> DatasetFound:
     """A dataset on this machine: every label and every image."""
     from data_preparation.validation import validate
 
@@ -45,7 +45,7 @@ def check_folder(folder: Path, recipe: Recipe | None, advance: Advance | None) -
     return DatasetFound(_judge(str(folder), verdict, images=True), size)
 
 
-def check_s3(account: Account, uri: S3Uri, recipe: Recipe | None) -> DatasetFound:
+def check_s3(account: Account, uri: S3Uri, recipe: OpenRecipe | None) -> DatasetFound:
     """A dataset in S3: its labels and its dictionary; images stay where they are."""
     sizes: dict[str, int] = {}
 
