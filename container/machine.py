@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import shutil
-import subprocess
 import sys
 from collections.abc import Callable, Mapping
 from importlib.metadata import PackageNotFoundError, version
@@ -14,18 +13,17 @@ from contract.machine import Gpu, Machine
 
 SHARED_MEMORY = Path("/dev/shm")
 CGROUP = Path("/sys/fs/cgroup")  # version 2, as the container sees its own
-GPU_PACKAGE = "paddlepaddle-gpu"
-QUERY = ("nvidia-smi", "--query-gpu=name,memory.total,compute_cap", "--format=csv,noheader,nounits")
-QUERY_SECONDS = 30.0  # a GPU that sleeps takes some to answer
+GPU_BUILD = "paddlepaddle-gpu"  # the package; the other one trains on the CPU whatever the host has
+VISIBLE = "CUDA_VISIBLE_DEVICES"
 
 
 def look_at_machine(say: Callable[[str], None]) -> Machine:
-    """Cores, memory, /dev/shm and the GPUs that the installed paddle can use. Says what it could not ask."""
+    """Cores, memory, /dev/shm and the GPUs that the installed paddle will find."""
     return Machine(
         cpus=cpus(_read(CGROUP / "cpu.max"), _cores()),
         memory=memory(_read(CGROUP / "memory.max"), os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")),
         shared_memory=shutil.disk_usage(SHARED_MEMORY).free if SHARED_MEMORY.is_dir() else 0,
-        gpus=_gpus(say),
+        gpus=visible_gpus(os.environ, say) if _computes_on_gpus() else (),
     )
 
 
@@ -40,42 +38,52 @@ def memory(limit: str, physical: int) -> int:
     return min(physical, int(limit)) if limit.strip().isdigit() else physical
 
 
-def parse_gpus(answer: str, environment: Mapping[str, str]) -> tuple[Gpu, ...]:
-    """The GPUs that nvidia-smi lists, a line each: `Tesla T4, 15360, 7.5`, memory in MiB.
+def visible_gpus(environment: Mapping[str, str], say: Callable[[str], None]) -> tuple[Gpu, ...]:
+    """The GPUs of the driver, less those that CUDA_VISIBLE_DEVICES hides. None without a driver; a note says why."""
+    import pynvml
 
-    CUDA_VISIBLE_DEVICES hides GPUs from paddle, not from nvidia-smi; it counts here where it lists numbers.
-    """
-    found = []
-    for line in answer.splitlines():
-        name, mebibytes, capability = (cell.strip() for cell in line.rsplit(",", 2))
-        major, minor = capability.split(".")
-        found.append(Gpu(name, int(mebibytes) << 20, (int(major), int(minor))))
-    visible = environment.get("CUDA_VISIBLE_DEVICES")
-    if visible is None:
-        return tuple(found)
-    numbers = [word.strip() for word in visible.split(",") if word.strip()]
-    if not all(number.isdigit() for number in numbers):  # names of GPUs, which are not listed here
-        return tuple(found)
-    return tuple(found[int(number)] for number in numbers if int(number) < len(found))
+    try:
+        pynvml.nvmlInit()
+        handles = [pynvml.nvmlDeviceGetHandleByIndex(index) for index in range(pynvml.nvmlDeviceGetCount())]
+        named = {str(pynvml.nvmlDeviceGetUUID(handle)): handle for handle in handles}
+        return tuple(
+            Gpu(
+                str(pynvml.nvmlDeviceGetName(named[uuid])),
+                int(pynvml.nvmlDeviceGetMemoryInfo(named[uuid]).total),
+                tuple(pynvml.nvmlDeviceGetCudaComputeCapability(named[uuid])),
+            )
+            for uuid in choose_visible(list(named), environment.get(VISIBLE))
+        )
+    except pynvml.NVMLError as error:
+        say(f"note: NVIDIA's driver shows no GPU ({error}): fitted as for a CPU")
+        return ()
+
+
+def choose_visible(uuids: list[str], variable: str | None) -> list[str]:
+    """What CUDA makes of CUDA_VISIBLE_DEVICES: numbers or beginnings of names, up to the first that is neither."""
+    if variable is None:
+        return uuids
+    chosen: list[str] = []
+    for word in (each.strip() for each in variable.split(",")):
+        found = (
+            uuids[int(word) : int(word) + 1] if word.isdigit() else [uuid for uuid in uuids if uuid.startswith(word)]
+        )
+        if not word or len(found) != 1:
+            break
+        chosen += found
+    return chosen
+
+
+def _computes_on_gpus() -> bool:
+    try:
+        version(GPU_BUILD)
+        return True
+    except PackageNotFoundError:
+        return False
 
 
 def _cores() -> int:
     return len(os.sched_getaffinity(0)) if sys.platform == "linux" else os.cpu_count() or 1
-
-
-def _gpus(say: Callable[[str], None]) -> tuple[Gpu, ...]:
-    try:
-        version(GPU_PACKAGE)
-    except PackageNotFoundError:
-        return ()
-    try:
-        answer = subprocess.run(QUERY, capture_output=True, text=True, timeout=QUERY_SECONDS, check=True).stdout
-        return parse_gpus(answer, os.environ)
-    except FileNotFoundError:
-        return ()
-    except (subprocess.SubprocessError, ValueError) as error:
-        say(f"note: nvidia-smi does not say what GPU there is ({error}): fitted as for none")
-        return ()
 
 
 def _read(path: Path) -> str:

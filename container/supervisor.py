@@ -20,7 +20,7 @@ from container.inputs import open_dataset, open_recipe
 from container.job import read_job
 from container.lifeline import hold_lifeline
 from container.machine import look_at_machine
-from container.processes import choose_processes, count_gpus
+from container.processes import choose_processes
 from container.resolve import resolve_recipe
 from container.stop import Stop, Stopped, listen_for_stop
 from container.trainer_process import TrainerFailed, run_trainer
@@ -57,7 +57,7 @@ def _train(paths: JobPaths, stop: Stop) -> int:
     job = read_job(paths)
     recipe = open_recipe(job)
     machine = look_at_machine(say)
-    processes = choose_processes(job.parameters.processes, count_gpus() if wants_gpu(recipe.config) else 0)
+    processes = choose_processes(job.parameters.processes, len(machine.gpus) if wants_gpu(recipe.config) else 0)
     with meet(job, processes, MeetingPoint.from_environment(os.environ), say) as hosts:
         dataset, recipe = open_dataset(job, recipe, say)
         resume = choose_checkpoint(paths.checkpoints, say) if hosts.place.leads else None

@@ -1,8 +1,8 @@
 """How much memory a training step takes: an estimate, for choosing a batch before anything is built.
 
 Activations grow with the pixels of the network's input, classes with the time steps that are scored. The figures are
-measured on a CPU (peak of Paddle's allocator over one step in float32, slope between two batch sizes). A GPU adds its
-context, cuDNN's workspaces and fragmentation; what they take was never measured here, so the margins are generous.
+measured on a CPU, in float32 (peak of a step, slope between two batch sizes; `python -m benchmarks.recipe_cost`). A GPU
+adds its context, cuDNN's workspaces and fragmentation; what they take was never measured, so the margins are generous.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from contract.recipe import Recipe, limits_of
 
 # Bytes for one sample and one pixel of the network's input, forward and backward, in float32.
 _MOBILENET_V3 = {"large": 4030, "small": 1500}  # at scale 0.5
-_SVTR = {64: 5320, 128: 14700}  # by the first embed_dim: tiny and base
+_SVTR = {64: 7500, 128: 14700}  # by the first embed_dim: tiny (with its STN) and base
 _PPLCNET_V3 = 12400  # at scale 0.95, with both heads of MultiHead
 
 BYTES_PER_SCORE = 20  # of one class at one time step: logits, their softmax, and the gradients of both

@@ -1,4 +1,4 @@
-/* NVIDIA's management library for machines without a card, as far as the GPU monitor asks: two T4, the second of which
+/* NVIDIA's management library for machines without a card, as far as this project asks: two T4, the second of which
    does not tell its power. Device handles are numbers. Built as libnvidia-ml.so.1 by test_gpu_monitor.py. */
 #include <stddef.h>
 #include <stdio.h>
@@ -27,6 +27,17 @@ int nvmlDeviceGetHandleByIndex_v2(unsigned int index, void **device) {
 
 int nvmlDeviceGetName(void *device, char *name, unsigned int length) {
     snprintf(name, length, "Tesla T4");
+    return SUCCESS;
+}
+
+int nvmlDeviceGetUUID(void *device, char *uuid, unsigned int length) {
+    snprintf(uuid, length, "GPU-0000000%u", (unsigned int)(size_t)device);
+    return SUCCESS;
+}
+
+int nvmlDeviceGetCudaComputeCapability(void *device, int *major, int *minor) {
+    *major = 7;
+    *minor = 5;
     return SUCCESS;
 }
 

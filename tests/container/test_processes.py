@@ -16,7 +16,7 @@ import pytest
 
 from container.hosts import Place
 from container.launched import launch_command
-from container.processes import choose_processes, count_gpus
+from container.processes import choose_processes
 from contract.errors import UserError
 from tests.container.jobs import Base, Finished, at_step, draw_dataset
 
@@ -121,11 +121,6 @@ def test_one_process_per_gpu_or_as_many_as_asked_for(asked: int | None, gpus: in
 def test_more_processes_than_gpus_are_refused():
     with pytest.raises(UserError, match="processes=4, and this host has 1 GPU: ask for 1 or less"):
         choose_processes(4, 1)
-
-
-def test_gpus_do_not_count_for_a_paddle_of_the_cpu(tmp_path: Path):
-    (tmp_path / "0000:00:1e.0").mkdir()
-    assert count_gpus({}, tmp_path) == 0
 
 
 def test_the_launch_command_names_ranks_and_never_ips(tmp_path: Path):
