@@ -74,7 +74,9 @@ def test_a_card_that_is_too_small_gets_a_smaller_batch():
     result = fitted(THAI, small)
     assert chosen(result, BATCH) == 16
     assert reason(result, BATCH) == "GTX 1650 with 4.0 GiB takes no more, by estimate"
-    assert chosen(result, "Optimizer.lr.learning_rate") == pytest.approx(0.0003 * (16 / 48) ** 0.5, rel=0.01)
+    stated = load_recipe(CONFIGS / THAI)
+    rate = stated["Optimizer"]["lr"]["learning_rate"] * (16 / value_at(stated, BATCH)) ** 0.5
+    assert chosen(result, "Optimizer.lr.learning_rate") == pytest.approx(rate, rel=0.01)
 
 
 def test_half_precision_leaves_room_for_more():
