@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import argparse
 import copy
+import io
 import json
+import sys
+import time
 import warnings
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -22,7 +24,7 @@ from contract.recipe import Recipe, load_recipe
 
 MODEL_PARTS = ("config.yml", DICTIONARY, "inference/inference.json", "inference/inference.pdiparams")
 IMAGE_ENDINGS = (".png", ".jpg", ".jpeg", ".bmp", ".webp", ".tif", ".tiff")  # taken from a folder
-PROGRESS_EVERY = 500  # images between two lines of progress
+PROGRESS_SECONDS = 10.0  # between two lines of progress
 
 EXAMPLE = """\
 prints a line for each image: path, tab, text, tab, confidence (0 to 1)
@@ -36,6 +38,8 @@ def main() -> int:
     parser.add_argument("model", type=Path, metavar="MODEL_DIR", help="the folder model/ of a run")
     parser.add_argument("images", type=Path, nargs="+", metavar="IMAGE", help="an image, or a folder of images")
     parser.add_argument("--json", action="store_true", help="one JSON object a line: image, text, confidence")
+    if isinstance(sys.stdout, io.TextIOWrapper):  # texts are in any script, names of files in any bytes
+        sys.stdout.reconfigure(encoding="utf-8", errors="surrogateescape")
     return run_command(parser, _predict)
 
 
@@ -43,7 +47,7 @@ def _predict(args: argparse.Namespace) -> int:
     folder = find_model(args.model)
     images = list(find_images(args.images))
     reader = Reader(folder)
-    bad = done = 0
+    bad, told = 0, time.monotonic()
     for start in range(0, len(images), reader.batch_size):
         paths, crops = [], []
         for path in images[start : start + reader.batch_size]:
@@ -56,8 +60,9 @@ def _predict(args: argparse.Namespace) -> int:
         for path, (text, confidence) in zip(paths, reader.read(crops), strict=True):
             line = {"image": str(path), "text": text, "confidence": round(confidence, 4)}
             print(json.dumps(line, ensure_ascii=False) if args.json else f"{path}\t{text}\t{confidence:.4f}")
-        if done // PROGRESS_EVERY != (done := start + len(paths)) // PROGRESS_EVERY:
-            say(f"read {done:,} of {len(images):,} images")
+        if time.monotonic() - told >= PROGRESS_SECONDS:
+            told = time.monotonic()
+            say(f"{min(start + reader.batch_size, len(images)):,} of {len(images):,} images")
     if bad:
         say(f"{bad} of {len(images)} images could not be read")
     return 1 if bad else 0
@@ -90,15 +95,12 @@ def find_images(places: Sequence[Path]) -> Iterator[Path]:
         yield from found
 
 
-@dataclass
 class Reader:
     """The exported model with the transforms and the dictionary that it was validated with."""
 
-    folder: Path
-
-    def __post_init__(self) -> None:
-        config = load_recipe(self.folder / "config.yml")
-        config["Global"]["character_dict_path"] = str(self.folder / DICTIONARY)
+    def __init__(self, folder: Path):
+        config = load_recipe(folder / "config.yml")
+        config["Global"]["character_dict_path"] = str(folder / DICTIONARY)
         self.batch_size = int(config["Eval"]["loader"]["batch_size_per_card"])
         tree = locate_tree(say)
         warnings.filterwarnings("ignore", message="No ccache found")  # paddle says it at every import
@@ -108,7 +110,7 @@ class Reader:
 
         enter_tree(tree)
         self.operators = _image_operators(config)
-        self.model = ExportedModel(self.folder / "inference", build_decoder(config))
+        self.model = ExportedModel(folder / "inference", build_decoder(config))
 
     def prepare(self, path: Path) -> np.ndarray:
         """The image as the network takes it (3, H, W). Raises BadImage."""
