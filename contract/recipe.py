@@ -50,6 +50,7 @@ OPTIONAL_KEYS: dict[str, type] = {
     "Architecture.Backbone.model_name": str,
     "Architecture.Backbone.disable_se": bool,
     "Architecture.Backbone.out_char_num": int,
+    "Architecture.Backbone.training_time_steps": int,
     "Architecture.Head.mid_channels": int,
     "Train.sampler.first_bs": int,
     "Train.sampler.fix_bs": bool,
@@ -63,6 +64,10 @@ OPTIONAL_KEYS: dict[str, type] = {
 NRTR_MARKS = 2  # start and end, which take places of max_text_length (PaddleOCR's NRTRLabelEncode)
 SVTR_COLUMN = 4  # pixels of the input's width to a column of SVTR's features
 OUT_CHAR_NUM = "Architecture.Backbone.out_char_num"
+PPLCNET_COLUMN = 8  # and to a time step of PPLCNetV3
+PPLCNET_STEPS = 40  # that it trains with, whatever the width, where the recipe does not say otherwise
+TRAINING_TIME_STEPS = "Architecture.Backbone.training_time_steps"  # a setting of our own network alone
+SCALES = "Train.sampler.scales"
 IMG_SIZE = "Architecture.Backbone.img_size"  # height, width of what the backbone sees
 TPS_OUTPUTSIZE = "Architecture.Transform.tps_outputsize"
 
@@ -184,7 +189,10 @@ def limits_of(recipe: Recipe) -> Limits:
         height, width = backbone.get("img_size") or (height, width)  # what a rectifying Transform makes of the input
         steps = min(int(backbone.get("out_char_num", 25)), width // SVTR_COLUMN)
         return Limits(longest, reserved, steps, use_space, height, width, SVTR_COLUMN, OUT_CHAR_NUM)
-    if backbone["name"] in ("PPLCNetV3", "PPHGNetV2_B4"):
+    if backbone["name"] == "PPLCNetV3":
+        steps = min(int(backbone.get("training_time_steps") or PPLCNET_STEPS), width // PPLCNET_COLUMN)
+        return Limits(longest, reserved, steps, use_space, height, width, PPLCNET_COLUMN, TRAINING_TIME_STEPS)
+    if backbone["name"] == "PPHGNetV2_B4":
         steps, per_step = 40, 0  # training pools the width to 40 whatever the input
     else:
         steps, per_step = -(-width // 2) // 2, 4  # MobileNetV3: stem and pooling halve the width, blocks keep it
@@ -234,6 +242,9 @@ def _sizes_for(recipe: Recipe, limits: Limits, width: int) -> list[tuple[str, st
     height, before = _image_size(recipe)
     if recipe["Architecture"].get("Transform"):  # it makes the network's size of a larger image
         width = -(-before * width // limits.width // 32) * 32
+    if recipe["Train"].get("sampler"):
+        scales = [[side * width // limits.width, high] for side, high in recipe["Train"]["sampler"]["scales"]]
+        sizes.append((SCALES, str(scales).replace(" ", "")))
     return sizes + [(key, f"[3,{height},{width}]") for key in resize_keys(recipe)]
 
 
@@ -255,7 +266,8 @@ def remedy_for_steps(limits: Limits, needed: int, aspect: float) -> str:
         return f"add -o {limits.steps_key}={needed} or split the lines"
     width = width_that_fits(limits, needed, aspect)
     if limits.steps_key:
-        return f"take {limits.steps_key}={needed} and an input of {limits.height}x{width}, or split the lines"
+        ours = " (which our own networks have, of --tree pypi)" if limits.steps_key == TRAINING_TIME_STEPS else ""
+        return f"take {limits.steps_key}={needed}{ours} and an input of {limits.height}x{width}, or split the lines"
     return f"widen the input to image_shape [3,{limits.height},{width}] or split the lines"
 
 

@@ -100,6 +100,7 @@ def build_network(config: dict[str, Any], schedule: Schedule, ranks: Ranks | Non
                 f"PaddleOCR cannot build the recipe's network or optimizer ({type(error).__name__}: {error}): "
                 "compare Architecture, Loss and Optimizer with a recipe under configs/rec"
             ) from None
+    check_time_steps(config["Architecture"]["Backbone"], model)
     with_labels = config["Architecture"]["algorithm"] in CALLED_WITH_LABELS
     precision = Precision.of(config["Global"])
     learner = ranks.learner(model, bool(config["Global"].get("find_unused_parameters"))) if ranks else model
@@ -112,6 +113,16 @@ def _set_classes(head: dict[str, Any], classes: int) -> None:
         head["out_channels_list"] = {"CTCLabelDecode": classes, "NRTRLabelDecode": classes + 3}
     else:
         head["out_channels"] = classes
+
+
+def check_time_steps(backbone: dict[str, Any], model: paddle.nn.Layer) -> None:
+    """PaddleOCR's own PPLCNetV3 takes any setting and goes on with its 40 steps. Raises UserError."""
+    wanted = backbone.get("training_time_steps")
+    if wanted is not None and getattr(model.backbone, "training_time_steps", None) != wanted:
+        raise UserError(
+            f"Architecture.Backbone.training_time_steps is {wanted}, which the networks of a complete PaddleOCR tree "
+            "do not have: train with an image built with --tree pypi, or split the lines"
+        )
 
 
 def build_decoder(config: dict[str, Any]) -> Any:

@@ -11,6 +11,8 @@ paddle = pytest.importorskip("paddle")
 
 import numpy as np
 
+from container.trainer.network import check_time_steps
+from contract.errors import UserError
 from tests.container.networks import (
     CLASSES,
     END,
@@ -19,6 +21,7 @@ from tests.container.networks import (
     OURS,
     START,
     check_refusal,
+    crnn,
     fresh,
     images_of,
     losses_while_learning,
@@ -69,6 +72,13 @@ def test_more_time_steps_for_longer_labels_change_no_name_and_no_shape() -> None
     assert longer(batch[0], data=batch[1:])["ctc"].shape == [2, 60, CLASSES]
     shapes = {name: value.shape for name, value in fresh(small_mobile()).state_dict().items()}
     assert {name: value.shape for name, value in longer.state_dict().items()} == shapes
+
+
+def test_time_steps_that_a_network_does_not_have_are_refused() -> None:
+    wanted = {"training_time_steps": 60}
+    check_time_steps(wanted, fresh(small_mobile(**wanted)))
+    with pytest.raises(UserError, match="with an image built with --tree pypi, or split the lines"):
+        check_time_steps(wanted, fresh(crnn(model_name="small")))
 
 
 def test_as_many_steps_as_evaluation_has_at_the_recipe_s_width() -> None:
@@ -160,6 +170,7 @@ def test_settings_we_do_not_have() -> None:
         config = small_mobile()
         config["Head"]["head_list"] = heads
         check_refusal(told, lambda config=config: fresh(config))
+    check_refusal("training_time_steps is 0", lambda: fresh(small_mobile(training_time_steps=0)))
     check_refusal("has no setting det", lambda: fresh(small_mobile(det=True)))
     neck = {"name": "SequenceEncoder", "encoder_type": "reshape"}
     check_refusal("has to be missing for a MultiHead", lambda: fresh(small_mobile() | {"Neck": neck}))

@@ -161,6 +161,19 @@ def test_svtr_takes_longer_labels_with_the_overrides_it_is_given(path: Path, lon
     assert set(reasons.values()) <= {"override"}  # complete: nothing had to follow
 
 
+@pytest.mark.parametrize("path", [V4, THAI])
+def test_mobile_takes_longer_labels_with_the_overrides_it_is_given(path: Path):
+    overrides = overrides_that_fit(load_recipe(path), longest_label=52, most_steps=55, aspect=9.0, has_space=True)
+    recipe, _ = changed(path, **{key.replace(".", "__"): raw for key, raw in overrides})
+    limits = limits_of(recipe)
+    assert (limits.longest_label, limits.time_steps, limits.width) == (52, 55, 448)
+    assert {width for width, _ in recipe["Train"]["sampler"]["scales"]} == {448}
+
+
+def test_more_time_steps_than_the_evaluated_width_gives_are_none():
+    assert limits_of(changed(V4, Architecture__Backbone__training_time_steps="60")[0]).time_steps == 40
+
+
 def test_a_thai_recipe_keeps_tone_marks():
     train = load_recipe(THAI)["Train"]
     assert min(height for _, height in train["sampler"]["scales"]) >= 48

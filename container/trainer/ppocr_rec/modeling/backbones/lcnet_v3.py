@@ -48,6 +48,8 @@ class PPLCNetV3(nn.Layer):
 
     def __init__(self, in_channels: int = 3, scale: float = 1.0, training_time_steps: int = 40):
         super().__init__()
+        if training_time_steps < 1:
+            raise ValueError(f"Backbone.training_time_steps is {training_time_steps}: it has to be 1 or more.")
         self.training_time_steps = training_time_steps
         channels = round_channels(STEM_CHANNELS * scale, 16)
         self.conv1 = ConvNorm(in_channels, channels, 3, stride=2)
