@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 TRAIN_LINE_EVERY_S = 10.0
 TAIL = 20  # lines of the container that a terminal shows, if it has not yet, when the job did not go well
 _IMPORTANT = ("error:", "warning:")
-_SILENT = ("phase", "failed")  # the bar says the one, the summary the other
+_SILENT = ("phase", "failed", "gpu")  # the bar, the summary and the lines of training say them
 
 
 class PlainView:
@@ -135,6 +135,7 @@ def figures(state: Progress) -> str:
         f"acc {state.acc:.3f}" if state.acc is not None else "",
         f"CER {state.cer:.3f}" if state.cer is not None else "",
         f"{state.samples_per_s:.0f}/s" if state.samples_per_s else "",
+        state.gpu_use,
         f"ETA {clock(state.eta_s)}" if state.eta_s else "",
     ]
     return "  ".join(part for part in parts if part)

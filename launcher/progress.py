@@ -23,6 +23,7 @@ class Progress:
     cer: float | None = None
     samples_per_s: float | None = None
     reason: str = ""
+    gpus: dict[int, float] = field(default_factory=dict)  # device → utilisation in %
     _paced: tuple[float, int] | None = field(default=None, repr=False)  # time and step where this attempt's pace begins
     _now: float = field(default=0.0, repr=False)
 
@@ -53,8 +54,15 @@ class Progress:
             self._paced = self._paced or (now, self.step)
         elif kind == "phase":
             self.status = str(event.get("name"))
+        elif kind == "gpu" and "device" in event and "utilization" in event:
+            self.gpus[event["device"]] = event["utilization"]
         elif kind in ("interrupted", "done", "failed"):
             self.status = str(kind)
+
+    @property
+    def gpu_use(self) -> str:
+        """`GPU 93 %`, the mean of all of them; empty without one."""
+        return f"GPU {sum(self.gpus.values()) / len(self.gpus):.0f} %" if self.gpus else ""
 
     @property
     def eta_s(self) -> float | None:
@@ -82,6 +90,7 @@ def describe_event(event: Event, progress: Progress) -> str:
             progress.epoch and f"epoch {progress.epoch}" + (f"/{progress.epochs}" if progress.epochs else ""),
             progress.loss is not None and f"loss {progress.loss:.4g}",
             progress.samples_per_s and f"{progress.samples_per_s:.0f} samples/s",
+            progress.gpu_use,
             progress.eta_s and f"ETA {clock(progress.eta_s)}",
         )
     if kind == "eval":

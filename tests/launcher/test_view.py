@@ -94,6 +94,16 @@ def test_plain_lines_are_few_and_readable(monkeypatch: pytest.MonkeyPatch) -> No
     assert len(lines) <= 4
 
 
+def test_the_use_of_all_gpus_is_one_figure_beside_the_training() -> None:
+    stream = io.StringIO()
+    view = PlainView(stream)
+    for device, use in ((0, 90), (1, 71.5)):
+        view.line(f"[ocr] event=gpu device={device} utilization={use} memory_used_mb=9216 memory_total_mb=15360")
+    assert stream.getvalue() == ""
+    view.line("[ocr] event=train step=1 epoch=1 loss=0.41 lr=0.0005 samples_per_s=812 reader_share=0.02")
+    assert stream.getvalue() == "step 1 · epoch 1 · loss 0.41 · 812 samples/s · GPU 81 %\n"
+
+
 def test_a_torn_event_line_is_an_ordinary_line() -> None:
     assert event_of('[ocr] event=failed reason="the dis') is None
     assert event_of("[ocr] event=train step=1e") is None
@@ -101,7 +111,7 @@ def test_a_torn_event_line_is_an_ordinary_line() -> None:
 
 
 def test_an_event_that_says_little_is_described_all_the_same() -> None:
-    assert describe_event({"event": "gpu", "name": "x"}, Progress()) == "gpu · name x"
+    assert describe_event({"event": "new", "name": "x"}, Progress()) == "new · name x"
     assert describe_event({"event": "interrupted", "step": 0}, Progress()) == "stopped"
     assert describe_event(train(1, loss=float("nan")), Progress(loss=float("nan"), step=1)) == "step 1 · loss nan"
     assert (clock(65), clock(7389)) == ("1:05", "2:03:09")
