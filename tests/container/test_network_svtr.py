@@ -20,7 +20,9 @@ from tests.container.networks import (
     fresh,
     images_of,
     losses_while_learning,
+    recipe,
     small_svtr,
+    with_classes,
 )
 
 WIDE = {"width": 64}
@@ -45,6 +47,22 @@ def test_one_row_of_scores_for_every_time_step(backbone: dict) -> None:
     assert abs(logits.sum(axis=2) - 1).max() > 0.01
     model.eval()
     np.testing.assert_allclose(model(images).sum(axis=2), np.ones([2, steps]), atol=1e-5)
+
+
+@pytest.mark.parametrize(
+    ("millions", "widths", "depth", "heads", "local"),
+    [(6.03, [64, 128, 256], [3, 6, 3], [2, 4, 8], 6), (10.3, [96, 192, 256], [3, 6, 6], [3, 6, 8], 8)],
+)
+def test_weights_are_as_many_as_the_paper_counts(
+    millions: float, widths: list, depth: list, heads: list, local: int
+) -> None:
+    """SVTR-T and SVTR-S, which straighten lines and read 36 letters and digits."""
+    architecture = recipe("rec_svtrnet.yml")["Architecture"]
+    mixers = ["Local"] * local + ["Global"] * (sum(depth) - local)
+    architecture["Backbone"] |= {"embed_dim": widths, "depth": depth, "num_heads": heads, "mixer": mixers}
+    model = fresh(with_classes(architecture, 37))
+    count = sum(parameter.size for parameter in model.parameters() if parameter.trainable)
+    assert count / 1e6 == pytest.approx(millions, rel=0.005)
 
 
 @pytest.mark.parametrize("straightened", [False, True])

@@ -26,12 +26,14 @@ class ThinPlateSpline(nn.Layer):
         self.pixels = terms(pixel_centres(self.size), places.astype("float32"))
 
     def forward(self, x: Tensor, points: Tensor) -> Tensor:
-        where = self.pixels.matmul(self.solution.matmul(points)).reshape([-1, *self.size, 2])
         if self.training and x.stop_gradient:
             # paddle 3.3.1 crashes in grid_sample's backward on the CPU where the image needs no gradient
             x = x.detach()
             x.stop_gradient = False
-        return F.grid_sample(x, 2 * paddle.clip(where, 0, 1) - 1)
+        with paddle.amp.auto_cast(enable=False):  # half precision is too coarse to say where a pixel is
+            where = self.pixels.matmul(self.solution.matmul(points.astype("float32")))
+            grid = 2 * paddle.clip(where, 0, 1).reshape([-1, *self.size, 2]) - 1
+            return F.grid_sample(x.astype("float32"), grid)
 
 
 def edge_points(count: int, margins: Sequence[float]) -> np.ndarray:
