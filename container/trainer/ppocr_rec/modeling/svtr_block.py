@@ -74,7 +74,7 @@ class DropPath(nn.Layer):
     def forward(self, x: Tensor) -> Tensor:
         if self.rate == 0 or not self.training:
             return x
-        keep = paddle.to_tensor(1 - self.rate, dtype=x.dtype)
+        keep = 1 - self.rate
         kept = paddle.floor(keep + paddle.rand([x.shape[0], *[1] * (x.ndim - 1)], dtype=x.dtype))
         return x / keep * kept
 
