@@ -108,7 +108,10 @@ class Hosts:
 
     def _heed(self, name: str, message: dict[str, Any] | None) -> None:
         if message is None and self._leader_ended is None:
-            raise HostFailed(f"host {name} is gone without a word: {WHERE_TO_LOOK}")
+            raise HostFailed(
+                f"host {name} is gone without a word, lost or killed: look at its log, and start the run again, it "
+                "continues from its checkpoint"
+            )
         if message is None:
             return
         if message.get("left"):

@@ -98,13 +98,11 @@ class Ranks:
 
     def agree(self, facts: dict[str, Any]) -> None:
         """Raise UserError, in every rank, when one of them works on something else."""
-        for rank, other in enumerate(self.gather(facts)):
-            for name, value in facts.items():
-                if other[name] != value:
-                    raise UserError(
-                        f"the hosts of this job do not work on the same thing: {name} is {value} in rank {self.rank} "
-                        f"and {other[name]} in rank {rank}: give every host the same data (FullyReplicated) and image"
-                    )
+        for difference in differences(self.gather(facts)):
+            raise UserError(
+                f"the processes of this job do not work on the same thing: {difference}: give every host the same data "
+                "(FullyReplicated), machine and image"
+            )
 
     def take_running_statistics(self, model: paddle.nn.Layer) -> None:
         """Batch norm's running means differ from rank to rank: the first rank's are the network's."""
@@ -125,6 +123,16 @@ def is_lost_rank(error: Exception) -> bool:
 def share_of(items: Sequence[Item], rank: int, world: int) -> Sequence[Item]:
     """The part of one rank: all parts together are the whole, and their sizes differ by one at most."""
     return items[rank::world]
+
+
+def differences(facts: Sequence[dict[str, Any]]) -> list[str]:
+    """What differs from the first rank's, in words."""
+    return [
+        f"{name} is {facts[0][name]} in rank 0 and {each[name]} in rank {rank}"
+        for rank, each in enumerate(facts)
+        for name in each
+        if each[name] != facts[0][name]
+    ]
 
 
 def weave(parts: Sequence[Sequence[Item]]) -> list[Item]:

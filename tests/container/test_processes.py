@@ -144,6 +144,14 @@ def test_shares_cover_a_batch_exactly(world: int, count: int):
     assert weave(shares) == batch
 
 
+def test_ranks_that_work_on_different_things_are_told_apart():
+    from container.trainer.ranks import differences
+
+    same, other = {"the dictionary": "ab", "eval_steps": 5}, {"the dictionary": "cd", "eval_steps": 5}
+    assert differences([same, same]) == []
+    assert differences([same, same, other]) == ["the dictionary is ab in rank 0 and cd in rank 2"]
+
+
 def two_hosts(folder: Path, dataset: Path) -> list[Base]:
     names = ("algo-1", "algo-2")
     bases = [Base(folder / name, dataset, **RECIPE) for name in names]
