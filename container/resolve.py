@@ -19,7 +19,7 @@ from contract.batches import scales_of
 from contract.check import Report
 from contract.dataset import DICTIONARY
 from contract.errors import UserError
-from contract.fitting import BATCH, Figures, Processes, fit_recipe
+from contract.fitting import BATCH, Processes, figures_of, fit_recipe
 from contract.flat import flatten
 from contract.hyperparameters import DEFAULT_SEED
 from contract.machine import Machine
@@ -64,7 +64,7 @@ def resolve_recipe(
     Raises UserError for a checkpoint of another dictionary or architecture, for a precision that the machine cannot do,
     and for more processes than samples.
     """
-    data, processes = _figures(recipe.config, dataset), Processes(place.world, place.processes)
+    data, processes = figures_of(dataset, recipe.config), Processes(place.world, place.processes)
     if data.train < place.world:
         raise UserError(f"{data.train} training samples cannot be shared by {place.world} processes: use fewer")
     # All hosts must choose the same, and only the first one knows the checkpoint.
@@ -145,12 +145,6 @@ def _scaled_rate(config: Recipe, world: int) -> tuple[str, Any, str]:
     before = rate[name]
     after = [float(step) * world for step in before] if name == "values" else float(before) * world
     return f"Optimizer.lr.{name}", after, f"the recipe's is for one process, and {world} train"
-
-
-def _figures(config: Recipe, dataset: Report) -> Figures:
-    assert dataset.dictionary is not None  # a dataset that passed its check has one
-    classes = len(dataset.dictionary.characters) + 1 + bool(config["Global"].get("use_space_char"))  # with CTC's blank
-    return Figures(len(dataset.samples("train")), len(dataset.samples("val")), classes)
 
 
 def _check_resume(job: Job, resume: Checkpoint, resolved: ResolvedRecipe, dataset: Report) -> None:

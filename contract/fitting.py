@@ -12,6 +12,7 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from contract.batches import epoch_batches, scales_of
+from contract.check import Report
 from contract.errors import UserError
 from contract.hyperparameters import Hyperparameters
 from contract.machine import GIB, Gpu, Machine
@@ -47,6 +48,13 @@ class Figures:
     train: int
     val: int
     classes: int
+
+
+def figures_of(report: Report, recipe: Recipe) -> Figures:
+    """Those of a dataset that passed its check."""
+    assert report.dictionary is not None
+    classes = len(report.dictionary.characters) + 1 + bool(recipe["Global"].get("use_space_char"))  # with CTC's blank
+    return Figures(len(report.samples("train")), len(report.samples("val")), classes)
 
 
 @dataclass(frozen=True)

@@ -10,6 +10,7 @@ from datetime import datetime, timezone
 from pathlib import Path
 
 from contract.errors import UserError
+from contract.fitting import Figures, figures_of
 from contract.hyperparameters import parse_hyperparameters
 from contract.parameters import OpenRecipe, apply_parameters
 from contract.paths import PRETRAINED_CHANNEL, TRAINING_CHANNEL, VALIDATION_CHANNEL
@@ -111,6 +112,7 @@ def gather_facts(
         layout=layout,
         channels=channels,
         recipe=choice,
+        data=_figures(datasets, recipe),
         role=resolve_role(account, wanted.role, setup_command(given_to(settings))),
         images=images,
         unpushed=_unpushed(settings, images, root, region),
@@ -122,6 +124,14 @@ def gather_facts(
         obstacles=obstacles,
     )
     return Gathered(facts, recipe, datasets, files)
+
+
+def _figures(datasets: Mapping[str, LocalDataset], recipe: OpenRecipe | None) -> Figures | None:
+    """What the datasets of this machine bring to the job; None when the one that trains is in S3."""
+    training = datasets.get(TRAINING_CHANNEL)
+    if training is None or recipe is None:
+        return None
+    return figures_of(training.report, recipe.config)
 
 
 def layout_of(settings: Settings, wanted: CloudSettings) -> RunLayout:

@@ -7,11 +7,13 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime
 
 from contract.errors import UserError
-from contract.hyperparameters import parse_hyperparameters
-from contract.parameters import apply_parameters
+from contract.fitting import Figures
+from contract.hyperparameters import Hyperparameters, parse_hyperparameters
+from contract.parameters import OpenRecipe, apply_parameters
 from contract.recipe import Recipe
 from launcher.cloud.call import given_to, setup_command
 from launcher.cloud.difference import changes
+from launcher.cloud.expected import Expected, expect
 from launcher.cloud.instances import DEFAULT_VOLUME_GB, InstanceFacts, has_own_disk, instance_facts
 from launcher.cloud.job import COMPLETED, RUN_HYPERPARAMETER, Job, current_job
 from launcher.cloud.layout import RunLayout, S3Uri, job_name, job_tags
@@ -69,6 +71,7 @@ class CloudFacts:
     layout: RunLayout
     channels: Mapping[str, Input]
     recipe: RecipeChoice
+    data: Figures | None = None  # None: the dataset is in S3, and nobody counted it
     role: str = ""  # its ARN; empty: there is none
     images: Mapping[str, str] = field(default_factory=dict)  # by instance
     unpushed: Mapping[str, str] = field(default_factory=dict)  # by instance without an image: why, and what to do
@@ -91,6 +94,7 @@ class Rung:
     volume_gb: int
     volume_key: str
     price: Price | None
+    expected: Expected | None  # None: neither instance nor recipe are known well enough
 
 
 @dataclass(frozen=True)
@@ -158,11 +162,12 @@ def plan_cloud_run(settings: Settings, facts: CloudFacts) -> CloudPlan:
     hyperparameters = {"config": facts.recipe.name, RUN_HYPERPARAMETER: settings.run} | dict(settings.hyperparameters)
     hyperparameters |= dict(settings.overrides)
     parameters = parse_hyperparameters(hyperparameters)
+    recipe = None
     if facts.recipe.content is not None:
-        apply_parameters(facts.recipe.content, parameters, facts.recipe.where)  # refuses what will not do
+        recipe = apply_parameters(facts.recipe.content, parameters, facts.recipe.where)  # refuses what will not do
     check_apart(facts.layout, checkpoints, {name: each.uri for name, each in facts.channels.items()})
     earlier = facts.jobs or ()
-    rungs = tuple(_rung(instance, wanted, facts) for instance in wanted.instances)
+    rungs = tuple(_rung(instance, wanted, facts, recipe, parameters) for instance in wanted.instances)
     plan = CloudPlan(
         run=settings.run,
         job=job_name(settings.run, len(earlier) + 1, earlier[-1].name if earlier else ""),
@@ -216,7 +221,9 @@ def _folder_of(uri: str) -> S3Uri:
     return S3Uri(bucket, key).folder()
 
 
-def _rung(instance: str, wanted: CloudSettings, facts: CloudFacts) -> Rung:
+def _rung(
+    instance: str, wanted: CloudSettings, facts: CloudFacts, recipe: OpenRecipe | None, parameters: Hyperparameters
+) -> Rung:
     known = instance_facts(instance)
     max_run_s = _affordable(instance, wanted, facts.prices.get(instance), facts.region)
     max_wait_s = None
@@ -232,6 +239,7 @@ def _rung(instance: str, wanted: CloudSettings, facts: CloudFacts) -> Rung:
         volume_gb=_volume_gb(wanted, known, facts),
         volume_key=_volume_key(instance, wanted, facts),
         price=facts.prices.get(instance),
+        expected=expect(known, wanted.instance_count, recipe, parameters, facts.data) if recipe else None,
     )
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import asdict
 from typing import Any
 
 from launcher.cloud.instances import instance_facts
@@ -17,6 +18,7 @@ def describe_plan(plan: CloudPlan) -> str:
     for rung in plan.rungs:
         rows.append(("where" if rung is plan.rungs[0] else "then", _machine(plan, rung)))
         rows.append(("cost", _cost(plan, rung)))
+        rows += [("trains with", str(rung.expected))] if rung.expected else []
     rows += [("image", image) for image in dict.fromkeys(rung.image for rung in plan.rungs) if image]
     for name, each in plan.channels.items():
         size = "" if each.bytes is None else f" ({size_text(each.bytes)})"
@@ -65,6 +67,7 @@ def _rung_as_json(plan: CloudPlan, rung: Rung) -> dict[str, Any]:
         "max_run_s": rung.max_run_s,
         "max_wait_s": rung.max_wait_s,
         "volume_gb": rung.volume_gb,
+        "expected": rung.expected and asdict(rung.expected),
         "price": rung.price
         and {"per_hour": rung.price.per_hour, "currency": rung.price.currency, "source": rung.price.origin},
         "cost": cost

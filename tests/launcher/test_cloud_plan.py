@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 
 from contract.errors import UserError
+from contract.fitting import Figures
 from contract.recipe import CONFIGS, load_recipe
 from launcher.cloud.job import current_job
 from launcher.cloud.layout import (
@@ -357,6 +358,26 @@ def test_every_number_is_in_the_text() -> None:
     assert rows["training"] == f"{DATASET.source} → {DATASET.uri} (313 MB)"
     assert rows["settings"] == "epochs=3"
     assert max(map(len, rows)) <= 12
+
+
+def test_a_plan_says_what_the_job_will_train_with() -> None:
+    name = "rec/rec_mv3_none_bilstm_ctc.yml"
+    crnn = RecipeChoice(name, load_recipe(CONFIGS / name), name)
+
+    def expected(*flags: str, **changed: Any) -> str:
+        return str(planned(*flags, recipe=crnn, **changed).rungs[0].expected)
+
+    assert expected() == "batch up to 256, float16, 3 workers (decided in the job)"
+    counted = {"data": Figures(train=1000, val=100, classes=97)}
+    assert expected(**counted) == "batch 48, float16, 3 workers (decided in the job)"
+    assert expected("--batch-size", "64", "--amp", "off") == "batch 64, float32, 3 workers (decided in the job)"
+    several = "batch up to 256, bfloat16, 11 workers, in each of 4 processes (decided in the job)"
+    assert expected("--instance", "ml.g5.12xlarge") == several
+    assert expected("--instance", "ml.m5.large") == "batch up to 32, float32, 1 worker (decided in the job)"
+    assert planned("--instance", "ml.g9.xlarge").rungs[0].expected is None, "not in the table"
+    assert "\ntrains with  batch up to 16, float16, 3 workers (decided in the job)\n" in describe_plan(planned())
+    with pytest.raises(UserError, match="amp=bf16 is not for this GPU"):
+        planned("--amp", "bf16")
 
 
 def test_notes_say_what_does_nothing_or_costs_time() -> None:
