@@ -181,7 +181,7 @@ def test_yaml_that_grows_without_end(tmp_path: Path, aliases: str):
 
 def asked(key: str, value: str) -> Recipe:
     written = {"config": "rec/PP-OCRv4/en_PP-OCRv4_rec.yml", key: value}
-    return apply_parameters(load_recipe(V4), parse_hyperparameters(written), "recipe.yml")[0]
+    return apply_parameters(load_recipe(V4), parse_hyperparameters(written), "recipe.yml").config
 
 
 @pytest.mark.parametrize("key", OVERRIDES)
