@@ -111,3 +111,23 @@ def test_batches_are_the_same_for_any_workers_and_from_any_position(folder: Path
             assert len(batch.tensors) == 5
             for tensor, other in zip(batch.tensors, same.tensors, strict=True):
                 np.testing.assert_array_equal(tensor.numpy(), other.numpy())
+
+
+@pytest.mark.parametrize("recipe", ["rec/rec_mv3_none_bilstm_ctc.yml", "rec/PP-OCRv4/en_PP-OCRv4_rec.yml"])
+def test_a_label_that_the_encoder_would_shorten_is_left_out_and_counted(folder: Path, tmp_path: Path, recipe: str):
+    """PaddleOCR's encoders skip what is not in the dictionary, and train the rest of the label as if it were all."""
+    config = copy.deepcopy(load_recipe(CONFIGS / recipe))
+    (tmp_path / "dict.txt").write_text("".join(f"{digit}\n" for digit in range(10) if digit != 7))
+    config["Global"]["character_dict_path"] = str(tmp_path / "dict.txt")
+    dataset = dataset_of(folder, config)
+    labels = [sample.label for sample in dataset.samples]
+    size = (320, 48) if config["Train"].get("sampler") else None
+    left_out = [sample for sample in range(len(labels)) if not isinstance(dataset[Key(0, sample, size)], list)]
+    # RecConAug may join a line with one that cannot be encoded
+    assert {at for at, label in enumerate(labels) if "7" in label} <= set(left_out) < set(range(len(labels)))
+    assert dataset.encoded_labels() == {
+        "samples": len(labels),
+        "code_points": sum(map(len, labels)),
+        "encoded_samples": sum(bool(label.replace("7", "")) for label in labels),
+        "encoded_code_points": sum(len(label.replace("7", "")) for label in labels),
+    }
