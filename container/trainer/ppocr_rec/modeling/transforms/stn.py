@@ -47,13 +47,17 @@ class STN_ON(nn.Layer):
         self.stn_head = PointFinder(in_channels, num_control_points, stn_activation == "sigmoid")
 
     def forward(self, x: Tensor) -> Tensor:
-        return self.tps(x, self.stn_head(shrink(x, LOOKED_AT)))
+        if self.training:
+            small = F.interpolate(x, LOOKED_AT, mode="bilinear", align_corners=True)
+        else:
+            small = shrink(x, LOOKED_AT)
+        return self.tps(x, self.stn_head(small))
 
 
 def shrink(x: Tensor, size: Sequence[int]) -> Tensor:
-    """(B, C, H, W) → (B, C, *size) by bilinear interpolation that keeps the corners.
+    """What F.interpolate gives: (B, C, H, W) → (B, C, *size), bilinear, corners stay corners.
 
-    As products of matrices, because Paddle Inference 3.3 cannot run an exported F.interpolate on the CPU (oneDNN).
+    By products of matrices, because Paddle Inference 3.3 cannot run an exported F.interpolate on the CPU (oneDNN).
     """
     return hats(x.shape[2], size[0]).matmul(x).matmul(hats(x.shape[3], size[1]).t())
 
