@@ -10,7 +10,7 @@ from dataclasses import replace
 
 from contract.check import Report, check_limits
 from contract.parameters import Change, OpenRecipe, make_agree, value_at
-from contract.recipe import limits_of, overrides_that_fit, with_override
+from contract.recipe import OUT_CHAR_NUM, limits_of, overrides_that_fit, with_override
 
 LONGEST, SPACE = "Global.max_text_length", "Global.use_space_char"
 
@@ -32,7 +32,7 @@ def fit_to_labels(recipe: OpenRecipe, report: Report) -> OpenRecipe:
     reasons = {
         LONGEST: f"the longest label has {report.longest_label} code points{marks}",
         SPACE: "labels hold spaces",
-        limits.steps_key: f"CTC needs {report.most_steps} time steps for the hardest label",
+        OUT_CHAR_NUM: f"CTC needs {report.most_steps} time steps for the hardest label",
     }
     if any(key not in reasons or key in recipe.asked for key, _ in needed):
         return recipe

@@ -42,8 +42,8 @@ def test_a_run_goes_on_without_an_image_that_vanished(tmp_path: Path):
     assert (rows[2]["prediction"], rows[2]["confidence"], rows[2]["correct"]) == ("", "0.0000", "0")
 
 
-@pytest.mark.parametrize("workers", [0, 2])
-def test_a_batch_is_what_is_left_of_it(tmp_path: Path, workers: int):
+@pytest.mark.parametrize(("workers", "shared_memory"), [(0, True), (2, True), (2, False)])
+def test_a_batch_is_what_is_left_of_it(tmp_path: Path, workers: int, shared_memory: bool):
     from container.trainer.paddleocr_tree import enter_tree
     from container.trainer.reading import RecognitionDataset, read_batches
     from container.tree import locate_tree
@@ -58,7 +58,7 @@ def test_a_batch_is_what_is_left_of_it(tmp_path: Path, workers: int):
     config["Global"]["character_dict_path"] = str(folder / "dict.txt")
     dataset = RecognitionDataset(read_labels(folder / "train.txt").samples, folder, config, "Train", 1)
     keys = [[Key(0, sample) for sample in samples] for samples in ((0, 1, 2), (1,), (3, 4, 5))]
-    whole, empty, last = read_batches(dataset, keys, len(keys), workers)
+    whole, empty, last = read_batches(dataset, keys, len(keys), workers, shared_memory)
 
     assert whole.usable == (True, False, True)
     assert [each.line for each in whole.unusable] == [2]

@@ -79,6 +79,15 @@ def test_what_only_the_user_can_decide_is_refused_as_a_whole(tmp_path: Path, rec
     assert {problem.kind for problem in check_limits(report, limits_of(fitted.config))} == kinds
 
 
+def test_more_steps_of_pp_ocr_depend_on_the_tree_so_they_are_asked_for(tmp_path: Path):
+    wide = opened(
+        THAI,
+        Train__sampler__scales="[[640, 48]]",
+        **{"Eval__dataset__transforms__2__RecResizeImg__image_shape": "[3, 48, 640]"},
+    )
+    assert fit_to_labels(wide, labelled(tmp_path / "data", WORDS * 2)) == wide
+
+
 def test_what_was_asked_for_stays(tmp_path: Path):
     report, asked = labelled(tmp_path / "data", "abcdef"), opened(CRNN, Global__max_text_length="5")
     assert fit_to_labels(asked, report) == asked
