@@ -15,7 +15,7 @@ from contract.recipe import Recipe, limits_of
 
 # Bytes for one sample and one pixel of the network's input, forward and backward, in float32.
 _MOBILENET_V3 = {"large": 4030, "small": 1500}  # at scale 0.5
-_SVTR = {64: 7500, 128: 14700}  # by the first embed_dim: tiny (with its STN) and base
+_SVTR = {64: 5320, 128: 14700}  # by the first embed_dim: tiny and base
 _PPLCNET_V3 = 12400  # at scale 0.95, with both heads of MultiHead
 
 BYTES_PER_SCORE = 20  # of one class at one time step: logits, their softmax, and the gradients of both
