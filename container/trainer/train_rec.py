@@ -21,21 +21,22 @@ from container.checkpoints import BEST, best_checkpoint, publish
 from container.order import WorkOrder
 from container.trainer import exporting
 from container.trainer.errors import Interrupted, TrainingFailed
-from container.trainer.inference_yml import package_name
 from container.trainer.network import build_network
 from container.trainer.paddleocr_tree import enter_tree
 from container.trainer.pretrained import load_pretrained
 from container.trainer.ranks import Ranks
 from container.trainer.reading import Batch, RecognitionDataset, in_order, read_batches
+from container.trainer.run_facts import run_facts
 from container.trainer.sampling import Key, Schedule, step_seed
-from container.trainer.scores_in_depth import in_words, scores_in_depth
+from container.trainer.scores_in_depth import in_words
 from container.trainer.scoring import Prediction, score
 from container.trainer.stop_flag import StopFlag
 from container.trainer.training_state import TrainingState, load_weights, read_checkpoint, restore, write_checkpoint
 from container.trainer.unusable import Unusable, UnusableSamples
+from container.trainer.window import Window
 from container.trainer.zero_accuracy import ZeroAccuracy
 from contract.batches import scales_of
-from contract.dataset import read_dictionary, read_labels
+from contract.dataset import read_labels
 from contract.events import format_event
 from contract.paths import EXIT_FINISHED, EXIT_INTERRUPTED
 from contract.recipe import wants_gpu
@@ -328,45 +329,11 @@ class Training:
             exported_texts += batch.read_by(exported.read)
         differing = exporting.compare(trained_texts, exported_texts)
         say(f"export verified: {len(exported_texts)} validation crops, {differing} read differently")
-        scores = self._scores_in_depth(exported_texts)
-        facts = {
-            "status": status,
-            "best": self.state.best,
-            "scores": scores,
-            "resumed_from": self.state.resumes[-1] if self.state.resumes else None,
-            "resumes": self.state.resumes,
-            "steps": self.state.step,
-            "processes": self.ranks.world,
-            "epochs": self.state.shown_epoch,
-            "seconds": round(self.state.seconds, 1),
-            "versions": exporting.versions(self.networks),
-            "gpu": exporting.gpu_summary(self.order),
-            "dataset": {
-                "sha256": self.order.dataset_sha256,
-                "train": len(self.train_set),
-                "val": len(self.val_set),
-                "characters": self.order.characters,
-            },
-            "labels": self.labels,
-            "pretrained": self.state.pretrained,
-            "unusable": {"train": self.unusable.facts(), "val": self.unusable_val.facts()},
-            "config": self.order.recipe,
-            "export": {
-                "crops": len(exported_texts),
-                "read_differently": differing,
-                "paddleocr_model_name": package_name(self.config),
-            },
-        }
+        facts = run_facts(self, status, exported_texts, differing)
+        if worst := in_words(facts["scores"]):
+            say(worst)
         exporting.write_artifact(staging, self.order, best, self.state, self.val_set.samples, exported_texts, facts)
         staging.rename(self.order.model)
-
-    def _scores_in_depth(self, predictions: list[Prediction]) -> dict[str, Any]:
-        labels, trained = ([sample.label for sample in each.samples] for each in (self.val_set, self.train_set))
-        dictionary = read_dictionary(Path(self.order.dictionary)).characters
-        scores = scores_in_depth(labels, [each.text for each in predictions], trained, dictionary)
-        if worst := in_words(scores):
-            say(worst)
-        return scores
 
     def _best(self) -> dict[str, float]:
         best = self.state.best or {}
@@ -394,55 +361,6 @@ class Training:
 
     def _dataset(self, mode: str, labels: str, folder: str, seed: int | None) -> RecognitionDataset:
         return RecognitionDataset(read_labels(Path(labels)).samples, Path(folder), self.config, mode, seed)
-
-
-class Window:
-    """What happened since the last train event: losses stay on the device until they are asked for."""
-
-    def __init__(self) -> None:
-        self.clear()
-
-    def clear(self) -> None:
-        self.losses: list[paddle.Tensor] = []
-        self.samples = 0
-        self.rate = 0.0  # of the last step
-        self.reading = 0.0
-        self.training = 0.0
-        self.mark = time.monotonic()
-
-    def read(self) -> None:
-        """The next batch has arrived."""
-        now = time.monotonic()
-        self.reading += now - self.mark
-        self.mark = now
-
-    def add(self, loss: paddle.Tensor, samples: int) -> None:
-        """A step has been done with it."""
-        self.losses.append(loss)
-        self.samples += samples
-        now = time.monotonic()
-        self.training += now - self.mark
-        self.mark = now
-
-    def resume(self) -> None:
-        """Evaluation and saving are over: their time is not the reader's."""
-        self.mark = time.monotonic()
-
-    def loss(self) -> float:
-        """Mean loss of the steps. Reading it waits for the device, so that the times are honest."""
-        mark = time.monotonic()
-        value = float(paddle.stack(self.losses).astype("float64").mean())
-        self.training += time.monotonic() - mark
-        return value
-
-    def seconds(self) -> float:
-        return self.reading + self.training
-
-    def samples_per_second(self) -> float:
-        return self.samples / max(self.seconds(), 1e-9)
-
-    def reader_share(self) -> float:
-        return self.reading / max(self.seconds(), 1e-9)
 
 
 def say(line: str) -> None:
