@@ -350,9 +350,16 @@ class Training:
 
     def _identity(self) -> dict[str, Any]:
         """What has to be the same in all ranks, in the words of a refusal."""
-        names = {"the training set": self.order.train_sha256, "the validation set": self.order.val_sha256}
-        names |= {"the dictionary": self.order.dictionary_sha256, "the architecture": self.order.recipe_sha256}
-        return names | {"the schedule": asdict(self.schedule), "eval_steps": self.eval_every}
+        order = self.order
+        hashes = {
+            "the training set": order.train_sha256,
+            "the validation set": order.val_sha256,
+            "the dictionary": order.dictionary_sha256,
+            "the architecture": order.recipe_sha256,
+        }
+        settings = {key: self.config["Global"].get(key) for key in ("use_amp", "amp_dtype")}
+        settings |= {"the schedule": asdict(self.schedule), "eval_steps": self.eval_every}
+        return {name: value[:12] for name, value in hashes.items()} | settings
 
     def _load_config(self) -> dict[str, Any]:
         config = yaml.safe_load(Path(self.order.config).read_text(encoding="utf-8"))
