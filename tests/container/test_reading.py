@@ -6,6 +6,7 @@ from __future__ import annotations
 import copy
 import logging
 import random
+import re
 from pathlib import Path
 from typing import Any
 
@@ -14,8 +15,9 @@ import pytest
 
 from container.trainer.sampling import Key, Schedule
 from contract.batches import Scales
-from contract.dataset import read_labels
+from contract.dataset import Sample, read_labels
 from contract.recipe import CONFIGS, ctc_steps, limits_of, load_recipe
+from data_preparation.demo.words import THAI
 from tests.container.jobs import draw_dataset
 
 RECIPE = CONFIGS / "rec/PP-OCRv4/en_PP-OCRv4_rec.yml"
@@ -37,14 +39,17 @@ def config_of(folder: Path, **without: bool) -> dict[str, Any]:
     return config
 
 
-def dataset_of(folder: Path, config: dict[str, Any], seed: int | None = 7) -> Any:
+def dataset_of(
+    folder: Path, config: dict[str, Any], seed: int | None = 7, samples: tuple[Sample, ...] | None = None
+) -> Any:
     pytest.importorskip("paddle")
     from container.trainer.paddleocr_tree import enter_tree
     from container.trainer.reading import RecognitionDataset
     from container.tree import locate_tree
 
     enter_tree(locate_tree(print))
-    return RecognitionDataset(read_labels(folder / "train.txt").samples, folder, config, "Train", seed)
+    samples = samples or read_labels(folder / "train.txt").samples
+    return RecognitionDataset(samples, folder, config, "Train", seed)
 
 
 def test_every_size_is_resized_to_the_bit_as_by_paddleocrs_own_dataset(folder: Path):
@@ -131,3 +136,31 @@ def test_a_label_that_the_encoder_would_shorten_is_left_out_and_counted(folder: 
         "encoded_samples": sum(bool(label.replace("7", "")) for label in labels),
         "encoded_code_points": sum(len(label.replace("7", "")) for label in labels),
     }
+
+
+def test_thai_marks_in_any_order_reach_both_heads_as_they_are(tmp_path: Path):
+    """Stacked marks, SARA AM, and the other order in which people type marks that look the same."""
+    stacked = re.compile("([\u0e31\u0e34-\u0e39\u0e47])([\u0e48-\u0e4b])")
+    labels = [*THAI, *(stacked.sub(r"\2\1", word) for word in THAI if stacked.search(word))]
+    assert len(labels) > len(THAI) + 20
+    assert sum("\u0e33" in label for label in labels) > 10
+    config = copy.deepcopy(load_recipe(CONFIGS / "rec/PP-OCRv5/th_PP-OCRv5_mobile_rec.yml"))
+    (tmp_path / "dict.txt").write_text("\n".join(sorted(set("".join(labels)))) + "\n", encoding="utf-8")
+    config["Global"]["character_dict_path"] = str(tmp_path / "dict.txt")
+    dataset = dataset_of(tmp_path, config, samples=tuple(Sample("", label, 1) for label in labels))
+    characters = sum(map(len, labels))
+    assert dataset.encoded_labels() == {
+        "samples": len(labels),
+        "code_points": characters,
+        "encoded_samples": len(labels),
+        "encoded_code_points": characters,
+    }
+    encoder = dataset.operators[-2]
+    for label in labels:
+        encoded = encoder({"label": label, "image": None})
+        for head, indices, marks in (
+            (encoder.ctc_encode, encoded["label_ctc"], 0),
+            (encoder.gtc_encode, encoded["label_gtc"][1:], 1),  # its start mark comes first, its end mark last
+        ):
+            assert "".join(head.character[index] for index in indices[: len(label)]) == label
+            assert not any(indices[len(label) + marks :])
