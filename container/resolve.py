@@ -5,7 +5,6 @@ from __future__ import annotations
 import copy
 import hashlib
 import json
-import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -19,7 +18,7 @@ from contract.batches import scales_of
 from contract.check import Report
 from contract.dataset import DICTIONARY
 from contract.errors import UserError
-from contract.fitting import BATCH, Processes, figures_of, fit_recipe
+from contract.fitting import BATCH, Processes, figures_of, fit_recipe, is_rate
 from contract.flat import flatten
 from contract.hyperparameters import DEFAULT_SEED
 from contract.machine import Machine
@@ -135,7 +134,7 @@ def architecture_hash(config: Recipe) -> str:
 
 def _rate_was_asked_for(changes: Sequence[Change]) -> bool:
     asked = [change.key for change in changes if change.reason in ("override", "hyperparameter learning_rate")]
-    return any(key == "Optimizer.lr" or re.match(r"Optimizer\.lr\.(learning_rate|values)\b", key) for key in asked)
+    return any(map(is_rate, asked))
 
 
 def _scaled_rate(config: Recipe, world: int) -> tuple[str, Any, str]:

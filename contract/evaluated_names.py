@@ -67,7 +67,7 @@ WORDS = (
 # Settings that PaddleOCR evaluates, with which the Global section would overwrite those of every transform.
 EVALUATED_SETTINGS = ("gtc_encode", "inter_type")
 
-_MODEL_NAME = re.compile(r"[A-Za-z0-9][\w.+-]*$")
+_MODEL_NAME = re.compile(r"[A-Za-z0-9][\w.+-]*")
 
 
 def check_names(recipe: dict[str, Any], where: Path | str) -> None:
@@ -81,7 +81,7 @@ def check_names(recipe: dict[str, Any], where: Path | str) -> None:
         if key in recipe["Global"]:
             raise UserError(f"{where}: Global.{key} would replace that setting of every transform: leave it out")
     name = recipe["Global"].get("model_name")
-    if name is not None and not (isinstance(name, str) and _MODEL_NAME.match(name)):
+    if name is not None and not (isinstance(name, str) and _MODEL_NAME.fullmatch(name)):
         raise UserError(f"{where}: Global.model_name must be a name of letters, digits and .+-_, not {_shown(name)}")
     for mode in ("Train", "Eval"):
         if "collate_fn" in recipe[mode]["loader"]:

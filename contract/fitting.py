@@ -7,6 +7,7 @@ recipe or confirms it. What was asked for, by hyperparameter or by override, is 
 from __future__ import annotations
 
 import math
+import re
 from collections.abc import Collection, Iterator
 from dataclasses import dataclass, replace
 from typing import Any
@@ -189,7 +190,7 @@ def _batch(case: Case) -> list[Choice]:
 def _rate(case: Case) -> list[Choice]:
     """Adam's rate follows the square root of the batch (Malladi et al. 2022, arXiv 2205.10287)."""
     recipes = int(value_at(case.stated, BATCH))
-    if case.batch == recipes or any(key == BATCH or key.startswith(RATE) for key in case.asked):
+    if case.batch == recipes or any(key == BATCH or is_rate(key) for key in case.asked):
         return []
     factor = math.sqrt(case.batch / recipes)
     reason = f"square root of batch {case.batch} / {recipes}"
@@ -197,6 +198,11 @@ def _rate(case: Case) -> list[Choice]:
     if rate.get("name") == "Piecewise":
         return [Choice(f"{RATE}.values", [_short(float(step) * factor) for step in rate["values"]], reason)]
     return [Choice(f"{RATE}.learning_rate", _short(float(rate["learning_rate"]) * factor), reason)]
+
+
+def is_rate(key: str) -> bool:
+    """Whether a key of the recipe says how high the learning rate is, and not only how it moves."""
+    return re.match(r"Optimizer\.lr($|\.(learning_rate|values)\b)", key) is not None
 
 
 def _workers(case: Case) -> list[Choice]:

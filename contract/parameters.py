@@ -15,6 +15,7 @@ from contract.agreement import RULES, disagreements
 from contract.flat import flatten
 from contract.hyperparameters import Hyperparameters
 from contract.recipe import Recipe, check_recipe, with_override
+from contract.recipe_rules import check_rate
 
 
 @dataclass(frozen=True)
@@ -63,6 +64,7 @@ def apply_parameters(recipe: Recipe, parameters: Hyperparameters, where: Path | 
 
     for key, raw in parameters.overrides:
         put(key, raw, "override")
+    check_rate(config, where)
     config, followers = _rate_fits_its_schedule(config)
     changes += followers
     for parameter, key in RECIPE_KEYS.items():

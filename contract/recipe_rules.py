@@ -87,13 +87,30 @@ def _check_shape(recipe: Recipe, path: Path | str) -> None:
         if not isinstance(recipe[mode].get("loader"), dict):
             raise UserError(f"{path}: {mode}.loader is missing: a recognition recipe has it")
         _check_every_sample_trains(dataset, f"{path}: {mode}.dataset")
-    if not isinstance(recipe["Optimizer"].get("lr"), dict):
-        raise UserError(f"{path}: Optimizer.lr is missing: write lr with a learning_rate")
+    check_rate(recipe, path)
+    rate = recipe["Optimizer"]["lr"]
+    if rate.get("name") != "Piecewise" and "learning_rate" not in rate:
+        raise UserError(f"{path}: Optimizer.lr.learning_rate is missing: a recognition recipe has it")
     if not isinstance(recipe["Optimizer"].get("regularizer") or {}, dict):
         raise UserError(f"{path}: Optimizer.regularizer must be a mapping with name and factor")
     _check_heads(recipe, path)
     _check_augmentations(recipe, path)
     _check_sizes(recipe, path)
+
+
+def check_rate(recipe: Recipe, where: Path | str) -> None:
+    """What is written of the learning rate must be numbers, which are scaled and compared. Raises UserError."""
+    rate = recipe["Optimizer"].get("lr")
+    if not isinstance(rate, dict):
+        raise UserError(f"{where}: Optimizer.lr is missing: write lr with a learning_rate")
+    for key in ("learning_rate", "warmup_epoch"):
+        if key in rate and not _is_rate(rate[key]):
+            raise UserError(f"{where}: Optimizer.lr.{key} must be a number of at least 0, not {rate[key]!r}")
+    if rate.get("name") != "Piecewise" and "values" not in rate:
+        return
+    steps = rate.get("values")
+    if not isinstance(steps, list) or not all(map(_is_rate, steps)) or not any(steps):
+        raise UserError(f"{where}: Optimizer.lr.values must list the learning rates of its steps, not {steps!r}")
 
 
 def _check_every_sample_trains(dataset: dict[str, Any], where: str) -> None:
@@ -115,9 +132,7 @@ def _check_heads(recipe: Recipe, path: Path | str) -> None:
         ("Architecture.Head.head_list", recipe["Architecture"]["Head"].get("head_list"), ["CTCHead", "NRTRHead"]),
         ("Loss.loss_config_list", recipe["Loss"].get("loss_config_list"), ["CTCLoss", "NRTRLoss"]),
     ):
-        if not isinstance(parts, list) or [list(part) if isinstance(part, dict) else part for part in parts] != [
-            [name] for name in names
-        ]:
+        if not isinstance(parts, list) or not _are_single(parts, names):
             raise UserError(f"{path}: {key} must list {' and '.join(names)}: no other pair is trained")
     if recipe["Loss"].get("name") != "MultiLoss" or not all(_of(recipe, mode, "MultiLabelEncode") for mode in MODES):
         raise UserError(f"{path}: a MultiHead needs Loss.name MultiLoss, and MultiLabelEncode in Train and Eval")
@@ -182,3 +197,7 @@ def _are_single(parts: list[Any], names: list[str]) -> bool:
     return all(isinstance(part, dict) for part in parts) and [list(part) for part in parts] == [
         [name] for name in names
     ]
+
+
+def _is_rate(value: Any) -> bool:
+    return isinstance(value, (int, float)) and not isinstance(value, bool) and 0 <= value < float("inf")

@@ -9,6 +9,7 @@ import pytest
 
 from container.inputs import open_recipe
 from container.job import read_job
+from contract.errors import UserError
 from contract.parameters import OpenRecipe, value_at
 from contract.paths import JobPaths
 
@@ -38,6 +39,23 @@ def test_another_schedule_starts_from_the_highest_step(tmp_path: Path):
 def test_learning_rate_wins_over_the_override_of_the_schedule(tmp_path: Path):
     recipe = opened(tmp_path, learning_rate="1e-4", **{"Optimizer.lr": "{name: Cosine, learning_rate: 0.5}"})
     assert recipe.config["Optimizer"]["lr"] == {"name": "Cosine", "learning_rate": 1e-4}
+
+
+@pytest.mark.parametrize(
+    ("strings", "key"),
+    [
+        ({"Optimizer.lr.values": "[]"}, "Optimizer.lr.values"),
+        ({"Optimizer.lr.values": "[0, 0, 0]", "learning_rate": "0.1"}, "Optimizer.lr.values"),
+        ({"Optimizer.lr": "{name: Piecewise, decay_epochs: [1]}"}, "Optimizer.lr.values"),
+        ({"Optimizer.lr": "{name: Const, values: [a, 1]}"}, "Optimizer.lr.values"),
+        ({"Optimizer.lr": "{name: Cosine}"}, "Optimizer.lr.learning_rate is missing"),
+        ({"Optimizer.lr": "{name: Cosine, learning_rate: -1}"}, "Optimizer.lr.learning_rate"),
+        ({"Optimizer.lr.warmup_epoch": "-1"}, "Optimizer.lr.warmup_epoch"),
+    ],
+)
+def test_a_learning_rate_that_is_none_is_refused(tmp_path: Path, strings: dict[str, str], key: str):
+    with pytest.raises(UserError, match=f"demo_digits.yml: {key}"):
+        opened(tmp_path, **strings)
 
 
 def test_evaluation_follows_the_training_input(tmp_path: Path):

@@ -97,6 +97,10 @@ def test_the_rate_follows_a_batch_that_was_chosen():
     assert reason(result, "Optimizer.lr.learning_rate") == "square root of batch 48 / 256"
     assert chosen(fitted(CRNN, G4DN, 1000, learning_rate=0.002), "Optimizer.lr.learning_rate") == 0.002
     assert chosen(fitted(CRNN, G4DN, 1000, batch_size=8), "Optimizer.lr.learning_rate") == 0.0005
+    warmed_up = fitted(CRNN, G4DN, 1000, Optimizer__lr__warmup_epoch="2")
+    assert chosen(warmed_up, "Optimizer.lr.learning_rate") == chosen(result, "Optimizer.lr.learning_rate")
+    whole = fitted(CRNN, G4DN, 1000, Optimizer__lr="{learning_rate: 0.002}")
+    assert chosen(whole, "Optimizer.lr.learning_rate") == 0.002
     steps = fitted(DEMO, G4DN, 50_000, began=4)
     assert chosen(steps, "Optimizer.lr.values") == pytest.approx([0.0015, 0.0003, 0.00005])
 
