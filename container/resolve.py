@@ -101,7 +101,8 @@ def resolve_recipe(
     change("Global.use_visualdl", False, "event lines and metrics.jsonl take its place")
     if place.world > 1:
         batch = int(config["Train"]["loader"]["batch_size_per_card"]) * place.world
-        say(f"{place.world} processes on {len(place.counts)} host(s) train together: {batch} samples a step")
+        hosts = "1 host" if len(place.counts) == 1 else f"{len(place.counts)} hosts"
+        say(f"{place.world} processes on {hosts} train together: {batch} samples a step")
         if _rate_was_asked_for(changes):
             say("the learning rate was asked for, so it is not multiplied by the number of processes")
         else:

@@ -105,7 +105,7 @@ def _write_order(
         dictionary=str(work / DICTIONARY),
         checkpoints=str(job.paths.checkpoints),
         resume=str(resume.path) if resume else None,
-        pretrained=str(job.pretrained) if job.pretrained else None,
+        pretrained=str(job.pretrained.resolve()) if job.pretrained else None,
         model=str(work / "model"),
         failure=str(work / "failure"),
         gpu_summary=str(work / "gpu.json"),

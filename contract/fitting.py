@@ -274,6 +274,9 @@ def _doubts(case: Case) -> Iterator[str]:
             f"a batch of {case.batch} may not fit into {_gib(case.gpu.memory)} of the {case.gpu.name}: "
             f"by estimate it takes {fits}"
         )
+    if not case.gpus and case.processes.here > case.machine.cpus:
+        cores = "1 core" if case.machine.cpus == 1 else f"{case.machine.cpus} cores"
+        yield f"{case.processes.here} processes share {cores}: more processes than cores train no faster"
 
 
 def _largest(case: Case) -> int | None:

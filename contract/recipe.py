@@ -141,7 +141,7 @@ def find_recipe(name: str, training_folder: Path | None = None) -> Path:
         if place and place.is_file():
             return place
     known = [path.relative_to(CONFIGS).as_posix() for path in sorted((CONFIGS / "rec").rglob("*.yml"))]
-    raise UserError(f"there is no recipe {name!r}{did_you_mean(ours, known)}")
+    raise UserError(f"there is no recipe {name!r}{did_you_mean(ours, [*known, *ALSO_KNOWN_AS])}")
 
 
 def with_override(recipe: Recipe, key: str, raw: str) -> Recipe:

@@ -45,7 +45,8 @@ def read_weights(path: Path) -> dict[str, Any]:
             if data.tell() != len(data):
                 raise pickle.UnpicklingError("it goes on after its end")
     except pickle.UnpicklingError as error:
-        raise UserError(f"{path} is not a file of weights ({error}): replace it") from None
+        reason = "it is cut short" if "exhausted" in str(error) else error  # pickle's word for a frame without its end
+        raise UserError(f"{path} is not a file of weights ({reason}): replace it") from None
     except (EOFError, struct.error, IndexError):
         raise UserError(f"{path} is not a file of weights (it is cut short or damaged): replace it") from None
     except (ValueError, TypeError, KeyError, AttributeError, OverflowError):

@@ -23,6 +23,7 @@ class Expected:
     precision: str
     workers: int  # of each process
     processes: int  # on each instance
+    doubts: tuple[str, ...]  # about what was asked for
 
     def __str__(self) -> str:
         batch = f"batch {'up to ' if self.at_most else ''}{self.batch_size}"
@@ -47,11 +48,13 @@ def expect(
     here = parameters.processes or max(1, len(gpus))
     processes = Processes(here * count, here)
     figures = data or Figures(train=MANY * processes.world, val=MANY, classes=100)
-    config = fit_recipe(recipe.config, parameters, recipe.asked, machine, figures, processes).config
+    fitted = fit_recipe(recipe.config, parameters, recipe.asked, machine, figures, processes)
+    config = fitted.config
     return Expected(
         batch_size=int(value_at(config, BATCH)),
         at_most=data is None and BATCH not in recipe.asked,
         precision=str(value_at(config, "Global.amp_dtype")) if value_at(config, PRECISION) else "float32",
         workers=int(value_at(config, WORKERS["Train"])),
         processes=here,
+        doubts=fitted.notes,
     )

@@ -11,6 +11,7 @@ from contract.fitting import Figures
 from contract.hyperparameters import Hyperparameters, parse_hyperparameters
 from contract.parameters import OpenRecipe, apply_parameters
 from contract.recipe import Recipe
+from data_preparation.wording import counted
 from launcher.cloud.call import given_to, setup_command
 from launcher.cloud.difference import changes
 from launcher.cloud.expected import Expected, expect
@@ -304,7 +305,9 @@ def _obstacles(settings: Settings, wanted: CloudSettings, facts: CloudFacts) -> 
     for instance in wanted.instances:
         gpus = instance_facts(instance).gpus
         if gpus and processes > gpus:
-            found.append(f"--processes {processes}: {instance} has {gpus} GPU(s): give {gpus} or less, or leave it out")
+            found.append(
+                f"--processes {processes}: {instance} has {counted(gpus, 'GPU')}: give {gpus} or less, or leave it out"
+            )
             break
     return found
 
@@ -340,6 +343,8 @@ def _notes(plan: CloudPlan, wanted: CloudSettings, save_minutes: float) -> list[
             )
         elif known.gpus == 0:
             notes.append(f"{rung.instance} has no GPU: good for trying things out, slow for training")
+        if rung.expected:
+            notes += [f"{rung.instance}: {doubt}" for doubt in rung.expected.doubts]
         if known.has_fixed_disk and wanted.volume_gb:
             notes.append(f"--volume-size does nothing on {rung.instance}: its disk has {known.nvme_gb:,} GB")
         if wanted.max_cost is not None and rung.max_run_s < wanted.max_run_s:

@@ -74,7 +74,7 @@ SPOILT: dict[str, tuple[bytes, str]] = {
     "a text": (b"weights", "opcode b'w'"),
     "a web page": (b"<!DOCTYPE html>", "opcode b'<'"),
     "a list": (pickle.dumps([1]), "it holds a list"),
-    "cut short": (pickle.dumps({"w": np.ones(9)})[:-20], "exhausted"),
+    "cut short": (pickle.dumps({"w": np.ones(9)})[:-20], "(it is cut short): replace it"),
     "cut short, protocol 2": (pickle.dumps({"w": np.ones(9)}, 2)[:-20], "cut short"),
     "cut in a number": (raw(b"J\x01")[:-1], "cut short"),
     "more after its end": (pickle.dumps({"w": np.ones(9)}) + b"x", "goes on after its end"),

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from contract.errors import UserError
-from contract.fitting import BATCH, EVALUATION, Figures, Fitted, fit_recipe
+from contract.fitting import BATCH, EVALUATION, Figures, Fitted, Processes, fit_recipe
 from contract.hyperparameters import Hyperparameters
 from contract.machine import GIB, Gpu, Machine
 from contract.memory import sample_bytes
@@ -36,7 +36,8 @@ def fitted(recipe: str, machine: Machine, train: int = 50_000, val: int = 1000, 
     parameters = Hyperparameters(recipe, overrides=overrides, **named)
     opened = apply_parameters(load_recipe(CONFIGS / recipe), parameters, recipe)
     data = Figures(train, val, classes=97)
-    return fit_recipe(opened.config, parameters, opened.asked, machine, data, began=began or None)
+    here = parameters.processes or 1
+    return fit_recipe(opened.config, parameters, opened.asked, machine, data, Processes(here, here), began or None)
 
 
 def chosen(result: Fitted, key: str) -> Any:
@@ -89,6 +90,12 @@ def test_what_was_asked_for_is_left_alone_and_doubted_aloud():
     assert chosen(result, BATCH) == 512
     assert BATCH not in {change.key for change in result.changes}
     assert result.notes[0].startswith("a batch of 512 may not fit into 15.0 GiB of the Tesla T4: by estimate it takes ")
+
+
+def test_more_processes_than_cores_are_doubted_aloud():
+    doubt = "8 processes share 2 cores: more processes than cores train no faster"
+    assert fitted(CRNN, LAPTOP, processes=8).notes == (doubt,)
+    assert fitted(CRNN, LAPTOP, processes=2).notes == ()
 
 
 def test_the_rate_follows_a_batch_that_was_chosen():

@@ -101,6 +101,8 @@ def test_find_recipe_with_and_without_configs_and_in_the_training_channel(tmp_pa
     assert find_recipe("mine.yml", tmp_path) == tmp_path / "mine.yml"
     with pytest.raises(UserError, match=r"did you mean 'rec/demo_digits\.yml'"):
         find_recipe("rec/demo_digit.yml")
+    with pytest.raises(UserError, match=r"did you mean 'rec/PP-OCRv4/en_PP-OCRv4_mobile_rec\.yml'"):
+        find_recipe("PP-OCRv4/en_PP-OCRv4_mobile_rec")
 
 
 def test_every_recipe_loads_and_says_its_limits():

@@ -456,7 +456,7 @@ def test_problems_of_the_account_are_told_before_anything_is_sent(
         (("--bucket", "no-such-bucket"), "there is no bucket no-such-bucket"),
         (("--region", "us-west-2"), "is in ap-southeast-1 and the job in us-west-2"),
         (("--image-uri", cloud.image.partition("@")[0] + ":gone"), "is not in ECR"),
-        (("--processes", "2"), "--processes 2: ml.g4dn.xlarge has 1 GPU(s): give 1 or less, or leave it out"),
+        (("--processes", "2"), "--processes 2: ml.g4dn.xlarge has 1 GPU: give 1 or less, or leave it out"),
         (("--resume", "never"), "--run lines and --resume never name two runs"),
     ):
         assert cloud.submit(*flags) == 1, flags
