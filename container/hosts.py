@@ -209,7 +209,10 @@ class Line:
         try:
             piece = self._socket.recv(1 << 16)
             *whole, self._bytes = (self._bytes + piece).split(b"\n")
-            self._messages += [json.loads(line) for line in whole]
+            messages = [json.loads(line) for line in whole]
+            if not all(isinstance(message, dict) for message in messages):
+                raise ValueError("a message is an object")
+            self._messages += messages
         except (OSError, ValueError):  # broken off, or not one of us
             piece = b""
         if not piece:

@@ -154,10 +154,11 @@ class _Ranks:
 
     @property
     def failed(self) -> bool:
-        """A rank has failed, or launch, which has no reason to end before its ranks do."""
+        """A rank has failed, or has said why it will (its exit may wait for a GPU that waits for the others), or launch
+        has, which has no reason to end before its ranks do."""
         launch_ended = self.launch.poll() is not None  # before looking at the ranks: they may end well just now
         ends = self.ends
-        return bool(self._bad_ends()) or (launch_ended and len(ends) < len(self.files))
+        return bool(self._bad_ends()) or self.gave_up or (launch_ended and len(ends) < len(self.files))
 
     @property
     def ended(self) -> bool:
@@ -173,7 +174,7 @@ class _Ranks:
 
     @property
     def gave_up(self) -> bool:
-        """A rank ended on purpose; others may be about to."""
+        """A rank ends on purpose; others may be about to."""
         return bool(self._told())
 
     def wait(self, seconds: float) -> None:

@@ -118,7 +118,8 @@ class Training:
 
     def _start(self) -> None:
         order, schedule = self.order, self.schedule
-        saved = self.ranks.share(read_checkpoint(Path(order.resume)) if order.resume else None)  # the first host's
+        resumes = self.ranks.first and order.resume  # only the first host has the checkpoint
+        saved = self.ranks.share(read_checkpoint(Path(resumes)) if resumes else None)
         if saved:
             self.state, changed = restore(saved, order, schedule, self.network)
             self.state.resumes.append(self.state.step)
@@ -132,6 +133,8 @@ class Training:
             self._emit(
                 "pretrained", file=receipt.file, loaded=receipt.loaded, tensors=receipt.tensors, head=receipt.head
             )
+        if not saved:
+            self.ranks.agree({"the file of weights": (self.state.pretrained or {"sha256": "none"})["sha256"][:12]})
         self.total_steps = self.state.step + schedule.steps_left(self.state.epoch, self.state.samples)
         self._emit(
             "job",

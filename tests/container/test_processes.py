@@ -14,7 +14,7 @@ from pathlib import Path
 
 import pytest
 
-from container.hosts import Place
+from container.hosts import Line, Place
 from container.launched import launch_command
 from container.processes import choose_processes
 from contract.errors import UserError
@@ -111,6 +111,15 @@ def test_what_is_wrong_on_one_host_ends_all(dataset: Path, tmp_path: Path):
     assert (first.code, second.code) == (1, 1), first.errors + second.errors
     assert hosts[0].failure.startswith("host algo-2: ")
     assert hosts[0].failure == "host algo-2: " + hosts[1].failure
+
+
+@pytest.mark.parametrize("said", [b"GET / HTTP/1.1\r\n", b"[]\n", b"\xff\n", b""])
+def test_whoever_speaks_otherwise_is_no_host(said: bytes):
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        with socket.create_connection(server.getsockname()) as stranger:
+            stranger.sendall(said)
+        with server.accept()[0] as connection:
+            assert Line(connection).received(wait_s=1) == [None]
 
 
 @pytest.mark.parametrize(("asked", "gpus", "chosen"), [(None, 0, 1), (3, 0, 3), (None, 8, 8), (2, 8, 2), (8, 8, 8)])
