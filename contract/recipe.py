@@ -17,7 +17,7 @@ import yaml
 from contract.errors import UserError
 from contract.flat import flatten
 from contract.hyperparameters import did_you_mean, parse_bool, parse_float, parse_int
-from contract.recipe_rules import MODES, SECTIONS, Recipe, check_recipe, has_multi_head, resizing
+from contract.recipe_rules import MODES, PPLCNET_COLUMN, SECTIONS, Recipe, check_recipe, has_multi_head, resizing
 
 CONFIGS = Path(__file__).resolve().parent.parent / "configs"
 
@@ -64,8 +64,7 @@ OPTIONAL_KEYS: dict[str, type] = {
 NRTR_MARKS = 2  # start and end, which take places of max_text_length (PaddleOCR's NRTRLabelEncode)
 SVTR_COLUMN = 4  # pixels of the input's width to a column of SVTR's features
 OUT_CHAR_NUM = "Architecture.Backbone.out_char_num"
-PPLCNET_COLUMN = 8  # and to a time step of PPLCNetV3
-PPLCNET_STEPS = 40  # that it trains with, whatever the width, where the recipe does not say otherwise
+PPLCNET_STEPS = 40  # time steps that PPLCNetV3 trains with, whatever the width, where the recipe does not say otherwise
 TRAINING_TIME_STEPS = "Architecture.Backbone.training_time_steps"  # a setting of our own network alone
 SCALES = "Train.sampler.scales"
 IMG_SIZE = "Architecture.Backbone.img_size"  # height, width of what the backbone sees

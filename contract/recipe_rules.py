@@ -33,11 +33,14 @@ AT_LEAST = {
     "Global.seed": 0,
     "Train.loader.batch_size_per_card": 1,
     "Architecture.Backbone.out_char_num": 1,
+    "Architecture.Backbone.training_time_steps": 1,
     "Train.loader.num_workers": 0,
     "Eval.loader.batch_size_per_card": 1,
     "Eval.loader.num_workers": 0,
 }
 NEEDED = ("Global.epoch_num", "Train.loader.batch_size_per_card", "Eval.loader.batch_size_per_card")
+
+PPLCNET_COLUMN = 8  # pixels of the input's width to a time step of PPLCNetV3
 
 
 def check_recipe(recipe: Recipe, where: Path | str) -> None:
@@ -48,6 +51,7 @@ def check_recipe(recipe: Recipe, where: Path | str) -> None:
     check_extent(recipe, where)
     _check_shape(recipe, where)
     _check_numbers(recipe, where)
+    _check_time_steps(recipe, where)
     check_names(recipe, where)
 
 
@@ -68,6 +72,21 @@ def _check_numbers(recipe: Recipe, where: Path | str) -> None:
     steps = interval if isinstance(interval, list) else [0, interval or 1]
     if len(steps) != 2 or not all(isinstance(step, int) for step in steps) or steps[1] < 1:
         raise UserError(f"{where}: Global.eval_batch_step must be [first step, interval], not {interval!r}")
+
+
+def _check_time_steps(recipe: Recipe, where: Path | str) -> None:
+    """More steps than the input has columns would repeat columns in training, and be gone when it reads."""
+    steps = recipe["Architecture"]["Backbone"].get("training_time_steps") or 0
+    sampler = recipe["Train"].get("sampler")
+    _, options = resizing(recipe, "Train") or ("", {"image_shape": [3, 0, 0]})  # a sampler resizes in its place
+    width, needed = options["image_shape"][2], steps * PPLCNET_COLUMN
+    if sampler:
+        width = min(width for width, _ in sampler["scales"])
+    if needed > width:
+        raise UserError(
+            f"{where}: Architecture.Backbone.training_time_steps {steps} needs an input of {needed} pixels in width, "
+            f"and this one has {width}: widen it, or take {width // PPLCNET_COLUMN} or less"
+        )
 
 
 def _check_shape(recipe: Recipe, path: Path | str) -> None:

@@ -79,6 +79,13 @@ def put(recipe: dict[str, Any], key: str, value: Any) -> dict[str, Any]:
         (CRNN, "Eval.dataset.transforms.1", {"RecAug": None}, "only training is augmented"),
         (BASE, "Architecture.Backbone.img_size", 48, "must be .height, width."),
         (BASE, "Architecture.Backbone.out_char_num", 0, "at least 1"),
+        (V4, "Architecture.Backbone.training_time_steps", -3, "at least 1"),
+        (
+            V4,
+            "Architecture.Backbone.training_time_steps",
+            41,
+            "needs an input of 328 pixels in width, and this one has 320",
+        ),
     ],
 )
 def test_what_would_train_otherwise_than_it_says_is_refused(path: Path, key: str, value: Any, sentence: str):
@@ -170,8 +177,8 @@ def test_mobile_takes_longer_labels_with_the_overrides_it_is_given(path: Path):
     assert {width for width, _ in recipe["Train"]["sampler"]["scales"]} == {448}
 
 
-def test_more_time_steps_than_the_evaluated_width_gives_are_none():
-    assert limits_of(changed(V4, Architecture__Backbone__training_time_steps="60")[0]).time_steps == 40
+def test_a_narrow_input_has_fewer_time_steps_than_it_trains_with():
+    assert limits_of(changed(V4, Train__sampler__scales="[[160,48]]")[0]).time_steps == 20
 
 
 def test_a_thai_recipe_keeps_tone_marks():
