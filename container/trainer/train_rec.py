@@ -161,7 +161,7 @@ class Training:
             if self.ranks.are_stopping():
                 break
             self.unusable.note(batch.unusable)
-            self.unusable.refuse_empty(batch.tensors)
+            self.unusable.refuse_empty(batch.tensors, batch.unusable)
             if self.ranks.world == 1:  # several give up together, when they evaluate
                 self.unusable.refuse_many()
             paddle.seed(step_seed(self.schedule.seed, state.step, self.ranks.rank))

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -48,13 +48,13 @@ class UnusableSamples:
                 f"and {self.allowed} may be: correct or delete these lines and start the run again"
             )
 
-    def refuse_empty(self, tensors: list[Any]) -> None:
-        """Raises TrainingFailed for a batch of which nothing is left: a step needs a sample."""
+    def refuse_empty(self, tensors: list[Any], unusable: Sequence[Unusable]) -> None:
+        """Raises TrainingFailed for a batch of which nothing is left: a step needs a sample. `unusable`: its own."""
         if not tensors:
-            line, reason = next(reversed(self.found.items()))
+            last = unusable[-1]
             raise TrainingFailed(
-                f"{self.file}:{line}: {reason}: nothing is left of its batch: correct or delete the line and start "
-                "the run again"
+                f"{self.file}:{last.line}: {last.reason}: nothing is left of its batch: correct or delete the line "
+                "and start the run again"
             )
 
     def facts(self) -> dict[str, Any]:

@@ -90,6 +90,7 @@ def test_one_in_a_hundred_is_left_out_and_more_end_the_run():
 
 def test_a_batch_of_which_nothing_is_left_ends_the_run():
     ledger = UnusableSamples("train.txt", 5, print)
-    ledger.note([Unusable(4, "'4.png': broken")])
+    batch = [Unusable(4, "'4.png': broken")]
+    ledger.note([*batch, Unusable(2, "'2.png': broken")])
     with pytest.raises(TrainingFailed, match=r"train.txt:4: '4.png': broken: nothing is left of its batch"):
-        ledger.refuse_empty([])
+        ledger.refuse_empty([], batch)
