@@ -95,7 +95,8 @@ def resolve_recipe(
             change(f"{mode}.dataset.ratio_list", 1.0, "there is one label file")
     change("Train.loader.drop_last", False, "every sample trains once per epoch")
     change("Global.character_dict_path", DICTIONARY, "the dataset's dictionary wins, always")
-    change("Global.seed", int(config["Global"].get("seed") or DEFAULT_SEED), "PaddleOCR's default")
+    if config["Global"].get("seed") is None:
+        change("Global.seed", DEFAULT_SEED, "PaddleOCR's default")
     change("Global.pretrained_model", None, "weights come from the pretrained channel")
     change("Global.checkpoints", None, "resume is decided by the checkpoint folder")
     change("Global.use_visualdl", False, "event lines and metrics.jsonl take its place")

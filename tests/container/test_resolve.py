@@ -81,6 +81,11 @@ def test_what_was_asked_for_is_a_row_too(tmp_path: Path):
     assert resolved.fitted_batch is None
 
 
+@pytest.mark.parametrize(("asked", "seed"), [({}, 1024), ({"seed": "7"}, 7), ({"seed": "0"}, 0)])
+def test_a_seed_is_the_one_that_was_asked_for(tmp_path: Path, asked: dict[str, str], seed: int):
+    assert Asked(tmp_path, train=20, **asked).resolved().config["Global"]["seed"] == seed
+
+
 def test_a_resumed_run_keeps_its_batch_although_there_is_more_data(tmp_path: Path):
     few, more = Asked(tmp_path / "few", train=20), Asked(tmp_path / "more", train=700)
     began = few.resolved()
