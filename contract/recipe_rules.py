@@ -123,12 +123,12 @@ def check_rate(recipe: Recipe, where: Path | str) -> None:
     if not isinstance(rate, dict):
         raise UserError(f"{where}: Optimizer.lr is missing: write lr with a learning_rate")
     for key in ("learning_rate", "warmup_epoch"):
-        if key in rate and not _is_rate(rate[key]):
+        if key in rate and not _is_amount(rate[key]):
             raise UserError(f"{where}: Optimizer.lr.{key} must be a number of at least 0, not {rate[key]!r}")
     if rate.get("name") != "Piecewise" and "values" not in rate:
         return
     steps = rate.get("values")
-    if not isinstance(steps, list) or not all(map(_is_rate, steps)) or not any(steps):
+    if not isinstance(steps, list) or not all(map(_is_amount, steps)) or not any(steps):
         raise UserError(f"{where}: Optimizer.lr.values must list the learning rates of its steps, not {steps!r}")
 
 
@@ -192,7 +192,13 @@ def _check_sizes(recipe: Recipe, path: Path | str) -> None:
         shape: Any = (options or {}).get("image_shape")
         if not _are_sizes(shape, 3) or shape[0] != 3:
             raise UserError(f"{path}: {name}.image_shape must be [3, height, width], not {shape!r}")
-    size = recipe["Architecture"]["Backbone"].get("img_size")
+    backbone = recipe["Architecture"]["Backbone"]
+    scale, dims = backbone.get("scale", 1.0), backbone.get("embed_dim", [64])
+    if not _is_amount(scale) or scale == 0:
+        raise UserError(f"{path}: Architecture.Backbone.scale must be a number above 0, not {scale!r}")
+    if not isinstance(dims, list) or not _are_sizes(dims, max(1, len(dims))):
+        raise UserError(f"{path}: Architecture.Backbone.embed_dim must list whole numbers, not {dims!r}")
+    size = backbone.get("img_size")
     if size is not None and not _are_sizes(size, 2):
         raise UserError(f"{path}: Architecture.Backbone.img_size must be [height, width], not {size!r}")
 
@@ -218,5 +224,5 @@ def _are_single(parts: list[Any], names: list[str]) -> bool:
     ]
 
 
-def _is_rate(value: Any) -> bool:
+def _is_amount(value: Any) -> bool:
     return isinstance(value, (int, float)) and not isinstance(value, bool) and 0 <= value < float("inf")

@@ -58,6 +58,22 @@ def test_a_learning_rate_that_is_none_is_refused(tmp_path: Path, strings: dict[s
         opened(tmp_path, **strings)
 
 
+@pytest.mark.parametrize(
+    ("settings", "key"),
+    [
+        ("scale: [1]", "scale"),
+        ("scale: 0", "scale"),
+        ("embed_dim: 3", "embed_dim"),
+        ("embed_dim: []", "embed_dim"),
+        ("training_time_steps: x", "training_time_steps"),
+        ("out_char_num: [1]", "out_char_num"),
+    ],
+)
+def test_a_size_of_the_network_that_is_none_is_refused(tmp_path: Path, settings: str, key: str):
+    with pytest.raises(UserError, match=f"demo_digits.yml: Architecture.Backbone.{key} must"):
+        opened(tmp_path, **{"Architecture.Backbone": f"{{name: SVTRNet, {settings}}}"})
+
+
 def test_evaluation_follows_the_training_input(tmp_path: Path):
     recipe = opened(tmp_path, **{TRAIN_SHAPE: "[3,32,320]"})
     assert value_at(recipe.config, EVAL_SHAPE) == [3, 32, 320]
