@@ -53,6 +53,9 @@ def check_recipe(recipe: Recipe, where: Path | str) -> None:
     _check_numbers(recipe, where)
     _check_time_steps(recipe, where)
     check_names(recipe, where)
+    rate = recipe["Optimizer"]["lr"]
+    if rate.get("name") != "Piecewise" and "learning_rate" not in rate:
+        raise UserError(f"{where}: Optimizer.lr.learning_rate is missing: a recognition recipe has it")
 
 
 def has_multi_head(recipe: Recipe) -> bool:
@@ -107,9 +110,6 @@ def _check_shape(recipe: Recipe, path: Path | str) -> None:
             raise UserError(f"{path}: {mode}.loader is missing: a recognition recipe has it")
         _check_every_sample_trains(dataset, f"{path}: {mode}.dataset")
     check_rate(recipe, path)
-    rate = recipe["Optimizer"]["lr"]
-    if rate.get("name") != "Piecewise" and "learning_rate" not in rate:
-        raise UserError(f"{path}: Optimizer.lr.learning_rate is missing: a recognition recipe has it")
     if not isinstance(recipe["Optimizer"].get("regularizer") or {}, dict):
         raise UserError(f"{path}: Optimizer.regularizer must be a mapping with name and factor")
     _check_heads(recipe, path)
@@ -196,7 +196,7 @@ def _check_sizes(recipe: Recipe, path: Path | str) -> None:
     scale, dims = backbone.get("scale", 1.0), backbone.get("embed_dim", [64])
     if not _is_amount(scale) or scale == 0:
         raise UserError(f"{path}: Architecture.Backbone.scale must be a number above 0, not {scale!r}")
-    if not isinstance(dims, list) or not _are_sizes(dims, max(1, len(dims))):
+    if backbone["name"] == "SVTRNet" and not (isinstance(dims, list) and _are_sizes(dims, max(1, len(dims)))):
         raise UserError(f"{path}: Architecture.Backbone.embed_dim must list whole numbers, not {dims!r}")
     size = backbone.get("img_size")
     if size is not None and not _are_sizes(size, 2):
