@@ -14,7 +14,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from contract.events import format_event
+from contract.events import print_event
 
 SAMPLE_SECONDS = 2.0
 EVENT_SECONDS = 30.0
@@ -59,7 +59,7 @@ def _watch(summary: Path, sample: float, event: float, ended: threading.Event) -
         for gpu in gpus:
             gpu.sample()
             if gpu.samples % per_event == 1 % per_event:  # the first one at once: what was there before the training
-                print(format_event("gpu", **gpu.event()), flush=True)
+                print_event("gpu", **gpu.event())
         staging = summary.with_suffix(".new")
         staging.write_text(json.dumps([gpu.summary() for gpu in gpus]), encoding="utf-8")
         staging.replace(summary)

@@ -217,7 +217,9 @@ class _Ranks:
             new = new[: new.rfind(b"\n") + 1]
         self.forwarded += len(new)
         for line in new.decode("utf-8", errors="replace").splitlines():
-            print(line, file=sys.stdout if line.startswith(PREFIX) else sys.stderr, flush=True)
+            stream = sys.stdout if line.startswith(PREFIX) else sys.stderr
+            stream.write(line + "\n")  # in one write: GPU events come from another thread
+            stream.flush()
 
 
 def _show(name: str, log: Path, say: Callable[[str], None]) -> None:

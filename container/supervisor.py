@@ -26,7 +26,7 @@ from container.stop import Stop, Stopped, listen_for_stop
 from container.trainer_process import TrainerFailed, run_trainer
 from container.tree import locate_tree
 from contract.errors import UserError
-from contract.events import format_event
+from contract.events import print_event
 from contract.paths import EXIT_FAILED, EXIT_INTERRUPTED, EXIT_REFUSED, JobPaths
 from contract.recipe import wants_gpu
 
@@ -42,7 +42,7 @@ def train() -> int:
         stop.preparations_ended()
         return report_failure(paths, str(error), EXIT_REFUSED)
     except Stopped:
-        print(format_event("interrupted", step=0), flush=True)
+        print_event("interrupted", step=0)
         return EXIT_INTERRUPTED
     except (TrainerFailed, HostFailed, ArtifactIncomplete) as error:
         return report_failure(paths, str(error), EXIT_FAILED)
@@ -73,7 +73,7 @@ def _train(paths: JobPaths, stop: Stop) -> int:
 def report_failure(paths: JobPaths, reason: str, exit_code: int) -> int:
     """Say why where people and SageMaker look for it: on stderr, as an event line, in output/failure."""
     say(f"error: {reason}")
-    print(format_event("failed", reason=reason), flush=True)
+    print_event("failed", reason=reason)
     try:
         write_failure(paths.failure, reason)
     except OSError as error:

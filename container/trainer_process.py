@@ -26,7 +26,7 @@ from container.stop import Stop
 from contract.check import Report
 from contract.dataset import DICTIONARY
 from contract.errors import UserError
-from contract.events import format_event
+from contract.events import print_event
 from contract.paths import EXIT_FINISHED, EXIT_INTERRUPTED, LIFELINE_VARIABLE
 from contract.recipe import wants_gpu
 
@@ -70,7 +70,7 @@ def run_trainer(
             end = _run(order, work, stop, extra)
     code = end.exit_code
     if code == -signal.SIGTERM and stop.requested:  # it was still importing: nothing had been trained
-        print(format_event("interrupted", step=resume.step if resume else 0), flush=True)
+        print_event("interrupted", step=resume.step if resume else 0)
         return Outcome(EXIT_INTERRUPTED, None)
     if code not in (EXIT_FINISHED, EXIT_INTERRUPTED):
         reason = end.sentence or explain_end(code, end.last_words, _circumstances(resolved, killed_before))

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import json
 import re
+import sys
 
 PREFIX = "[ocr] "
 EVENTS = ("pretrained", "job", "resume", "train", "eval", "checkpoint", "phase", "gpu", "done", "interrupted", "failed")
@@ -42,6 +43,12 @@ def format_event(event: str, **fields: object) -> str:
         raise ValueError(f"unknown event {event!r}")
     parts = [f"event={event}"] + [f"{key}={_format_value(value)}" for key, value in fields.items()]
     return PREFIX + " ".join(parts)
+
+
+def print_event(event: str, **fields: object) -> None:
+    """One event line on stdout, at once, and in one write: supervisor and trainer share the stream."""
+    sys.stdout.write(format_event(event, **fields) + "\n")
+    sys.stdout.flush()
 
 
 def parse_event(line: str) -> dict[str, object] | None:

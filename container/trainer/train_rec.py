@@ -37,7 +37,7 @@ from container.trainer.window import Window
 from container.trainer.zero_accuracy import ZeroAccuracy
 from contract.batches import scales_of
 from contract.dataset import read_labels
-from contract.events import format_event
+from contract.events import print_event
 from contract.paths import EXIT_FINISHED, EXIT_INTERRUPTED
 from contract.recipe import wants_gpu
 
@@ -349,7 +349,7 @@ class Training:
     def _emit(self, event: str, **fields: Any) -> None:
         """One event line on stdout, at once. The first rank speaks for all."""
         if self.ranks.first:
-            print(format_event(event, **fields), flush=True)
+            print_event(event, **fields)
 
     def _identity(self) -> dict[str, Any]:
         """What has to be the same in all ranks, in the words of a refusal."""

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import io
 import re
+import sys
 
 import pytest
 
-from contract.events import METRIC_DEFINITIONS, format_event, parse_event
+from contract.events import METRIC_DEFINITIONS, format_event, parse_event, print_event
 
 TRAIN = {"step": 120, "epoch": 3, "loss": 0.41, "lr": 0.0005, "samples_per_s": 812.0, "reader_share": 0.02}
 
@@ -46,3 +48,15 @@ def test_the_loss_regex_finds_every_number(loss: float):
 def test_metric_definitions_keep_to_the_limits_of_the_api():
     assert len(METRIC_DEFINITIONS) <= 40
     assert all(len(each["Regex"]) <= 500 and re.compile(each["Regex"]).groups == 1 for each in METRIC_DEFINITIONS)
+
+
+def test_an_event_is_one_write_so_that_no_other_process_gets_into_its_line(monkeypatch: pytest.MonkeyPatch):
+    class Stream(io.StringIO):
+        def write(self, text: str) -> int:
+            written.append(text)
+            return len(text)
+
+    written: list[str] = []
+    monkeypatch.setattr(sys, "stdout", Stream())
+    print_event("train", **TRAIN)
+    assert written == [format_event("train", **TRAIN) + "\n"]
