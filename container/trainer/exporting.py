@@ -20,6 +20,7 @@ from container.trainer.network import Network, decode
 from container.trainer.scoring import Prediction, write_predictions
 from container.trainer.training_state import TrainingState
 from contract.dataset import DICTIONARY, Sample, read_dictionary
+from contract.errors import UserError
 
 # Share of crops that the exported model may read otherwise, and one crop in any case: fused operators round
 # differently, and two letters can be equally likely.
@@ -47,12 +48,19 @@ class ExportedModel:
         self.decoder = decoder
 
     def read(self, images: paddle.Tensor) -> list[Prediction]:
-        """What the exported model reads on images (B, 3, H, W)."""
+        """What the exported model reads on images (B, 3, H, W). Raises UserError for a dictionary of another model."""
         given = self.predictor.get_input_handle(self.predictor.get_input_names()[0])
         given.copy_from_cpu(images.numpy())
         self.predictor.run()
         output = self.predictor.get_output_handle(self.predictor.get_output_names()[0])
-        return decode(self.decoder, output.copy_to_cpu())
+        scores = output.copy_to_cpu()
+        classes, expected = scores.shape[-1], len(self.decoder.character)
+        if classes != expected:
+            raise UserError(
+                f"the exported model has {classes} classes and the dictionary makes {expected}: "
+                f"take both from one model.tar.gz, {DICTIONARY} unchanged"
+            )
+        return decode(self.decoder, scores)
 
 
 def compare(trained: Sequence[Prediction], exported: Sequence[Prediction]) -> int:

@@ -16,6 +16,7 @@ from typing import Any
 import numpy as np
 
 from container.commands import Parser, run_command, say
+from container.diagnosis import in_one_line
 from container.tree import locate_tree
 from contract.dataset import DICTIONARY
 from contract.errors import UserError
@@ -110,7 +111,14 @@ class Reader:
 
         enter_tree(tree)
         self.operators = _image_operators(config)
-        self.model = ExportedModel(folder / "inference", build_decoder(config))
+        decoder = build_decoder(config)
+        try:
+            self.model = ExportedModel(folder / "inference", decoder)
+        except (RuntimeError, ValueError, OSError) as error:  # in Paddle's words
+            raise UserError(
+                f"{folder / 'inference'} cannot be opened ({in_one_line(str(error))}): it is damaged, or of a newer "
+                "Paddle; take it from model.tar.gz again"
+            ) from None
 
     def prepare(self, path: Path) -> np.ndarray:
         """The image as the network takes it (3, H, W). Raises BadImage."""

@@ -196,6 +196,25 @@ def test_predict_goes_on_after_an_image_that_cannot_be_read(run: tuple[Base, Fin
     assert done.stderr.splitlines()[-1] == "3 of 5 images could not be read"
 
 
+@pytest.mark.parametrize(
+    ("part", "kept", "said"),
+    [
+        ("inference/inference.pdiparams", 5000, "inference cannot be opened ("),
+        ("dict.txt", 4, "the exported model has 12 classes and the dictionary makes 4"),
+    ],
+)
+def test_predict_refuses_a_model_of_which_a_part_is_cut_short(
+    run: tuple[Base, Finished], dataset: Path, tmp_path: Path, part: str, kept: int, said: str
+):
+    base, _ = run
+    model = shutil.copytree(base.folder / "model", tmp_path / "model")
+    (model / part).write_bytes((model / part).read_bytes()[:kept])
+    done = predict(model, dataset / "images/val0.png")
+    assert (done.returncode, done.stdout) == (1, "")
+    assert said in done.stderr.splitlines()[-1]
+    assert "Traceback" not in done.stderr
+
+
 def test_predict_refuses_what_is_no_model_before_it_imports_paddle(tmp_path: Path):
     for arguments, said in [
         ((tmp_path, tmp_path), "config.yml is missing: name the folder model/ of a run"),
