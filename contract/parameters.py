@@ -110,7 +110,9 @@ def _as_override(parameter: str, key: str, value: object, recipe: Recipe) -> tup
     rate = recipe["Optimizer"]["lr"]
     if parameter == "learning_rate" and rate.get("name") == "Piecewise":  # it has steps: all of them are scaled
         steps = [float(step) for step in rate["values"]]
-        return "Optimizer.lr.values", str([step / max(steps) * float(str(value)) for step in steps])
+        highest = max(steps)
+        shares = [step / highest if highest else 1.0 for step in steps]
+        return "Optimizer.lr.values", str([share * float(str(value)) for share in shares])
     return key, str(value)
 
 

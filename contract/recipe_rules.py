@@ -128,7 +128,7 @@ def check_rate(recipe: Recipe, where: Path | str) -> None:
     if rate.get("name") != "Piecewise" and "values" not in rate:
         return
     steps = rate.get("values")
-    if not isinstance(steps, list) or not all(map(_is_amount, steps)) or not any(steps):
+    if not isinstance(steps, list) or not steps or not all(map(_is_amount, steps)):
         raise UserError(f"{where}: Optimizer.lr.values must list the learning rates of its steps, not {steps!r}")
 
 
