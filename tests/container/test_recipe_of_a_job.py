@@ -31,6 +31,11 @@ def test_learning_rate_scales_the_steps_of_piecewise(tmp_path: Path):
     assert value_at(recipe.config, "Optimizer.lr.values") == pytest.approx([0.03, 0.006, 0.001])
 
 
+def test_a_learning_rate_of_0_is_one(tmp_path: Path):
+    recipe = opened(tmp_path, learning_rate="0", **{"Optimizer.lr.values": "[0.0, 0.0, 0.0]"})
+    assert value_at(recipe.config, "Optimizer.lr.values") == [0, 0, 0]
+
+
 def test_another_schedule_starts_from_the_highest_step(tmp_path: Path):
     recipe = opened(tmp_path, **{"Optimizer.lr.name": "Cosine"})
     assert recipe.config["Optimizer"]["lr"] == {"name": "Cosine", "learning_rate": 0.003, "warmup_epoch": 0}
@@ -45,7 +50,6 @@ def test_learning_rate_wins_over_the_override_of_the_schedule(tmp_path: Path):
     ("strings", "key"),
     [
         ({"Optimizer.lr.values": "[]"}, "Optimizer.lr.values"),
-        ({"Optimizer.lr.values": "[0, 0, 0]", "learning_rate": "0.1"}, "Optimizer.lr.values"),
         ({"Optimizer.lr": "{name: Piecewise, decay_epochs: [1]}"}, "Optimizer.lr.values"),
         ({"Optimizer.lr": "{name: Const, values: [a, 1]}"}, "Optimizer.lr.values"),
         ({"Optimizer.lr": "{name: Cosine}"}, "Optimizer.lr.learning_rate is missing"),
