@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from contract.agreement import RULES, disagreements
+from contract.errors import UserError
 from contract.flat import flatten
 from contract.hyperparameters import Hyperparameters
 from contract.recipe import Recipe, check_recipe, with_override
@@ -70,7 +71,7 @@ def apply_parameters(recipe: Recipe, parameters: Hyperparameters, where: Path | 
     for parameter, key in RECIPE_KEYS.items():
         value = getattr(parameters, parameter)
         if value is not None:
-            put(*_as_override(parameter, key, value, config), f"hyperparameter {parameter}")
+            put(*_as_override(parameter, key, value, config, where), f"hyperparameter {parameter}")
     asked = [change.key for change in changes]
     check_recipe(config, where)  # before anybody walks through it
     config, followers = make_agree(config, asked)
@@ -105,14 +106,14 @@ def with_value(recipe: Recipe, key: str, value: Any) -> Recipe:
     return changed
 
 
-def _as_override(parameter: str, key: str, value: object, recipe: Recipe) -> tuple[str, str]:
-    """The recipe key and raw value that a hyperparameter stands for."""
+def _as_override(parameter: str, key: str, value: object, recipe: Recipe, where: Path | str) -> tuple[str, str]:
+    """The recipe key and raw value that a hyperparameter stands for. Raises UserError."""
     rate = recipe["Optimizer"]["lr"]
     if parameter == "learning_rate" and rate.get("name") == "Piecewise":  # it has steps: all of them are scaled
         steps = [float(step) for step in rate["values"]]
-        highest = max(steps)
-        shares = [step / highest if highest else 1.0 for step in steps]
-        return "Optimizer.lr.values", str([share * float(str(value)) for share in shares])
+        if not any(steps):
+            raise UserError(f"{where}: Optimizer.lr.values are all 0: learning_rate cannot scale them, write steps")
+        return "Optimizer.lr.values", str([step / max(steps) * float(str(value)) for step in steps])
     return key, str(value)
 
 
