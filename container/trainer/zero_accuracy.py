@@ -99,7 +99,7 @@ def likely_causes(at: Circumstances) -> list[str]:
             f"{tight:.0%} of the labels need more than {TIGHT:.0%} of the {at.time_steps} time steps "
             "(widen image_shape or split the lines)"
         )
-    if at.losses and at.losses[-1] >= 0.9 * at.losses[0]:
+    if len(at.losses) > 1 and at.losses[-1] >= 0.9 * at.losses[0]:
         causes.append(
             f"the loss does not fall ({at.losses[0]:.3g} at first, {at.losses[-1]:.3g} now) at learning_rate "
             f"{at.learning_rate:g} (try a tenth, or ten times as much if it is below 1e-5)"

@@ -86,6 +86,7 @@ SOUND = {
     [
         ({}, "too few steps so far, or labels that are not what the images show"),
         ({"needed_steps": [36] * 5000}, "100% of the labels need more than 80% of the 40 time steps"),
+        ({"losses": [40.0]}, "too few steps so far"),
         ({"losses": [40.0, 41.0]}, "the loss does not fall (40 at first, 41 now) at learning_rate 0.001"),
         ({"dictionary": 18_383}, "dict.txt has 18,383 characters and the training labels use 55"),
         ({"needed_steps": [5] * 300}, "300 samples are few to learn letters from"),
