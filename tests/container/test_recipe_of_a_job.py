@@ -32,7 +32,7 @@ def test_learning_rate_scales_the_steps_of_piecewise(tmp_path: Path):
 
 
 def test_a_learning_rate_of_0_is_one(tmp_path: Path):
-    recipe = opened(tmp_path, learning_rate="0", **{"Optimizer.lr.values": "[0.0, 0.0, 0.0]"})
+    recipe = opened(tmp_path, learning_rate="0")
     assert value_at(recipe.config, "Optimizer.lr.values") == [0, 0, 0]
 
 
