@@ -50,6 +50,7 @@ def test_learning_rate_wins_over_the_override_of_the_schedule(tmp_path: Path):
     ("strings", "key"),
     [
         ({"Optimizer.lr.values": "[]"}, "Optimizer.lr.values"),
+        ({"Optimizer.lr.values": "[0, 0, 0]", "learning_rate": "0.1"}, "Optimizer.lr.values are all 0"),
         ({"Optimizer.lr": "{name: Piecewise, decay_epochs: [1]}"}, "Optimizer.lr.values"),
         ({"Optimizer.lr": "{name: Const, values: [a, 1]}"}, "Optimizer.lr.values"),
         ({"Optimizer.lr": "{name: Cosine}"}, "Optimizer.lr.learning_rate is missing"),
