@@ -70,8 +70,8 @@ def run_ranks(
     failed first. Raises what has ended another host (container/hosts.py).
     """
     ranks = _Ranks(order, work, hosts.place, extra)
+    ranks.start(work / "order.json")  # a stop in its midst ends the supervisor, and with the lifeline the ranks
     try:
-        ranks.start(work / "order.json")
         while not (ranks.failed or ranks.ended):
             for trainer in ranks.trainers:
                 stop.trainer_started(trainer)
