@@ -2,7 +2,7 @@
 .DEFAULT_GOAL := help
 SHELL := /bin/bash
 RUN := venv/bin/python -m
-PYTEST ?= -q --durations=15 -n $(WORKERS) --dist loadgroup
+PYTEST ?= -q --durations=15 -n $(WORKERS)
 WORKERS ?= 2
 UPGRADE ?=
 ARGS ?=

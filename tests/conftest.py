@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import signal
+from typing import Any
 
 import pytest
 
@@ -11,8 +12,17 @@ if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
     signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """What tests of one process share, when several run them: a module its fixtures, Docker its engine and image."""
-    for item in items:
-        needs_engine = "engine" in getattr(item, "fixturenames", ())
-        item.add_marker(pytest.mark.xdist_group("docker" if needs_engine else str(item.path)))
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> Any:
+    """Tests that share something run in one process: those of a file its fixtures, Docker's the engine and the image.
+
+    The groups of --dist loadgroup would do, but xdist 3.8 does not bring them into the test ids of pytest 9.2.
+    """
+    from xdist.scheduler import LoadScopeScheduling
+
+    class ByWhatIsShared(LoadScopeScheduling):
+        def _split_scope(self, nodeid: str) -> str:
+            path = nodeid.partition("::")[0]
+            return "docker" if path.startswith("tests/docker/") or path == "tests/launcher/test_first_walk.py" else path
+
+    return ByWhatIsShared(config, log)
