@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import signal
 import subprocess
 import sys
 import time
@@ -62,7 +63,13 @@ def start(tmp_path: Path, *flags: str, container: str = "") -> subprocess.Popen[
         text=True,
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
+        preexec_fn=hear_hangups if hasattr(signal, "SIGHUP") else None,
     )
+
+
+def hear_hangups() -> None:
+    """In a child before it starts: tests under nohup would let it ignore them."""
+    signal.signal(signal.SIGHUP, signal.SIG_DFL)
 
 
 def log_of(tmp_path: Path) -> str:

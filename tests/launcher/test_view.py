@@ -14,7 +14,7 @@ from rich.progress import Progress as Bar
 from launcher.follow import PlainView, TerminalView, event_of
 from launcher.progress import Progress, clock, describe_event
 from launcher.summary import continue_command
-from tests.launcher.running import ROOT, SCRIPTED, call, container_pid, log_of
+from tests.launcher.running import ROOT, SCRIPTED, call, container_pid, hear_hangups, log_of
 
 
 def train(step: int, **more: object) -> dict[str, object]:
@@ -190,6 +190,7 @@ def start_on_terminal(tmp_path: Path, steps: int) -> tuple[int, int]:
     code = f"import sys; from launcher.submit import main; sys.exit(main({call(tmp_path)!r}, {command!r}))"
     pid, terminal = pty.fork()
     if pid == 0:
+        hear_hangups()
         os.environ.update({"PYTHONPATH": str(ROOT), "TERM": "xterm", "COLUMNS": "140"})
         os.execv(sys.executable, [sys.executable, "-c", code])
     return pid, terminal
