@@ -69,17 +69,14 @@ def resolve_recipe(
     # All hosts must choose the same, and only the first one knows the checkpoint.
     began = resume.state.get("fitted_batch") if resume and len(place.counts) == 1 else None
     fitted = fit_recipe(recipe.config, job.parameters, recipe.asked, machine, data, processes, began)
-    config = copy.deepcopy(fitted.config)
+    config = fitted.config
     changes = [*recipe.changes, *fitted.changes]
 
     def change(key: str, after: Any, reason: str) -> None:
+        nonlocal config
         before = value_at(config, key)
         if before != after:
-            *parents, last = key.split(".")
-            holder: Any = config
-            for part in parents:
-                holder = holder[part]
-            holder[last] = after
+            config = with_value(config, key, after)
             changes.append(Change(key, before, after, reason))
 
     scales = scales_of(config)

@@ -53,6 +53,7 @@ class RecognitionDataset(paddle.io.Dataset):
 
     def __init__(self, samples: tuple[Sample, ...], folder: Path, config: dict[str, Any], mode: str, seed: int | None):
         from ppocr.data.imaug import create_operators
+        from ppocr.data.imaug.label_ops import BaseRecLabelEncode
 
         self.samples = samples
         self.folder = folder
@@ -60,6 +61,7 @@ class RecognitionDataset(paddle.io.Dataset):
         # create_operators writes the Global section into every operator's options: give it a copy
         transforms = copy.deepcopy(config[mode]["dataset"]["transforms"])
         self.operators = create_operators(transforms, copy.deepcopy(config["Global"]))
+        self.encoders = [each for each in self.operators if isinstance(each, BaseRecLabelEncode)]
         # Operators that an image goes through before it is joined to another one; 2 is PaddleOCR's own default.
         self.before_joining = int(config[mode]["dataset"].get("ext_op_transform_idx", 2))
         self.most_steps = limits_of(config).time_steps
@@ -88,8 +90,6 @@ class RecognitionDataset(paddle.io.Dataset):
             return Unusable(sample.line, f"{sample.image!r}: {type(error).__name__}: {' '.join(str(error).split())}")
 
     def _transform(self, operators: list[Any], sample: Sample) -> Any:
-        from ppocr.data.imaug.label_ops import BaseRecLabelEncode
-
         image = image_file(self.folder, sample.image).read_bytes()
         read_header(image)  # again: the file may have changed since the check, and its decoder believes what it claims
         data: Any = {"image": image, "label": sample.label, "img_path": sample.image}
@@ -101,7 +101,7 @@ class RecognitionDataset(paddle.io.Dataset):
             name = type(operator).__name__
             if data is None:
                 return Unusable(sample.line, f"{sample.image!r} with label {label!r} was refused by PaddleOCR's {name}")
-            if isinstance(operator, BaseRecLabelEncode) and data["length"] != len(label):
+            if operator in self.encoders and data["length"] != len(label):
                 return Unusable(sample.line, f"{sample.image!r}: PaddleOCR's {name} lost characters of {label!r}")
             if isinstance(data, dict):  # the last operator makes a list
                 data.pop("ext_data", None)
@@ -109,10 +109,7 @@ class RecognitionDataset(paddle.io.Dataset):
 
     def encoded_labels(self) -> dict[str, int]:
         """What PaddleOCR's label encoder makes of all labels, beside what they hold: it drops what it does not know."""
-        from ppocr.data.imaug.label_ops import BaseRecLabelEncode
-
-        encoder = next(each for each in self.operators if isinstance(each, BaseRecLabelEncode))
-        encoded = [encoder.encode(sample.label) for sample in self.samples]
+        encoded = [self.encoders[0].encode(sample.label) for sample in self.samples]
         return {
             "samples": len(self.samples),
             "code_points": sum(len(sample.label) for sample in self.samples),

@@ -39,7 +39,7 @@ def run_facts(training: Training, status: str, exported: Sequence[Prediction], d
             "val": len(training.val_set),
             "characters": order.characters,
         },
-        "labels": training.labels,
+        "labels": {"train": training.train_set.encoded_labels(), "val": training.val_set.encoded_labels()},
         "pretrained": state.pretrained,
         "unusable": {"train": training.unusable.facts(), "val": training.unusable_val.facts()},
         "config": order.recipe,

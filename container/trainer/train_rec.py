@@ -65,7 +65,6 @@ class Training:
         seed = int(self.config["Global"]["seed"])
         self.train_set = self._dataset("Train", order.train_labels, order.train_folder, seed)
         self.val_set = self._dataset("Eval", order.val_labels, order.val_folder, None)
-        self.labels = {"train": self.train_set.encoded_labels(), "val": self.val_set.encoded_labels()}
         self.unusable = UnusableSamples(Path(order.train_labels).name, len(self.train_set), say)
         self.unusable_val = UnusableSamples(Path(order.val_labels).name, len(self.val_set), say)
         loader = self.config["Train"]["loader"]
