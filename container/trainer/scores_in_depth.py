@@ -7,13 +7,14 @@ edits = replaced + left out + too many, and characters - right = replaced + left
 
 from __future__ import annotations
 
-import unicodedata
 from collections import Counter
 from collections.abc import Iterable, Sequence
 from itertools import pairwise
 from typing import Any
 
 from rapidfuzz.distance import Levenshtein
+
+from contract.scripts import script_of
 
 LENGTHS = (1, 3, 5, 9, 13, 17, 25, 33, 49, 65)  # first label length of each bucket, in code points
 CONFUSIONS = 100  # pairs that are listed, the most frequent first; the rest is counted
@@ -54,21 +55,6 @@ def in_words(scores: dict[str, Any]) -> str:
     pairs = scores["confusions"]["pairs"][:5]
     shown = ", ".join(f"{_name(pair['label'])} as {_name(pair['read'])} {pair['times']}×" for pair in pairs)
     return f"most often misread: {shown}" if pairs else ""
-
-
-def script_of(character: str) -> str:
-    """`digits`, `punctuation`, `space`, or the script of a letter or mark: the first word of its Unicode name."""
-    category = unicodedata.category(character)
-    if category == "Nd":
-        return "digits"
-    if category[0] in "PS":
-        return "punctuation"
-    if category[0] == "Z":
-        return "space"
-    word = unicodedata.name(character, "").split(" ")[0]
-    if category[0] == "C" or not word:
-        return "other"
-    return word if word == "CJK" else word.capitalize()
 
 
 def _wrong(label: str, text: str) -> Iterable[tuple[str, str]]:

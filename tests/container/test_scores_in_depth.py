@@ -8,7 +8,7 @@ import random
 import pytest
 from rapidfuzz.distance import Levenshtein
 
-from container.trainer.scores_in_depth import CONFUSIONS, in_words, scores_in_depth, script_of
+from container.trainer.scores_in_depth import CONFUSIONS, in_words, scores_in_depth
 
 
 def test_by_hand():
@@ -78,17 +78,6 @@ def test_raw_text_counts():
 def test_lists_of_other_lengths_are_a_defect():
     with pytest.raises(ValueError, match="zip"):
         scores_in_depth(["a"], [], [], "")
-
-
-@pytest.mark.parametrize(
-    ("character", "script"),
-    [
-        *(("A", "Latin"), ("é", "Latin"), ("๓", "digits"), ("7", "digits"), ("ๆ", "Thai"), ("่", "Thai")),
-        *(("漢", "CJK"), ("(", "punctuation"), ("฿", "punctuation"), (" ", "space"), ("\u200b", "other")),
-    ],
-)
-def test_scripts(character: str, script: str):
-    assert script_of(character) == script
 
 
 def test_people_hear_the_worst():
