@@ -1,8 +1,9 @@
 """Where a model reads wrong: by length, by script, by character, and what is taken for what.
 
-Every sample and every character of every label is counted, on the raw text. Wrong characters come from one minimal
-edit alignment of label and reading: a character is replaced, left out, or one too many is read. So the sums add up:
-edits = replaced + left out + too many, and characters - right = replaced + left out.
+Every sample and every character of every label is counted, on the raw text (`normalised` alone compares normal forms).
+Wrong characters come from one minimal edit alignment of label and reading: a character is replaced, left out, or one
+too many is read. So the sums add up: edits = replaced + left out + too many, and characters - right = replaced + left
+out.
 """
 
 from __future__ import annotations
@@ -14,7 +15,9 @@ from typing import Any
 
 from rapidfuzz.distance import Levenshtein
 
+from container.trainer.scoring import score
 from contract.scripts import script_of
+from contract.text import normalise
 
 LENGTHS = (1, 3, 5, 9, 13, 17, 25, 33, 49, 65)  # first label length of each bucket, in code points
 CONFUSIONS = 100  # pairs that are listed, the most frequent first; the rest is counted
@@ -42,6 +45,7 @@ def scores_in_depth(
         "samples": len(labels),
         "characters": sum(map(len, labels)),
         "edits": edits,
+        "normalised": _normalised(labels, texts),
         "by_length": _by_length(lengths),
         "by_script": _by_script(characters),
         "by_character": characters,
@@ -66,6 +70,12 @@ def _wrong(label: str, text: str) -> Iterable[tuple[str, str]]:
             label[edit.src_pos] if edit.tag != "insert" else NOTHING,
             text[edit.dest_pos] if edit.tag != "delete" else NOTHING,
         )
+
+
+def _normalised(labels: Sequence[str], texts: Sequence[str]) -> dict[str, float]:
+    """acc and cer where spellings that look the same count as the same."""
+    scores = score([normalise(label) for label in labels], [normalise(text) for text in texts])
+    return {"acc": scores.acc, "cer": scores.cer}
 
 
 def _by_length(buckets: dict[int, Counter[str]]) -> list[dict[str, Any]]:

@@ -73,6 +73,7 @@ def test_raw_text_counts():
     scores = scores_in_depth(["น้ำ"], ["น้ํา"], ["น้ำ"], "")
     assert scores["by_character"]["ำ"]["right"] == 0
     assert scores["edits"] == 2
+    assert scores["normalised"] == {"acc": 1, "cer": 0}
 
 
 def test_lists_of_other_lengths_are_a_defect():
