@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import csv
 from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
@@ -14,11 +13,10 @@ from data_preparation.dataset_writer import DatasetWriter
 from data_preparation.images import image_problem
 from data_preparation.new_folder import new_folder
 from data_preparation.progress import Advance
+from data_preparation.rejected import write_rejected
 from data_preparation.sources.entries import Entry, Source
 from data_preparation.split import Split, split_by_folders, split_by_hash
 from data_preparation.wording import counted, verb
-
-REJECTED = "rejected.csv"
 
 
 @dataclass(frozen=True)
@@ -77,7 +75,7 @@ def write_conversion(plan: Plan, folder: Path, *, with_rejected: bool, advance: 
             writer.add(side, entry.name, entry.label, entry.image.read_bytes())
             advance(done, len(plan.entries))
         if with_rejected:
-            _write_rejected(staging / REJECTED, plan.rejected)
+            write_rejected(staging, plan.rejected)
         facts = {"source": plan.source.format, "rejected": len(plan.rejected), "split": plan.split.facts}
         return writer.finish(facts)
 
@@ -87,12 +85,3 @@ def _image_problem(entry: Entry) -> str | None:
         return image_problem(entry.image.read_bytes())
     except OSError as error:
         return f"cannot be read ({error.strerror})"
-
-
-def _write_rejected(path: Path, rejected: Iterable[Problem]) -> None:
-    with path.open("w", encoding="utf-8", newline="") as file:
-        rows = csv.writer(file, lineterminator="\n")
-        rows.writerow(("source", "line", "reason"))
-        for problem in rejected:
-            source, _, line = problem.where.rpartition(":")
-            rows.writerow((source, line, f"{problem.message}; {problem.remedy}"))

@@ -12,14 +12,23 @@ import numpy as np
 from contract.image_header import read_header
 
 
-def decodes(data: bytes) -> bool:
-    """True when OpenCV makes a colour image of the bytes. Read the header first: it knows the size."""
+def decode(data: bytes, *, upright: bool = True) -> np.ndarray | None:
+    """A colour image, (height, width, 3) of 8 bits; None when OpenCV makes none of the bytes.
+
+    upright: turned as its EXIF orientation says. Read the header first: it knows the size.
+    """
+    how = cv2.IMREAD_COLOR if upright else cv2.IMREAD_COLOR | cv2.IMREAD_IGNORE_ORIENTATION
     with _quiet():
         try:
-            image = cv2.imdecode(np.frombuffer(data, np.uint8), cv2.IMREAD_COLOR)
+            image = cv2.imdecode(np.frombuffer(data, np.uint8), how)
         except cv2.error:
-            return False
-    return image is not None and image.size > 0
+            return None
+    return image if image is not None and image.size else None
+
+
+def decodes(data: bytes) -> bool:
+    """True when OpenCV makes a colour image of the bytes."""
+    return decode(data) is not None
 
 
 def image_problem(data: bytes) -> str | None:

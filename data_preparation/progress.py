@@ -39,7 +39,7 @@ def _bar(what: str) -> Iterator[Advance]:
     from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
     columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
-    # Redrawn from here and not by rich's thread: images.decodes closes stderr for moments.
+    # Redrawn from here and not by rich's thread: images.decode closes stderr for moments.
     with Progress(*columns, console=Console(stderr=True), auto_refresh=False) as bar:
         task = bar.add_task(what, total=None)
         drawn = 0.0

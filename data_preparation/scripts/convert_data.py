@@ -7,11 +7,17 @@ from __future__ import annotations
 
 import argparse
 from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 from contract.errors import UserError
 from data_preparation import cli
 from data_preparation.cli import say
 from data_preparation.sources import FORMATS, read_source
+from data_preparation.wording import counted, verb
+
+if TYPE_CHECKING:
+    from data_preparation.regions import PageSource
+    from data_preparation.sources.entries import Source
 
 SUMMARY = "turn annotated crops into a dataset"
 EXAMPLE = """\
@@ -49,21 +55,54 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help="how the labels are stored (default: auto, which says what it found)",
     )
     parser.add_argument("--skip-bad", action="store_true", help="leave bad samples out and list them in rejected.csv")
+    pages = parser.add_argument_group("annotated pages")
+    pages.add_argument(
+        "--padding",
+        type=_padding,
+        default=(0.0, False),
+        metavar="P",
+        help="what to cut out around a region: pixels, or a share of its height such as 10%% (default: 0)",
+    )
+    pages.add_argument(
+        "--keep-tall", action="store_true", help="do not turn tall crops (1.5 times as high as wide), as PaddleOCR does"
+    )
+    pages.add_argument(
+        "--encoding", choices=("jpg", "png"), default="jpg", help="of the crops (default: jpg, of quality 95)"
+    )
+    pages.add_argument(
+        "--workers", type=cli.positive_int, metavar="N", help="processes that cut (default: one for each CPU)"
+    )
 
 
 def run(args: argparse.Namespace) -> int:
-    """Read, check everything, then write. Nothing is written when a sample is bad, unless --skip-bad."""
-    from data_preparation.conversion import REJECTED, check_entries, plan_conversion, write_conversion
-    from data_preparation.label_oddities import odd_labels
+    """Read the annotations, then convert what they are of: crops, or pages to cut."""
     from data_preparation.new_folder import check_new
-    from data_preparation.problems_text import show_problems
-    from data_preparation.progress import progress
-    from data_preparation.wording import counted, verb
+    from data_preparation.regions import PageSource
 
     check_new(args.output_dir)
     source = read_source(args.input_images, args.input_labels or args.input_images, args.format)
     say(f"format: {source.format} ({source.reason})")
-    for note in [*source.notes, *odd_labels((entry.where, entry.label) for entry in source.entries)]:
+    for note in source.notes:
+        say(f"note: {note}")
+    manifest = _convert_pages(args, source) if isinstance(source, PageSource) else _convert_crops(args, source)
+    left_out = f", {manifest['rejected']:,} left out (rejected.csv)" if manifest["rejected"] else ""
+    say(
+        f"wrote {args.output_dir}: {manifest['train']:,} train and {manifest['val']:,} val samples,"
+        f" {counted(manifest['characters'], 'character')}{left_out}"
+    )
+    say(f"next: python -m data_preparation validate {args.output_dir} --config rec/rec_mv3_none_bilstm_ctc.yml")
+    return 0
+
+
+def _convert_crops(args: argparse.Namespace, source: Source) -> dict[str, Any]:
+    """Check everything, then copy. Nothing is written when a sample is bad, unless --skip-bad."""
+    from data_preparation.conversion import check_entries, plan_conversion, write_conversion
+    from data_preparation.label_oddities import odd_labels
+    from data_preparation.problems_text import show_problems
+    from data_preparation.progress import progress
+    from data_preparation.rejected import REJECTED
+
+    for note in odd_labels((entry.where, entry.label) for entry in source.entries):
         say(f"note: {note}")
     with progress("checking") as advance:
         entries, problems = check_entries(source, advance)
@@ -78,20 +117,55 @@ def run(args: argparse.Namespace) -> int:
     plan = plan_conversion(source, entries, problems, args.seed, args.val_fraction)
     say(f"split: {plan.split.reason}")
     with progress("copying") as advance:
-        manifest = write_conversion(plan, args.output_dir, with_rejected=args.skip_bad, advance=advance)
-    left_out = f", {len(problems)} left out ({REJECTED})" if problems else ""
-    say(
-        f"wrote {args.output_dir}: {manifest['train']:,} train and {manifest['val']:,} val samples,"
-        f" {counted(manifest['characters'], 'character')}{left_out}"
-    )
-    say(f"next: python -m data_preparation validate {args.output_dir} --config rec/rec_mv3_none_bilstm_ctc.yml")
-    return 0
+        return write_conversion(plan, args.output_dir, with_rejected=args.skip_bad, advance=advance)
+
+
+def _convert_pages(args: argparse.Namespace, source: PageSource) -> dict[str, Any]:
+    """Cut every region out that can be, and list the others."""
+    import os
+
+    from data_preparation.cropping import Cut
+    from data_preparation.page_conversion import convert_pages
+    from data_preparation.problems_text import show_problems
+    from data_preparation.progress import progress
+    from data_preparation.rejected import REJECTED
+
+    padding, relative = args.padding
+    with progress("cutting pages") as advance:
+        done = convert_pages(
+            source,
+            args.input_images,
+            args.output_dir,
+            Cut(padding, relative, not args.keep_tall),
+            encoding=args.encoding,
+            workers=args.workers or os.cpu_count() or 1,
+            seed=args.seed,
+            fraction=args.val_fraction,
+            advance=advance,
+        )
+    show_problems(done.rejected, f"{REJECTED} lists all")
+    crops = done.manifest["train"] + done.manifest["val"]
+    total = len(source.regions) + len(source.problems)
+    say(f"{counted(total, 'region')}: {crops:,} cut out, {len(done.rejected):,} left out")
+    say(f"split: {done.split.reason}")
+    return done.manifest
 
 
 def main(argv: list[str] | None = None) -> int:
     parser = cli.Parser(description=SUMMARY, epilog=EXAMPLE)
     add_arguments(parser)
     return cli.run(parser, argv, run)
+
+
+def _padding(text: str) -> tuple[float, bool]:
+    """Pixels, or a share of the height: (padding, whether it is a share)."""
+    try:
+        number = float(text.removesuffix("%"))
+    except ValueError:
+        number = -1.0
+    if not 0 <= number <= 100:
+        raise argparse.ArgumentTypeError(f"{text!r} is neither a number of pixels up to 100 nor a share such as 10%")
+    return (number / 100, True) if text.endswith("%") else (number, False)
 
 
 if __name__ == "__main__":

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Sequence
 from pathlib import Path, PurePosixPath
 
@@ -19,12 +18,12 @@ from contract.dataset import (
 )
 from contract.errors import UserError
 from data_preparation.sources.entries import BadSample, Entry, Source, refuse_link, safe_name, unique
+from data_preparation.sources.finding import find_file
 from data_preparation.sources.wrong_columns import guess_separator
 from data_preparation.wording import counted, verb
 
 SWAPPED = "swapped columns"
 _LINE = "write image path, one tab, label"
-_ANCHOR = re.compile(r"^(?:[A-Za-z]:)?/+")  # what makes a path absolute: `/`, `C:/`, `//server`
 
 
 def read_label_file(images: Path, labels: Path) -> Source:
@@ -122,7 +121,7 @@ def _image(roots: tuple[Path, Path], sample: Sample) -> tuple[Path, str]:
     """
     reason = path_problem(sample.image)
     allowed = roots[:1] if reason else roots
-    image = _find(allowed, sample.image)
+    image = find_file(sample.image, allowed, shortened_in=allowed[:1])
     if image is None:
         raise _not_found(roots[0], sample, reason)
     refuse_link(image, *allowed)
@@ -131,25 +130,10 @@ def _image(roots: tuple[Path, Path], sample: Sample) -> tuple[Path, str]:
 
 
 def _not_found(root: Path, sample: Sample, reason: str | None) -> BadSample:
-    if _find((root,), sample.label):
+    if find_file(sample.label, (root,), shortened_in=(root,)):
         return BadSample(SWAPPED, f"the columns are swapped, the second one is the image {sample.label!r}", _LINE)
     if reason:
         message = f"{sample.image!r} {reason} and no such file is in {root.name}/"
         return BadSample("path", message, "write it relative to --input-images")
     message = f"the image {sample.image!r} is neither in {root.name}/ nor beside the label file"
     return BadSample("image", message, "correct the path or --input-images")
-
-
-def _find(roots: Sequence[Path], image: str) -> Path | None:
-    """Where the image lies: at its path below a root, or below the first root without some of the leading folders.
-
-    Label files made elsewhere carry such folders (`train_data/rec/0001.png`, `C:\\crops\\0001.png`): these are
-    dropped one by one. No path with `..` in it is ever looked up.
-    """
-    path = PurePosixPath(_ANCHOR.sub("", image.replace("\\", "/")))
-    places = [root / path for root in roots]
-    places += [roots[0].joinpath(*path.parts[dropped:]) for dropped in range(1, len(path.parts))]
-    try:
-        return next((place for place in places if ".." not in place.parts and place.is_file()), None)
-    except (OSError, ValueError):  # longer than a file name can be: often the two columns are swapped
-        return None

@@ -298,7 +298,7 @@ def test_all_problems_come_at_once_and_can_be_left_out(
     assert convert(images, labels, tmp_path / "out", "--skip-bad") == 0
     with (tmp_path / "out/rejected.csv").open(encoding="utf-8", newline="") as file:
         rejected = list(csv.DictReader(file))
-    assert {int(row["line"]) for row in rejected} == set(bad)
+    assert {int(row["region"]) for row in rejected} == set(bad)
     assert all(row["source"] == "labels.txt" and row["reason"] for row in rejected)
     kept = samples(tmp_path / "out", "train") | samples(tmp_path / "out", "val")
     assert len(kept) + len(rejected) == 21 + len(BAD_LINES)

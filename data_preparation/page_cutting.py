@@ -1,0 +1,167 @@
+"""Cuts all regions out of their pages, each page decoded once, in one process or several."""
+
+from __future__ import annotations
+
+import signal
+from collections import deque
+from collections.abc import Iterable, Iterator, Sequence
+from concurrent.futures import Future, ProcessPoolExecutor
+from concurrent.futures.process import BrokenProcessPool
+from dataclasses import dataclass
+from multiprocessing import get_context
+from pathlib import Path, PurePosixPath
+
+import cv2
+import numpy as np
+
+from contract.dataset import Problem
+from contract.errors import UserError
+from contract.image_header import read_header
+from data_preparation.cropping import Cut, cut_out
+from data_preparation.dataset_writer import write_image
+from data_preparation.images import decode
+from data_preparation.progress import Advance
+from data_preparation.quadrilaterals import corners_of
+from data_preparation.regions import Region
+from data_preparation.sources.entries import BadSample, safe_name
+
+ENCODINGS = {"jpg": (cv2.IMWRITE_JPEG_QUALITY, 95), "png": (cv2.IMWRITE_PNG_COMPRESSION, 3)}
+AHEAD = 4  # pages under way for each process
+
+
+@dataclass(frozen=True)
+class Crop:
+    """A crop that was written: `name` below images/, the page it is of, and the file's SHA-256."""
+
+    where: str
+    name: str
+    page: str
+    label: str
+    sha256: str
+
+
+@dataclass(frozen=True)
+class PageOrder:
+    """What a process is told: cut these regions of one page and write them below `folder`."""
+
+    page: Path
+    name: str  # the page's path below --input-images
+    regions: tuple[Region, ...]
+    folder: Path
+    how: Cut
+    encoding: str
+
+
+Cutting = tuple[list[Crop], list[Problem]]
+
+
+def cut_pages(orders: Sequence[PageOrder], workers: int, advance: Advance) -> Iterator[Cutting]:
+    """The crops and the problems of each page, in the order of the pages. At most AHEAD pages a process are kept."""
+    cuttings = map(cut_page, orders) if workers == 1 else _in_processes(orders, workers)
+    for done, cutting in enumerate(cuttings, start=1):
+        advance(done, len(orders))
+        yield cutting
+
+
+def page_orders(
+    regions: Iterable[Region], images: Path, folder: Path, how: Cut, encoding: str
+) -> tuple[list[PageOrder], list[Problem]]:
+    """Regions put together by page, and a problem for each whose name on its page is taken."""
+    pages: dict[tuple[Path, tuple[int, int] | None], list[Region]] = {}
+    taken: dict[tuple[Path, str], str] = {}
+    problems = []
+    for region in regions:
+        first = taken.setdefault((region.page, region.ident), region.where)
+        if first != region.where:
+            message = f"region {region.ident} of {region.page.name} is annotated at {first} already"
+            problems.append(Problem("annotated twice", region.where, message, "keep one of the two"))
+        else:
+            pages.setdefault((region.page, region.page_size), []).append(region)
+    orders = [
+        PageOrder(page, page.relative_to(images).as_posix(), tuple(found), folder, how, encoding)
+        for (page, _), found in pages.items()
+    ]
+    return orders, problems
+
+
+def cut_page(order: PageOrder) -> Cutting:
+    """Cut and write the regions of one page. Raises OSError when a crop cannot be written."""
+    try:
+        page = _read_page(order.page, order.regions[0].page_size)
+    except BadSample as bad:
+        return [], [bad.problem(region.where) for region in order.regions]
+    crops = []
+    problems = []
+    for region in order.regions:
+        try:
+            data = _cut_region(page, region, order)
+        except BadSample as bad:
+            problems.append(bad.problem(region.where))
+        else:
+            name = safe_name(PurePosixPath(order.name) / f"{region.ident}.{order.encoding}")
+            digest = write_image(order.folder, name, data)
+            crops.append(Crop(region.where, name, order.name, region.text, digest))
+    return crops, problems
+
+
+def _cut_region(page: np.ndarray, region: Region, order: PageOrder) -> bytes:
+    _check_text(region.text)
+    height, width = page.shape[:2]
+    crop = cut_out(page, corners_of(region.polygon, (width, height)), order.how)
+    try:
+        return cv2.imencode(f".{order.encoding}", crop, ENCODINGS[order.encoding])[1].tobytes()
+    except cv2.error:
+        size = f"{crop.shape[1]} x {crop.shape[0]}"
+        raise BadSample("too large", f"the crop of {size} pixels cannot be a {order.encoding}", "use png") from None
+
+
+def _check_text(text: str) -> None:
+    if not text.strip():
+        raise BadSample("blank text", "the region's text is blank", "write its text if it shows one")
+    if "\n" in text or "\r" in text:
+        raise BadSample("lines", "the region's text has several lines", "annotate each line of its own")
+    if "\t" in text:
+        raise BadSample("tab", "the region's text holds a tab", "replace it by a space")
+
+
+def _read_page(path: Path, stated: tuple[int, int] | None) -> np.ndarray:
+    """The pixels of a page as its annotation counts them: upright, unless the size it states says otherwise."""
+    try:
+        data = path.read_bytes()
+        header = read_header(data)
+    except OSError as error:
+        raise BadSample("page", f"the page {path.name!r} cannot be read ({error.strerror})", "replace it") from None
+    except ValueError as error:
+        raise BadSample("page", f"the page {path.name!r} {error}", "replace it") from None
+    page = decode(data)
+    if page is not None and stated == (header.width, header.height) != (page.shape[1], page.shape[0]):
+        page = decode(data, upright=False)
+    if page is None:
+        raise BadSample("page", f"the page {path.name!r} does not decode", "replace it")
+    size = (page.shape[1], page.shape[0])
+    if stated is not None and stated != size:
+        sizes = f"{stated[0]} x {stated[1]} pixels, the file {path.name!r} has {size[0]} x {size[1]}"
+        raise BadSample("page size", f"the annotated page has {sizes}", "give the image that was annotated")
+    return page
+
+
+def _in_processes(orders: Sequence[PageOrder], workers: int) -> Iterator[Cutting]:
+    """As `map(cut_page, orders)`, by several processes. They are started afresh: OpenCV's threads survive no fork."""
+    pool = ProcessPoolExecutor(workers, mp_context=get_context("spawn"), initializer=_begin_work)
+    under_way: deque[Future[Cutting]] = deque()
+    try:
+        for order in orders:
+            under_way.append(pool.submit(cut_page, order))
+            if len(under_way) == AHEAD * workers:
+                yield under_way.popleft().result()
+        while under_way:
+            yield under_way.popleft().result()
+    except BrokenProcessPool:
+        raise UserError("a process that cuts pages was killed, often for memory: try again with --workers 1") from None
+    finally:
+        pool.shutdown(wait=True, cancel_futures=True)
+
+
+def _begin_work() -> None:
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is the main process's: it ends the pool
+    cv2.setNumThreads(1)

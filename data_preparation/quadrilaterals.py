@@ -1,0 +1,88 @@
+"""From an annotated polygon to the four corners that are cut out: top left, top right, bottom right, bottom left."""
+
+from __future__ import annotations
+
+import math
+
+import cv2
+import numpy as np
+
+from data_preparation.regions import Polygon
+from data_preparation.sources.entries import BadSample
+
+MIN_SIDE = 4  # pixels: no letter is legible on less
+MIN_INSIDE = 0.8  # share of the region that lies on the page
+
+Corners = tuple[tuple[float, float], ...]  # four, clockwise as people see it (y grows downwards)
+
+_CORRECT = "correct the annotation"
+
+
+def corners_of(polygon: Polygon, page: tuple[int, int]) -> Corners:
+    """The corners to cut out of a page of that width and height. Raises BadSample for what is no region of it.
+
+    A quadrilateral keeps its order, which says where its text begins; counter-clockwise, its text would be cut out
+    mirrored, so its other order from the same first corner is taken. More points are cut out by their smallest
+    rectangle, as PaddleOCR does for the polygons that it detects.
+    """
+    if len(polygon) < 4:
+        raise BadSample("polygon", f"the region has {len(polygon)} of at least 4 points", _CORRECT)
+    if not all(math.isfinite(number) and abs(number) < 1e6 for point in polygon for number in point):
+        raise BadSample("polygon", "a coordinate is no number of pixels", _CORRECT)
+    corners = _clockwise(polygon if len(polygon) == 4 else _smallest_rectangle(polygon))
+    width, height = size_of(corners)
+    if min(width, height) < MIN_SIDE:
+        raise BadSample("too small", f"the region is {width} x {height} pixels, of at least {MIN_SIDE}", _CORRECT)
+    inside = _share_inside(corners, page)
+    if inside < MIN_INSIDE:
+        where = "outside the page" if inside == 0 else f"{1 - inside:.0%} outside the page"
+        raise BadSample("outside", f"the region lies {where} of {page[0]} x {page[1]} pixels", _CORRECT)
+    return corners
+
+
+def size_of(corners: Corners) -> tuple[int, int]:
+    """Width and height of what is cut out: the longer one of opposite sides, in whole pixels.
+
+    In single precision, as PaddleOCR reckons: a side of 47.9999999 pixels is one of 48.
+    """
+    points = np.float32(corners)
+    lengths = [float(np.linalg.norm(points[i] - points[(i + 1) % 4])) for i in range(4)]
+    return int(max(lengths[0], lengths[2])), int(max(lengths[1], lengths[3]))
+
+
+def _clockwise(corners: Corners) -> Corners:
+    """The corners in clockwise order. Raises BadSample unless they are those of a convex quadrilateral."""
+    turns = [_turn(corners[i - 1], corners[i], corners[(i + 1) % 4]) for i in range(4)]
+    right, left = sum(turn > 0 for turn in turns), sum(turn < 0 for turn in turns)
+    if right == 4:
+        return corners
+    if left == 4:
+        return (corners[0], corners[3], corners[2], corners[1])
+    if right == left == 2:
+        raise BadSample("polygon", "the region's sides cross each other", _CORRECT)
+    if right + left == 4:
+        raise BadSample("polygon", "the region has a dent at a corner", _CORRECT)
+    raise BadSample("polygon", "three corners of the region lie on one line: it has no area", _CORRECT)
+
+
+def _turn(a: tuple[float, float], b: tuple[float, float], c: tuple[float, float]) -> float:
+    """Above 0 where the way from a over b to c turns right, as people see it."""
+    return (b[0] - a[0]) * (c[1] - b[1]) - (b[1] - a[1]) * (c[0] - b[0])
+
+
+def _smallest_rectangle(polygon: Polygon) -> Corners:
+    """The rectangle of the smallest area around the points, from its top left corner, on whole pixels before."""
+    box = cv2.boxPoints(cv2.minAreaRect(np.array(polygon).astype(np.int32)))
+    points = sorted(((float(x), float(y)) for x, y in box), key=lambda point: point[0])
+    left, right = sorted(points[:2], key=lambda point: point[1]), sorted(points[2:], key=lambda point: point[1])
+    return (left[0], right[0], right[1], left[1])
+
+
+def _share_inside(corners: Corners, page: tuple[int, int]) -> float:
+    """The share of the area that lies on the page."""
+    width, height = page
+    if all(0 <= x <= width and 0 <= y <= height for x, y in corners):
+        return 1.0
+    quad = np.float32(corners)
+    whole = np.float32([[0, 0], [width, 0], [width, height], [0, height]])
+    return float(cv2.intersectConvexConvex(quad, whole)[0] / cv2.contourArea(quad))

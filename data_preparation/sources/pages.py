@@ -1,0 +1,54 @@
+"""The page images that annotations name: found below the folder of the pages, and their size."""
+
+from __future__ import annotations
+
+from pathlib import Path, PurePosixPath
+
+from data_preparation.sources.entries import BadSample, refuse_link
+from data_preparation.sources.finding import find_file
+
+_ORIENTATION = 0x0112  # EXIF
+_ON_ITS_SIDE = (5, 6, 7, 8)
+
+
+def find_page(images: Path, name: str, beside: str = "") -> Path:
+    """The page image that an annotation names; `beside`: the annotation's own folder below --input-labels.
+
+    The name may be absolute, of Windows, or lead elsewhere with `..`: it is looked for below `images` only, first in
+    the folder `beside`, with its leading folders and without them. Raises BadSample when it is not there.
+    """
+    if "://" in name:
+        raise BadSample("page", f"the page {name!r} is an address, not a file", "download it and name the file")
+    if not name.strip() or "\0" in name:
+        raise BadSample("page", f"the page's name {name!r} names no file", "name the page's image file")
+    roots = (images / beside, images) if beside else (images,)
+    page = find_file(name, roots, shortened_in=roots)
+    if page is None:
+        raise BadSample("page", f"the page {name!r} is not in {images.name}/", "add it or correct --input-images")
+    refuse_link(page, images)
+    return page
+
+
+def page_size(page: Path) -> tuple[int, int]:
+    """Width and height in pixels of a page as people see it: its EXIF orientation applied.
+
+    Raises BadSample when the file is no image.
+    """
+    from PIL import Image, UnidentifiedImageError
+
+    try:
+        with Image.open(page) as image:
+            width, height = image.size
+            turned = image.getexif().get(_ORIENTATION) in _ON_ITS_SIDE
+    except (UnidentifiedImageError, Image.DecompressionBombError):
+        raise BadSample("page", f"the page {page.name!r} is not a sound image", "replace it") from None
+    except OSError as error:
+        reason = error.strerror or "damaged"
+        raise BadSample("page", f"the page {page.name!r} cannot be read ({reason})", "replace it") from None
+    return (height, width) if turned else (width, height)
+
+
+def relative_folder(file: Path, root: Path) -> str:
+    """The folder of a file below the root, as `beside` wants it; empty for the root itself."""
+    folder = PurePosixPath(file.relative_to(root).parent.as_posix())
+    return "" if folder == PurePosixPath() else str(folder)

@@ -1,0 +1,86 @@
+"""PPOCRLabel's Label.txt, which is also PaddleOCR's label file for text detection.
+
+A line is the page's path, one tab, and a JSON list with an object for each region: `transcription`, `points`
+(four or more [x, y]) and, by PPOCRLabel, `difficult`. PPOCRLabel shows pages as OpenCV decodes them: upright.
+https://github.com/PFCCLab/PPOCRLabel
+"""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+from contract.dataset import Problem, read_text
+from contract.errors import UserError
+from data_preparation.regions import PageSource, Region
+from data_preparation.sources.annotation import ILLEGIBLE, as_polygon, first_line
+from data_preparation.sources.entries import BadSample
+from data_preparation.sources.pages import find_page
+from data_preparation.wording import counted
+
+NAME = "ppocrlabel"
+
+
+def recognises(labels: Path) -> bool:
+    """Whether the file, or a text file of the folder, begins as a Label.txt does."""
+    return bool(_label_files(labels))
+
+
+def read(images: Path, labels: Path) -> PageSource:
+    """Read a Label.txt, or all such files of a folder. Raises UserError when a file is no UTF-8 text."""
+    files = [labels] if labels.is_file() else _label_files(labels)
+    if not files:
+        raise UserError(f"{labels} holds no Label.txt: name it with --input-labels")
+    regions: list[Region] = []
+    problems: list[Problem] = []
+    notes: list[str] = []
+    for path in files:
+        text, oddities = read_text(path)
+        notes += oddities
+        for number, line in enumerate(text.split("\n"), start=1):
+            if line.strip():
+                found, bad = _read_line(images, line, f"{path.name}:{number}")
+                regions += found
+                problems += bad
+    reason = f"{counted(len(files), 'file')} of pages and JSON lists of regions, first {files[0].name}"
+    return PageSource(NAME, reason, tuple(regions), tuple(problems), tuple(notes))
+
+
+def _label_files(labels: Path) -> list[Path]:
+    files = [labels] if labels.is_file() else sorted(labels.glob("*.txt"))
+    return [path for path in files if _is_label_line(first_line(path))]
+
+
+def _is_label_line(line: str) -> bool:
+    regions = line.partition("\t")[2].strip()
+    return regions == "[]" or (regions.startswith("[{") and '"transcription"' in regions and '"points"' in regions)
+
+
+def _read_line(images: Path, line: str, where: str) -> tuple[list[Region], list[Problem]]:
+    """The regions of a page. A line that cannot be read is one problem; a page that is missing, one for each region."""
+    name, _, listed = line.partition("\t")
+    try:
+        annotations = json.loads(listed)
+        if not isinstance(annotations, list):
+            raise ValueError
+    except ValueError:
+        return [], [Problem("format", where, "the line is not a path, one tab, and a JSON list", "correct the line")]
+    regions = []
+    problems = []
+    for number, annotation in enumerate(annotations, start=1):
+        place = f"{where}#{number}"
+        try:
+            regions.append(_region(images, name, annotation, place, f"{number:04}"))
+        except BadSample as bad:
+            problems.append(bad.problem(place))
+    return regions, problems
+
+
+def _region(images: Path, name: str, annotation: Any, where: str, ident: str) -> Region:
+    if not isinstance(annotation, dict) or not isinstance(annotation.get("transcription"), str):
+        raise BadSample("format", "the region has no transcription", "correct the line")
+    text = annotation["transcription"]
+    if annotation.get("difficult") is True or text in ILLEGIBLE:
+        raise BadSample("illegible", "the region is marked as illegible", "nothing to do: it is left out")
+    return Region(where, find_page(images, name), as_polygon(annotation.get("points")), text, ident)
