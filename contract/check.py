@@ -17,15 +17,14 @@ from contract.dataset import (
     Problem,
     Sample,
     content_hash,
-    image_file,
     read_dictionary,
     read_labels,
 )
 from contract.errors import UserError
 from contract.image_header import ImageHeader, read_header
+from contract.images import Images, open_images
 from contract.recipe import Limits, ctc_steps, remedy_for_steps
 
-MAX_BYTES = 100_000_000  # of one image file; a word crop has some thousand
 EXAMPLES = 3  # how many lines a problem about many lines names
 
 Decode = Callable[[bytes], bool]  # does the image really decode?
@@ -155,20 +154,23 @@ def _check_images(report: Report, decode: Decode, progress: Progress | None, fou
     entries: list[tuple[str, str, str, str]] = []
     seen: dict[str, tuple[str, str]] = {}  # image sha256 → split and label where it was met first
     leaked = contradicting = 0
+    opened: dict[Path, Images | None] = {}  # None: its shards cannot be used, and the report says why
     for split in report.splits:
-        root = split.folder.resolve()
+        if split.folder not in opened:
+            opened[split.folder] = _open_images(report, split)
+        images = opened[split.folder]
+        if images is None:
+            continue
         before = len(entries)
         for sample in split.file.samples:
             try:
-                data = _read_image(root, sample.image)
+                data, digest = images.read_verified(sample.image)
                 header = _decodable(data, decode)
             except ValueError as error:
                 where = split.place(sample.line)
-                remedy = "replace the image or delete the line"
-                report.problems.append(Problem("image", where, f"the image {sample.image!r} {error}", remedy))
+                report.problems.append(Problem("image", where, f"the image {sample.image!r} {error}", images.remedy))
             else:
                 report.aspects.append(header.width / header.height)
-                digest = hashlib.sha256(data).hexdigest()
                 entries.append((split.name, sample.image, sample.label, digest))
                 if found:
                     found(sample.image, len(data), digest)
@@ -180,28 +182,22 @@ def _check_images(report: Report, decode: Decode, progress: Progress | None, fou
                 progress(done, total)
         report.split_sha256[split.name] = hashlib.sha256(repr(entries[before:]).encode()).hexdigest()
     report.content_sha256 = content_hash(entries)
+    for images in opened.values() if len(opened) < len(report.splits) else ():  # one folder, and all of its labels
+        report.notes += images.unnamed(sample.image for _, sample in _labelled(report)) if images else ()
     if leaked:
         report.notes.append(f"validation images that are in the training set too: {leaked}; their scores say nothing")
     if contradicting:
         report.notes.append(f"images with another label than the same image elsewhere: {contradicting}")
 
 
-def _read_image(root: Path, image: str) -> bytes:
-    """The bytes of an image inside the dataset; ValueError says why there are none. Links may not lead out."""
-    path = image_file(root, image)
+def _open_images(report: Report, split: Split) -> Images | None:
     try:
-        real = path.resolve(strict=True)
-        if not real.is_relative_to(root):
-            raise ValueError("is a link that leaves the dataset folder")
-        if real.stat().st_size > MAX_BYTES:
-            raise ValueError(f"has {real.stat().st_size:,} bytes, over the limit of {MAX_BYTES:,}")
-        return real.read_bytes()
-    except FileNotFoundError:
-        raise ValueError("does not exist") from None
-    except IsADirectoryError:
-        raise ValueError("is a folder") from None
-    except OSError as error:
-        raise ValueError(f"cannot be read ({error.strerror})") from None
+        return open_images(split.folder)
+    except UserError as error:  # `folder/shards/file[:line:] message: remedy`
+        where, _, text = str(error).removeprefix(str(split.folder))[1:].partition(" ")
+        message, _, remedy = text.partition(": ")
+        report.problems.append(Problem("shards", split.prefix + where.rstrip(":"), message, remedy))
+        return None
 
 
 def _decodable(data: bytes, decode: Decode) -> ImageHeader:

@@ -6,7 +6,8 @@ dataset/
   val.txt       the same
   dict.txt      one code point a line, in class order; never the space
   dataset.json  optional: how the folder was made
-  images/…
+  images/…      the crops, or in their place
+  shards/…      the same crops packed: contract/shards.py
 ```
 """
 
@@ -26,6 +27,7 @@ DICTIONARY = "dict.txt"
 MANIFEST = "dataset.json"
 IMAGES = "images"
 MANIFEST_FORMAT = 1
+MAX_BYTES = 100_000_000  # of one image file; a word crop has some thousand
 
 
 @dataclass(frozen=True)

@@ -17,8 +17,9 @@ from container.trainer.sampling import Key, sample_seed
 from container.trainer.scoring import Prediction
 from container.trainer.unusable import Unusable
 from contract.batches import Size
-from contract.dataset import Sample, image_file
+from contract.dataset import Sample
 from contract.image_header import read_header
+from contract.images import open_images
 from contract.recipe import ctc_steps, limits_of
 
 
@@ -56,7 +57,7 @@ class RecognitionDataset(paddle.io.Dataset):
         from ppocr.data.imaug.label_ops import BaseRecLabelEncode
 
         self.samples = samples
-        self.folder = folder
+        self.images = open_images(folder)
         self.seed = seed
         # create_operators writes the Global section into every operator's options: give it a copy
         transforms = copy.deepcopy(config[mode]["dataset"]["transforms"])
@@ -90,8 +91,11 @@ class RecognitionDataset(paddle.io.Dataset):
             return Unusable(sample.line, f"{sample.image!r}: {type(error).__name__}: {' '.join(str(error).split())}")
 
     def _transform(self, operators: list[Any], sample: Sample) -> Any:
-        image = image_file(self.folder, sample.image).read_bytes()
-        read_header(image)  # again: the file may have changed since the check, and its decoder believes what it claims
+        try:
+            image = self.images.read(sample.image)
+            read_header(image)  # again: it may have changed since the check, and its decoder believes what it claims
+        except ValueError as error:
+            return Unusable(sample.line, f"the image {sample.image!r} {error}")
         data: Any = {"image": image, "label": sample.label, "img_path": sample.image}
         for operator in operators:
             if hasattr(operator, "ext_data_num"):  # RecConAug joins a line with others

@@ -36,7 +36,7 @@ def test_a_run_goes_on_without_an_image_that_vanished(tmp_path: Path):
         "train": {"samples": 1, "lines": [6]},
         "val": {"samples": 1, "lines": [3]},
     }
-    assert finished.errors.count("note: train.txt:6: 'images/train5.png': FileNotFoundError") == 1
+    assert finished.errors.count("note: train.txt:6: the image 'images/train5.png' does not exist") == 1
     rows = list(csv.DictReader((base.folder / "model/predictions.csv").open(encoding="utf-8")))
     assert len(rows) == 6, "every sample is scored"
     assert (rows[2]["prediction"], rows[2]["confidence"], rows[2]["correct"]) == ("", "0.0000", "0")
@@ -62,7 +62,7 @@ def test_a_batch_is_what_is_left_of_it(tmp_path: Path, workers: int, shared_memo
 
     assert whole.usable == (True, False, True)
     assert [each.line for each in whole.unusable] == [2]
-    reason = "'images/train1.png': ValueError: claims 30000 x 30000 pixels, over the limit of 50,000,000"
+    reason = "the image 'images/train1.png' claims 30000 x 30000 pixels, over the limit of 50,000,000"
     assert whole.unusable[0].reason == reason, "the check before training has seen another file"
     alone = [dataset[Key(0, sample)] for sample in (0, 2)]
     for tensor, arrays in zip(whole.tensors, zip(*alone, strict=True), strict=True):
