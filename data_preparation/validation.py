@@ -19,8 +19,8 @@ from contract.recipe import (
     with_override,
 )
 from data_preparation.images import decodes
-from data_preparation.label_oddities import odd_labels
 from data_preparation.progress import Advance
+from data_preparation.spelling import dictionary_notes, remedy_note, spelling_notes
 
 
 @dataclass(frozen=True)
@@ -64,9 +64,7 @@ def validate(
     images: False checks labels and dictionary alone.
     """
     report = check_dataset(dataset, None, decodes if images else None, progress=advance, found=found)
-    report.notes += odd_labels(
-        (split.place(sample.line), sample.label) for split in report.splits for sample in split.file.samples
-    )
+    report.notes += _spelling(report)
     if recipe is None:
         return Verdict(report, None)
     fitted = fit_to_labels(recipe, report)
@@ -91,3 +89,11 @@ def validate(
         return Verdict(report, limits)  # no width or length helps: a network with a fixed number of steps
     overrides = tuple(f"{key}={value}" for key, value in needed)
     return Verdict(report, limits, overrides, len(refused) == len(report.problems))
+
+
+def _spelling(report: Report) -> list[str]:
+    labels = ((split.place(sample.line), sample.label) for split in report.splits for sample in split.file.samples)
+    notes = spelling_notes(labels)
+    if notes:
+        notes.append(remedy_note(report.folder))
+    return notes + (dictionary_notes(report.dictionary) if report.dictionary else [])

@@ -54,6 +54,16 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         default="auto",
         help="how the labels are stored (default: auto, which says what it found)",
     )
+    spelling = parser.add_mutually_exclusive_group()
+    spelling.add_argument(
+        "--normalise",
+        action="store_true",
+        default=True,
+        help="spell what looks the same the same: NFC, order of Thai marks, no zero-width characters (default)",
+    )
+    spelling.add_argument(
+        "--as-written", dest="normalise", action="store_false", help="leave every label as it is, and say which are odd"
+    )
     parser.add_argument("--skip-bad", action="store_true", help="leave bad samples out and list them in rejected.csv")
     pages = parser.add_argument_group("annotated pages")
     pages.add_argument(
@@ -78,9 +88,12 @@ def run(args: argparse.Namespace) -> int:
     """Read the annotations, then convert what they are of: crops, or pages to cut."""
     from data_preparation.new_folder import check_new
     from data_preparation.regions import PageSource
+    from data_preparation.spelling import spelled
 
     check_new(args.output_dir)
-    source = read_source(args.input_images, args.input_labels or args.input_images, args.format)
+    source = spelled(
+        read_source(args.input_images, args.input_labels or args.input_images, args.format), args.normalise
+    )
     say(f"format: {source.format} ({source.reason})")
     for note in source.notes:
         say(f"note: {note}")
@@ -97,13 +110,10 @@ def run(args: argparse.Namespace) -> int:
 def _convert_crops(args: argparse.Namespace, source: Source) -> dict[str, Any]:
     """Check everything, then copy. Nothing is written when a sample is bad, unless --skip-bad."""
     from data_preparation.conversion import check_entries, plan_conversion, write_conversion
-    from data_preparation.label_oddities import odd_labels
     from data_preparation.problems_text import show_problems
     from data_preparation.progress import progress
     from data_preparation.rejected import REJECTED
 
-    for note in odd_labels((entry.where, entry.label) for entry in source.entries):
-        say(f"note: {note}")
     with progress("checking") as advance:
         entries, problems = check_entries(source, advance)
     if problems:

@@ -113,24 +113,41 @@ def test_other_columns_are_one_sentence(
     assert said.count("\n") == 1
 
 
-def test_odd_characters_are_said_and_kept(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    odd = {
-        "000.png": "น\u0e4d\u0e49\u0e32",
-        "001.png": "ค\u0e4d\u0e32",
-        "002.png": "no\u00a0break",
-        "003.png": "fine ำ แ",
-    }
-    crops(tmp_path / "crops", list(odd))
+ODD = {"000.png": "น\u0e4d\u0e49\u0e32", "001.png": "ค\u0e4d\u0e32", "002.png": "no\u00a0break", "003.png": "fine ำ แ"}
+
+
+@pytest.mark.parametrize(
+    ("flags", "written", "fate"),
+    [
+        ([], ["น้ำ", "คำ", "no break", "fine ำ แ"], "put into the normal form"),
+        (["--normalise"], ["น้ำ", "คำ", "no break", "fine ำ แ"], "put into the normal form"),
+        (["--as-written"], list(ODD.values()), "left as written"),
+    ],
+)
+def test_labels_are_written_in_their_normal_form(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], flags: list[str], written: list[str], fate: str
+) -> None:
+    crops(tmp_path / "crops", list(ODD))
     labels = tmp_path / "labels.txt"
-    labels.write_text("".join(f"{image}\t{label}\n" for image, label in odd.items()), encoding="utf-8")
-    assert convert(tmp_path / "crops", labels, tmp_path / "out") == 0
+    labels.write_text("".join(f"{image}\t{label}\n" for image, label in ODD.items()), encoding="utf-8")
+    assert convert(tmp_path / "crops", labels, tmp_path / "out", *flags) == 0
     found = samples(tmp_path / "out", "train") | samples(tmp_path / "out", "val")
-    assert found == {f"images/{image}": label for image, label in odd.items()}
+    assert found == {f"images/{image}": label for image, label in zip(ODD, written, strict=True)}
+    characters = (tmp_path / "out/dict.txt").read_text(encoding="utf-8").splitlines()
+    assert characters == sorted(set("".join(written)) - {" "})
     said = capsys.readouterr().err
     assert "note: 2 labels hold SARA AM in two code points (U+0E4D U+0E32)" in said
-    assert "left as written, first at labels.txt:1" in said
-    assert "note: 1 label holds no-break spaces (U+00A0)" in said
-    assert said.count("left as written") == 2
+    assert f"{fate}, first at labels.txt:1, labels.txt:2\n" in said
+    assert "note: 1 label holds other spaces than U+0020" in said
+    assert said.count(fate) == 2
+
+
+def test_a_label_of_which_nothing_is_seen_is_refused(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    images, labels = labelled(tmp_path)
+    text = labels.read_text().replace("word 001.png", "\u200b\u00a0")
+    labels.write_text(text, encoding="utf-8")
+    assert convert(images, labels, tmp_path / "out") == 1
+    assert "labels.txt:2: the label holds nothing that an image shows; write its text" in capsys.readouterr().err
 
 
 def test_bom_and_crlf_are_accepted_and_said(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -125,24 +125,18 @@ def test_bom_and_crlf_are_accepted_and_said(sound: Path, capsys: pytest.CaptureF
         assert f"note: {name} has Windows line ends" in said
 
 
-@pytest.mark.parametrize(
-    ("label", "words"),
-    [
-        ("น\u0e4d\u0e32", "SARA AM in two code points"),
-        ("น\u0e4d\u0e49\u0e32", "SARA AM in two code points"),
-        ("\u0e40\u0e40ม", "SARA E twice"),
-        *((f"a{blank}b", "zero-width characters") for blank in "\u200b\u200c\u200d\ufeff\u2060"),
-        ("a\u00a0b", "no-break spaces"),
-    ],
-)
-def test_odd_characters_are_said(tmp_path: Path, capsys: pytest.CaptureFixture[str], label: str, words: str) -> None:
-    folder = dataset(tmp_path / "data", {"1.png": "น้ำ แม่ เก", "2.png": label}, {"v.png": label})
+def test_labels_that_are_not_in_the_normal_form_are_said(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    odd = {"2.png": "น\u0e4d\u0e32", "3.png": "a\u200bb", "4.png": "c\u200b", "5.png": "\u200bd", "6.png": "\u200be"}
+    folder = dataset(tmp_path / "data", {"1.png": "น้ำ abcde", **odd}, {"v.png": "น\u0e4d\u0e32"})
     assert main([str(folder), "--json"]) == 0
     out, said = capsys.readouterr()
-    assert f"note: 2 labels hold {words}" in said
-    assert "left as written, first at train.txt:2\n" in said
-    (note,) = json.loads(out)["notes"]
-    assert words in note
+    assert "note: 2 labels hold SARA AM in two code points" in said
+    assert "left as written, first at train.txt:2, val.txt:1\n" in said
+    assert "note: 4 labels hold zero-width characters" in said
+    assert "first at train.txt:3, train.txt:4, train.txt:5\n" in said
+    assert f"python -m data_preparation convert --input-images {folder} --output-dir NEW writes a copy" in said
+    dictionary = "dict.txt has 1 character that no label in the normal form holds: '\\u200b' (U+200B)"
+    assert json.loads(out)["notes"][-1] == dictionary
 
 
 def test_characters_that_nothing_teaches_are_said(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

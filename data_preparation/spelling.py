@@ -1,0 +1,82 @@
+"""Labels in their normal form (contract/text.py): brought there when converted, and said where they are not."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import replace
+from pathlib import Path
+
+from contract.dataset import DICTIONARY, Dictionary, Problem
+from contract.text import RULES, normalise, what_changes
+from data_preparation.regions import PageSource
+from data_preparation.sources.entries import Source
+from data_preparation.wording import counted, verb
+
+AnySource = Source | PageSource
+
+EXAMPLES = 3  # places that a note names
+_JOINERS = "\u200c\u200d"  # normal between the letters that they shape
+
+
+def spelled(source: AnySource, normal: bool) -> AnySource:
+    """The source with a note for each rule of the normal form that its labels break; `normal` brings them there.
+
+    A crop of whose label nothing is left becomes a problem; regions are checked when they are cut out.
+    """
+    if isinstance(source, PageSource):
+        labels = [(region.where, region.text) for region in source.regions]
+    else:
+        labels = [(entry.where, entry.label) for entry in source.entries]
+    notes = (*source.notes, *spelling_notes(labels, "put into the normal form" if normal else "left as written"))
+    if not normal:
+        return replace(source, notes=notes)
+    if isinstance(source, PageSource):
+        regions = tuple(replace(region, text=normalise(region.text)) for region in source.regions)
+        return replace(source, regions=regions, notes=notes)
+    entries = [replace(entry, label=normalise(entry.label)) for entry in source.entries]
+    blank = [
+        Problem("blank label", entry.where, "the label holds nothing that an image shows", "write its text")
+        for entry in entries
+        if not entry.label.strip()
+    ]
+    sound = tuple(entry for entry in entries if entry.label.strip())
+    return replace(source, entries=sound, problems=(*source.problems, *blank), notes=notes)
+
+
+def spelling_notes(written: Iterable[tuple[str, str]], fate: str = "left as written") -> list[str]:
+    """A note for each way in which labels, given as (`file:line`, label), are not in the normal form.
+
+    It says how many labels, what becomes of them, and where the first ones are.
+    """
+    places: dict[str, list[str]] = {}
+    for where, label in written:
+        for rule in what_changes(label):
+            places.setdefault(rule.name, []).append(where)
+    notes = []
+    for rule in RULES:
+        if found := places.get(rule.name):
+            count, first = len(found), ", ".join(found[:EXAMPLES])
+            notes.append(
+                f"{counted(count, 'label')} {verb(count, 'holds', 'hold')} {rule.what}: {fate}, first at {first}"
+            )
+    return notes
+
+
+def remedy_note(dataset: Path) -> str:
+    """What helps where `spelling_notes` finds something in a dataset."""
+    return (
+        "what looks the same should be spelled the same, or a model is taught two answers: python -m data_preparation"
+        f" convert --input-images {dataset} --output-dir NEW writes a copy in the normal form"
+    )
+
+
+def dictionary_notes(dictionary: Dictionary) -> list[str]:
+    """A note when a dictionary has characters that no label in the normal form can hold."""
+    odd = [each for each in dictionary.characters if each not in _JOINERS and normalise(each) != each]
+    if not odd:
+        return []
+    first = ", ".join(f"{each!r} (U+{ord(each):04X})" for each in odd[:EXAMPLES])
+    count = counted(len(odd), "character")
+    return [
+        f"{DICTIONARY} has {count} that no label in the normal form holds: {first}{', …' if odd[EXAMPLES:] else ''}"
+    ]
