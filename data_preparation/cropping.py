@@ -43,9 +43,10 @@ def _slice(page: np.ndarray, corners: Corners, padding: int) -> np.ndarray | Non
     (left, top), _, (right, bottom), _ = corners
     if corners != ((left, top), (right, top), (right, bottom), (left, bottom)):
         return None
-    if not (left.is_integer() and top.is_integer() and right.is_integer() and bottom.is_integer()):
+    x, y, to_x, to_y = int(left), int(top), int(right), int(bottom)
+    if (x, y, to_x, to_y) != (left, top, right, bottom):
         return None
-    x, y, to_x, to_y = int(left) - padding, int(top) - padding, int(right) + padding, int(bottom) + padding
+    x, y, to_x, to_y = x - padding, y - padding, to_x + padding, to_y + padding
     if x < 0 or y < 0 or to_x > page.shape[1] or to_y > page.shape[0]:
         return None
     return page[y:to_y, x:to_x]

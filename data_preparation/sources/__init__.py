@@ -7,13 +7,13 @@ from pathlib import Path
 from contract.dataset import TRAIN_LABELS, VAL_LABELS
 from contract.errors import UserError
 from data_preparation.regions import PageSource
-from data_preparation.sources import ppocrlabel
+from data_preparation.sources import icdar, labelme, ppocrlabel
 from data_preparation.sources.entries import Source
 from data_preparation.sources.gt_txt import label_files, read_gt_txt
 from data_preparation.sources.label_file import read_label_file, read_split_label_files
 
 # Annotated pages. Each module has NAME, recognises(labels) -> bool and read(images, labels) -> PageSource.
-PAGE_FORMATS = {module.NAME: module for module in (ppocrlabel,)}
+PAGE_FORMATS = {module.NAME: module for module in (ppocrlabel, icdar, labelme)}
 FORMATS = ("auto", "label-file", "gt-txt", *PAGE_FORMATS)
 
 

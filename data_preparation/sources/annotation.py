@@ -2,27 +2,102 @@
 
 from __future__ import annotations
 
+import json
+import math
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
-from data_preparation.regions import Polygon
+from contract.dataset import Problem, read_text
+from contract.errors import UserError
+from data_preparation.regions import Polygon, Region
 from data_preparation.sources.entries import BadSample
 
 ILLEGIBLE = ("###", "*")  # texts that mean "nobody can read this", to ICDAR and to PaddleOCR's text detection
 
-_SNIFFED = 65_536  # bytes: a page's line of a Label.txt is rarely longer
+_HEAD = 65_536  # bytes of a file by which its format is told: a page's line of a Label.txt is rarely longer
 
 
 def as_polygon(points: Any) -> Polygon:
     """A JSON list of [x, y] as points. Raises BadSample for anything else; what the numbers are is checked later."""
     try:
         return tuple((float(x), float(y)) for x, y in points)
-    except (TypeError, ValueError):
+    except (TypeError, ValueError, OverflowError):
         raise BadSample("format", "its points are not a list of [x, y]", "correct the annotation") from None
 
 
+def upright_box(points: Polygon) -> Polygon:
+    """The upright rectangle around the points, moved outwards to whole pixels, so that cutting it blurs nothing."""
+    xs, ys = [x for x, _ in points], [y for _, y in points]
+    if not all(map(math.isfinite, xs + ys)):
+        return points  # refused where all regions are checked
+    left, top, right, bottom = math.floor(min(xs)), math.floor(min(ys)), math.ceil(max(xs)), math.ceil(max(ys))
+    return ((left, top), (right, top), (right, bottom), (left, bottom))
+
+
+def from_top_left(polygon: Polygon) -> Polygon:
+    """A quadrilateral drawn from any corner, either way round, as text that runs to the right: clockwise from the
+    corner whose next side points to the right the most. Other polygons stay as they are.
+    """
+    if len(polygon) != 4 or not all(math.isfinite(number) for point in polygon for number in point):
+        return polygon
+    area = sum(polygon[i - 1][0] * polygon[i][1] - polygon[i][0] * polygon[i - 1][1] for i in range(4))
+    if area < 0:
+        polygon = polygon[::-1]
+    starts = [polygon[i:] + polygon[:i] for i in range(4)]
+    return max(starts, key=lambda points: _rightwards(points[0], points[1]))
+
+
+def _rightwards(a: tuple[float, float], b: tuple[float, float]) -> float:
+    """The cosine of the angle between the way from a to b and the way to the right."""
+    return (b[0] - a[0]) / (math.hypot(b[0] - a[0], b[1] - a[1]) or 1.0)
+
+
+def check_legible(regions: Iterable[Region]) -> tuple[tuple[Region, ...], tuple[Problem, ...]]:
+    """The regions that somebody can read, and a problem for each that is marked as illegible."""
+    legible = []
+    problems = []
+    for region in regions:
+        if region.text.strip() in ILLEGIBLE:
+            problems.append(illegible().problem(region.where))
+        else:
+            legible.append(region)
+    return tuple(legible), tuple(problems)
+
+
+def illegible() -> BadSample:
+    """For a region whose annotation says that nobody can read it."""
+    return BadSample("illegible", "the region is marked as illegible", "nothing to do: it is left out")
+
+
+def read_annotation(path: Path) -> tuple[str, tuple[str, ...]]:
+    """The text of one of many files and what was accepted in it. Raises BadSample when it is no UTF-8 text."""
+    try:
+        return read_text(path)
+    except UserError as error:
+        message, _, remedy = str(error).removeprefix(str(path)).lstrip(":0123456789 ").partition(": ")
+        raise BadSample("file", message, remedy) from None
+
+
+def read_json(path: Path) -> Any:
+    """The value of one of many JSON files. Raises BadSample when it is none."""
+    text, _ = read_annotation(path)
+    try:
+        return json.loads(text)
+    except (ValueError, RecursionError) as error:
+        place = f" (line {error.lineno})" if isinstance(error, json.JSONDecodeError) else ""
+        raise BadSample("file", f"the file is not JSON{place}", "correct or remove it") from None
+
+
+def head(path: Path) -> str:
+    """The beginning of a file as far as it is UTF-8; empty when it cannot be read."""
+    try:
+        with path.open("rb") as file:
+            return file.read(_HEAD).decode("utf-8-sig", errors="ignore")
+    except OSError:
+        return ""
+
+
 def first_line(path: Path) -> str:
-    """The first line of a file that is not blank, as far as it is UTF-8: to tell a format by."""
-    with path.open("rb") as file:
-        head = file.read(_SNIFFED).decode("utf-8-sig", errors="ignore")
-    return next((line for line in head.splitlines() if line.strip()), "")
+    """The first line of a file that is not blank, or its beginning."""
+    return next((line for line in head(path).splitlines() if line.strip()), "")

@@ -4,7 +4,11 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
+from dataclasses import dataclass, field
 from pathlib import Path, PurePosixPath
+
+# In order of preference: a line may lie there as scanned and as binarised.
+IMAGE_ENDINGS = (".png", ".jpg", ".jpeg", ".bmp", ".tif", ".tiff", ".webp", ".nrm.png", ".bin.png")
 
 _ANCHOR = re.compile(r"^(?:[A-Za-z]:)?/+")  # what makes a path absolute: `/`, `C:/`, `//server`
 
@@ -22,3 +26,23 @@ def find_file(name: str, roots: Sequence[Path], shortened_in: Sequence[Path]) ->
         return next((place for place in places if ".." not in place.parts and place.is_file()), None)
     except (OSError, ValueError):  # longer than a file name can be: often the two columns are swapped
         return None
+
+
+@dataclass
+class ImagesByStem:
+    """Finds images by their names without the ending, whatever its case. Reads every folder once."""
+
+    listed: dict[Path, dict[str, Path]] = field(default_factory=dict)
+
+    def find(self, folder: Path, stem: str) -> Path | None:
+        """The first of `stem.png`, `stem.jpg`, … (IMAGE_ENDINGS) in the folder."""
+        if folder not in self.listed:
+            files = sorted(folder.iterdir()) if folder.is_dir() else []
+            self.listed[folder] = {_lower_ending(file.name): file for file in files}
+        names = (stem + ending for ending in IMAGE_ENDINGS)
+        return next((self.listed[folder][name] for name in names if name in self.listed[folder]), None)
+
+
+def _lower_ending(name: str) -> str:
+    ending = next((ending for ending in IMAGE_ENDINGS[::-1] if name.lower().endswith(ending)), "")
+    return name[: len(name) - len(ending)] + ending

@@ -5,15 +5,14 @@ from __future__ import annotations
 from collections import Counter
 from pathlib import Path, PurePosixPath
 
-from contract.dataset import Problem, read_text
+from contract.dataset import Problem
 from contract.errors import UserError
+from data_preparation.sources.annotation import read_annotation
 from data_preparation.sources.entries import BadSample, Entry, Source, refuse_link, safe_name, unique
+from data_preparation.sources.finding import ImagesByStem
 from data_preparation.wording import counted
 
 ENDING = ".gt.txt"
-
-# In order of preference: a line may lie there as scanned and as binarised.
-IMAGE_ENDINGS = (".png", ".jpg", ".jpeg", ".bmp", ".tif", ".tiff", ".webp", ".nrm.png", ".bin.png")
 
 
 def label_files(folder: Path) -> list[Path]:
@@ -29,13 +28,17 @@ def read_gt_txt(images: Path, labels: Path) -> Source:
     entries: list[Entry] = []
     problems: list[Problem] = []
     accepted: Counter[str] = Counter()
-    listed: dict[Path, dict[str, Path]] = {}
+    by_stem = ImagesByStem()
     for path in files:
         relative = path.relative_to(labels)
         where = f"{relative.as_posix()}:1"
         try:
             label, oddities = _read_label(path)
-            image = _image(images / relative.parent, relative.name.removesuffix(ENDING), listed)
+            stem = relative.name.removesuffix(ENDING)
+            image = by_stem.find(images / relative.parent, stem)
+            if image is None:
+                message = f"there is no image {stem}.png (.bin.png, .jpg, …)"
+                raise BadSample("image", message, "add it or delete the label")
             refuse_link(image, images)
         except BadSample as bad:
             problems.append(bad.problem(where))
@@ -51,11 +54,7 @@ def read_gt_txt(images: Path, labels: Path) -> Source:
 
 def _read_label(path: Path) -> tuple[str, tuple[str, ...]]:
     """The one line of text of a file and what was accepted. Raises BadSample when there is no such line."""
-    try:
-        text, oddities = read_text(path)
-    except UserError as error:
-        message, _, remedy = str(error).removeprefix(str(path)).lstrip(":0123456789 ").partition(": ")
-        raise BadSample("file", message, remedy) from None
+    text, oddities = read_annotation(path)
     label = text.removesuffix("\n")
     if not label.strip():
         raise BadSample("blank label", "the label is blank", "write its text or delete the file")
@@ -66,19 +65,3 @@ def _read_label(path: Path) -> tuple[str, tuple[str, ...]]:
         if mark in label:
             raise BadSample("bad label", f"the label holds {name}", "replace it by a space")
     return label, oddities
-
-
-def _image(folder: Path, stem: str, listed: dict[Path, dict[str, Path]]) -> Path:
-    """The image of a label, whatever the case of its ending. `listed` keeps what folders hold."""
-    if folder not in listed:
-        files = sorted(folder.iterdir()) if folder.is_dir() else []
-        listed[folder] = {_lower_ending(file.name): file for file in files}
-    for ending in IMAGE_ENDINGS:
-        if stem + ending in listed[folder]:
-            return listed[folder][stem + ending]
-    raise BadSample("image", f"there is no image {stem}.png (.bin.png, .jpg, …)", "add it or delete the label")
-
-
-def _lower_ending(name: str) -> str:
-    ending = next((ending for ending in IMAGE_ENDINGS[::-1] if name.lower().endswith(ending)), "")
-    return name[: len(name) - len(ending)] + ending

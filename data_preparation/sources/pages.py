@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from pathlib import Path, PurePosixPath
+from pathlib import Path
 
 from data_preparation.sources.entries import BadSample, refuse_link
 from data_preparation.sources.finding import find_file
@@ -48,7 +48,7 @@ def page_size(page: Path) -> tuple[int, int]:
     return (height, width) if turned else (width, height)
 
 
-def relative_folder(file: Path, root: Path) -> str:
-    """The folder of a file below the root, as `beside` wants it; empty for the root itself."""
-    folder = PurePosixPath(file.relative_to(root).parent.as_posix())
-    return "" if folder == PurePosixPath() else str(folder)
+def relative_folder(relative: Path) -> str:
+    """The folder of a relative path, as `beside` wants it; empty where it has none."""
+    folder = relative.parent.as_posix()
+    return "" if folder == "." else folder

@@ -14,7 +14,7 @@ from typing import Any
 from contract.dataset import Problem, read_text
 from contract.errors import UserError
 from data_preparation.regions import PageSource, Region
-from data_preparation.sources.annotation import ILLEGIBLE, as_polygon, first_line
+from data_preparation.sources.annotation import ILLEGIBLE, as_polygon, first_line, illegible
 from data_preparation.sources.entries import BadSample
 from data_preparation.sources.pages import find_page
 from data_preparation.wording import counted
@@ -66,21 +66,33 @@ def _read_line(images: Path, line: str, where: str) -> tuple[list[Region], list[
             raise ValueError
     except ValueError:
         return [], [Problem("format", where, "the line is not a path, one tab, and a JSON list", "correct the line")]
+    page = _page(images, name)
     regions = []
     problems = []
     for number, annotation in enumerate(annotations, start=1):
         place = f"{where}#{number}"
         try:
-            regions.append(_region(images, name, annotation, place, f"{number:04}"))
+            text, points = _text_and_points(annotation)
+            if isinstance(page, BadSample):
+                raise page
+            regions.append(Region(place, page, as_polygon(points), text, f"{number:04}"))
         except BadSample as bad:
             problems.append(bad.problem(place))
     return regions, problems
 
 
-def _region(images: Path, name: str, annotation: Any, where: str, ident: str) -> Region:
+def _page(images: Path, name: str) -> Path | BadSample:
+    try:
+        return find_page(images, name)
+    except BadSample as bad:
+        return bad
+
+
+def _text_and_points(annotation: Any) -> tuple[str, Any]:
+    """What a region says and where. Raises BadSample for one that nobody can read, or that is no region."""
     if not isinstance(annotation, dict) or not isinstance(annotation.get("transcription"), str):
         raise BadSample("format", "the region has no transcription", "correct the line")
     text = annotation["transcription"]
     if annotation.get("difficult") is True or text in ILLEGIBLE:
-        raise BadSample("illegible", "the region is marked as illegible", "nothing to do: it is left out")
-    return Region(where, find_page(images, name), as_polygon(annotation.get("points")), text, ident)
+        raise illegible()
+    return text, annotation.get("points")

@@ -30,3 +30,20 @@ def label_line(page: str, regions: list[tuple[str, Points]], **more: Any) -> str
     """A line of PPOCRLabel's Label.txt."""
     annotations = [{"transcription": text, "points": points, "difficult": False, **more} for text, points in regions]
     return f"{page}\t{json.dumps(annotations, ensure_ascii=False)}\n"
+
+
+def shape(text: str, points: Points, kind: str = "polygon", **more: Any) -> dict[str, Any]:
+    """A shape of a LabelMe file."""
+    return {"label": text, "points": points, "group_id": None, "shape_type": kind, "flags": {}} | more
+
+
+def labelme_file(path: Path, page: str, shapes: list[dict[str, Any]], **more: Any) -> None:
+    """A JSON file as LabelMe 5 writes it."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    content = {"version": "5.4.1", "flags": {}, "shapes": shapes, "imagePath": page, "imageData": "aGVsbG8="} | more
+    path.write_text(json.dumps(content, ensure_ascii=False, indent=2), encoding="utf-8")
+
+
+def icdar_line(text: str, points: Points) -> str:
+    """A line of a text file of ICDAR 2015."""
+    return ",".join(str(round(number)) for point in points for number in point) + f",{text}\n"
