@@ -29,7 +29,7 @@ EXAMPLES = 3  # how many lines a problem about many lines names
 
 Decode = Callable[[bytes], bool]  # does the image really decode?
 Progress = Callable[[int, int], None]  # samples checked, samples in all
-Found = Callable[[str, int, str], None]  # a sound image: its path as the label has it, bytes, sha256
+Found = Callable[[str, bytes, str], None]  # a sound image: its path as the label has it, its bytes, their sha256
 
 
 @dataclass(frozen=True)
@@ -173,7 +173,7 @@ def _check_images(report: Report, decode: Decode, progress: Progress | None, fou
                 report.aspects.append(header.width / header.height)
                 entries.append((split.name, sample.image, sample.label, digest))
                 if found:
-                    found(sample.image, len(data), digest)
+                    found(sample.image, data, digest)
                 first_split, first_label = seen.setdefault(digest, (split.name, sample.label))
                 leaked += first_split != split.name
                 contradicting += first_label != sample.label

@@ -131,6 +131,10 @@ class PackedImages:
             raise ValueError(f"is damaged: {len(data):,} bytes from {offset:,} on in {SHARDS}/{file} have been altered")
         return data, digest
 
+    def paths(self) -> list[str]:
+        """All images, in the order of the shards."""
+        return list(self._index.rows)
+
     def unnamed(self, images: Iterable[str]) -> list[str]:
         asked = {plain_path(image) for image in images}
         rest = [image for image in self._index.rows if image not in asked]

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable, Iterator
+import shutil
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 
 from contract.check import Progress, Report, check_dataset
 from contract.dataset import DICTIONARY, MANIFEST, TRAIN_LABELS, VAL_LABELS
 from contract.errors import UserError
+from contract.shards import INDEX, REMEDY, SHARDS, SUMMARY, is_packed, read_summary
 
 TEXTS = (TRAIN_LABELS, VAL_LABELS, DICTIONARY, MANIFEST)
 CHUNK = 1 << 20  # bytes read at once
@@ -25,7 +27,10 @@ class DatasetFile:
 
 
 class ImageFiles:
-    """The images in the order of UTF-8 bytes, as S3 lists keys. Some 120 bytes each: there may be a million."""
+    """Files of images, loose or shards, in the order of UTF-8 bytes, as S3 lists keys.
+
+    Some 120 bytes each: there may be a million.
+    """
 
     def __init__(self) -> None:
         self._rows: list[bytes] = []  # path, NUL, 8 bytes of size, 32 of SHA-256: they sort by path
@@ -86,17 +91,18 @@ class DatasetFiles:
 
     def __init__(self, folder: Path) -> None:
         self._folder = folder
-        self._texts = tuple(_text(folder, name) for name in TEXTS if (folder / name).exists())
+        self._texts = read_texts(folder)
         self._images = ImageFiles()
 
-    @property
-    def add_image(self) -> Callable[[str, int, str], None]:
+    def add_image(self, image: str, data: bytes, sha256: str) -> None:
         """The `found` of contract.check.check_dataset."""
-        return self._images.add
+        self._images.add(image, len(data), sha256)
 
     def dataset(self, report: Report) -> LocalDataset:
         """The dataset, after the check. Raises UserError when it is not sound."""
         report.refuse()
+        if is_packed(self._folder):
+            return LocalDataset(self._folder, self._texts, packed_files(self._folder), report)
         self._images.sort()
         return LocalDataset(self._folder, self._texts, self._images, report)
 
@@ -118,7 +124,43 @@ def dataset_name(folder: Path) -> str:
     return plain.strip("-.") or "dataset"
 
 
-def _text(folder: Path, name: str) -> DatasetFile:
+def packed_files(folder: Path) -> ImageFiles:
+    """The shards of a packed dataset, their index and their summary, hashed. Raises UserError for a damaged shard."""
+    shards, index_sha256 = read_summary(folder)
+    said = {shard.file: shard.sha256 for shard in shards} | {INDEX: index_sha256}
+    files = ImageFiles()
+    for name in (*said, SUMMARY):
+        file = _hashed(folder, f"{SHARDS}/{name}")
+        if file.sha256 != said.get(name, file.sha256):
+            raise UserError(f"{folder / file.path} has been altered, its sha256 is not the one in {SUMMARY}: {REMEDY}")
+        files.add(file.path, file.bytes, file.sha256)
+    files.sort()
+    return files
+
+
+def read_texts(folder: Path) -> tuple[DatasetFile, ...]:
+    """Label files, dictionary and manifest, as far as they are there. Raises UserError for one that cannot be read."""
+    return tuple(_hashed(folder, name) for name in TEXTS if (folder / name).exists())
+
+
+def copy_texts(folder: Path, into: Path) -> tuple[DatasetFile, ...]:
+    """Copy what read_texts tells, and return it. Raises UserError."""
+    texts = read_texts(folder)
+    for text in texts:
+        shutil.copyfile(folder / text.path, into / text.path)
+    check_texts(into, texts)
+    return texts
+
+
+def check_texts(folder: Path, texts: tuple[DatasetFile, ...]) -> None:
+    """Raise UserError unless the texts of a folder are still these."""
+    changed = {*read_texts(folder)} ^ {*texts}
+    if changed:
+        path = folder / min(text.path for text in changed)
+        raise UserError(f"{path} changed while the dataset was read: leave the folder alone and start again")
+
+
+def _hashed(folder: Path, name: str) -> DatasetFile:
     path = folder / name
     if not path.resolve().is_relative_to(folder.resolve()):
         raise UserError(f"{path} is a link that leaves the dataset folder: put the file itself there")
@@ -129,5 +171,5 @@ def _text(folder: Path, name: str) -> DatasetFile:
                 digest.update(chunk)
                 size += len(chunk)
     except OSError as error:
-        raise UserError(f"{path} cannot be read ({error.strerror}): it must be a readable text file") from None
+        raise UserError(f"{path} cannot be read ({error.strerror}): it must be a readable file") from None
     return DatasetFile(name, size, digest.hexdigest())

@@ -11,6 +11,8 @@ SCRIPTS = {
     "demo": "create_demo_data",
     "convert": "convert_data",
     "validate": "validate_data",
+    "pack": "pack_dataset",
+    "unpack": "unpack_dataset",
     "upload": "upload_dataset",
 }
 HEAVY = ("numpy", "cv2", "PIL", "rich", "yaml", "boto3", "botocore")

@@ -1,0 +1,165 @@
+"""From a dataset with loose images to a packed one, and back: the same images, labels and content hash.
+
+Images lie in the shards in the order of the labels (train.txt, then val.txt), each path once, so the same dataset makes
+the same bytes. Two paths with equal bytes are stored twice: every byte of a shard belongs to exactly one path
+(contract/shards.py says what that is good for), and equal crops are rare enough to cost nothing.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Callable
+from pathlib import Path
+from types import TracebackType
+from typing import BinaryIO
+
+from contract.check import Decode, check_dataset
+from contract.errors import UserError
+from contract.images import PackedImages
+from contract.shards import INDEX, SHARDS, SUMMARY, Shard, index_line, is_packed, plain_path, shard_name, summary_text
+from data_preparation.dataset_files import DatasetFile, ImageFiles, LocalDataset, check_texts, copy_texts
+from data_preparation.progress import Advance
+
+SHARD_BYTES = 128_000_000  # large enough for S3 and SageMaker to be fast, small enough to be sent again
+
+Complete = Callable[[DatasetFile], None]  # told of a file that is whole and will not change any more
+
+
+class ShardWriter:
+    """Writes `shards/` of a dataset folder, image by image.
+
+    complete: told of each file as soon as it is whole (its path starts at the dataset folder): the shards while images
+    are still being added, at the end index.tsv and, last, shards.json, with which the folder is a packed dataset.
+    Errors of writing are OSErrors. Use it in `with`: that closes its files.
+    """
+
+    def __init__(self, folder: Path, shard_bytes: int = SHARD_BYTES, complete: Complete | None = None) -> None:
+        self._folder = folder / SHARDS
+        self._folder.mkdir()
+        self._shard_bytes = shard_bytes
+        self._complete = complete or (lambda file: None)
+        self._index = _HashedFile(self._folder / INDEX)
+        self._shard: _HashedFile | None = None
+        self._in_shard = 0  # images
+        self._shards: list[Shard] = []
+        self._files = ImageFiles()
+        self._added: set[str] = set()
+
+    def __enter__(self) -> ShardWriter:
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None) -> None:
+        for file in (self._index, self._shard):
+            if file:
+                file.close()
+
+    def add(self, image: str, data: bytes, sha256: str) -> None:
+        """Pack an image, by its path in the labels; a path that is there already is passed over. A check's `found`."""
+        image = plain_path(image)
+        if image in self._added:
+            return
+        self._added.add(image)
+        if self._shard and self._shard.bytes + len(data) > self._shard_bytes:
+            self._end_shard(self._shard)
+        if self._shard is None:
+            self._shard, self._in_shard = _HashedFile(self._folder / shard_name(len(self._shards))), 0
+        self._index.write(index_line(image, len(self._shards), self._shard.bytes, len(data), sha256))
+        self._shard.write(data)
+        self._in_shard += 1
+
+    def finish(self) -> ImageFiles:
+        """End the last shard, write the index and the summary; all files that were written."""
+        if self._shard:
+            self._end_shard(self._shard)
+        index = self._index.end()
+        self._told(INDEX, self._index.bytes, index)
+        summary = summary_text(tuple(self._shards), index).encode()
+        (self._folder / SUMMARY).write_bytes(summary)
+        self._told(SUMMARY, len(summary), hashlib.sha256(summary).hexdigest())
+        self._files.sort()
+        return self._files
+
+    def _end_shard(self, file: _HashedFile) -> None:
+        shard = Shard(shard_name(len(self._shards)), file.bytes, file.end(), self._in_shard)
+        self._shards.append(shard)
+        self._shard = None
+        self._told(shard.file, shard.bytes, shard.sha256)
+
+    def _told(self, name: str, size: int, sha256: str) -> None:
+        file = DatasetFile(f"{SHARDS}/{name}", size, sha256)
+        self._files.add(file.path, file.bytes, file.sha256)
+        self._complete(file)
+
+
+def pack_dataset(
+    dataset: Path,
+    into: Path,
+    advance: Advance | None = None,
+    *,
+    decode: Decode | None = None,
+    shard_bytes: int = SHARD_BYTES,
+    complete: Complete | None = None,
+) -> LocalDataset:
+    """Check a dataset and pack it into the existing, empty folder `into`, reading each image once.
+
+    decode: does the image really decode? None: its header says that it is whole, as for an upload.
+    complete: told of each file of `into` as soon as it is whole: first the texts, shards.json last. What it was told is
+    worth nothing when this raises in the end: UserError for a dataset that is not sound (all images are looked at), for
+    labels that change meanwhile, and OSError for what cannot be written.
+    """
+    texts = copy_texts(dataset, into)
+    for text in texts:
+        (complete or (lambda file: None))(text)
+    with ShardWriter(into, shard_bytes, complete) as writer:
+        report = check_dataset(dataset, None, decode or (lambda data: True), progress=advance, found=writer.add)
+        report.refuse()
+        check_texts(dataset, texts)
+        return LocalDataset(into, texts, writer.finish(), report)
+
+
+def unpack_dataset(dataset: Path, into: Path, advance: Advance | None = None) -> int:
+    """Write the images of a packed dataset as files of their own, verified, and copy its texts; how many images.
+
+    Raises UserError for a dataset that is not packed or whose shards are damaged, OSError for what cannot be written.
+    """
+    if not is_packed(dataset):
+        raise UserError(f"{dataset} is not packed: it has no {SHARDS}/{SUMMARY}, its images are files already")
+    images = PackedImages(dataset)
+    copy_texts(dataset, into)
+    paths = images.paths()
+    for done, image in enumerate(paths, start=1):
+        try:
+            data, _ = images.read_verified(image)
+        except ValueError as error:
+            raise UserError(f"{dataset}: the image {image!r} {error}: {images.remedy}") from None
+        file = into / image
+        file.parent.mkdir(parents=True, exist_ok=True)
+        try:
+            with file.open("xb") as out:
+                out.write(data)
+        except FileExistsError:
+            raise UserError(f"{dataset}: {image!r} is another image's name on this disk: unpack it elsewhere") from None
+        if advance:
+            advance(done, len(paths))
+    return len(paths)
+
+
+class _HashedFile:
+    """A new file, its size and the sha256 of what has been written."""
+
+    def __init__(self, path: Path) -> None:
+        self._file: BinaryIO = path.open("xb")
+        self._digest = hashlib.sha256()
+        self.bytes = 0
+
+    def write(self, data: bytes) -> None:
+        self._file.write(data)
+        self._digest.update(data)
+        self.bytes += len(data)
+
+    def end(self) -> str:
+        self.close()
+        return self._digest.hexdigest()
+
+    def close(self) -> None:
+        self._file.close()

@@ -1,0 +1,66 @@
+"""Pack a dataset's images into a few large files.
+
+python data_preparation/scripts/pack_dataset.py dataset --output-dir packed
+"""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+
+from data_preparation import cli
+from data_preparation.cli import say
+from data_preparation.wording import counted
+
+SUMMARY = "pack a dataset's images into a few large files"
+EXAMPLE = """\
+The packed dataset trains like the loose one, to the bit, and everything takes it: validate, upload, submit.
+Each image is checked on the way; with a bad one nothing is written. unpack brings the image files back.
+
+example:
+  python -m data_preparation pack dataset --output-dir packed"""
+
+SHARD_MB = 128
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("dataset", type=Path, metavar="DATASET", help="the dataset folder")
+    parser.add_argument(
+        "--output-dir", type=Path, required=True, metavar="DIR", help="the packed dataset: a new folder"
+    )
+    parser.add_argument(
+        "--shard-mb",
+        type=cli.positive_int,
+        default=SHARD_MB,
+        metavar="N",
+        help=f"megabytes of a shard at most (default: {SHARD_MB})",
+    )
+
+
+def run(args: argparse.Namespace) -> int:
+    """Check and pack in one pass, into a folder that appears when it is complete."""
+    from data_preparation.images import decodes
+    from data_preparation.new_folder import new_folder
+    from data_preparation.packing import pack_dataset
+    from data_preparation.progress import progress
+
+    with new_folder(args.output_dir) as folder, progress("packing") as advance:
+        packed = pack_dataset(args.dataset, folder, advance, decode=decodes, shard_bytes=args.shard_mb * 1_000_000)
+    for note in packed.report.notes:
+        say(f"note: {note}")
+    shards = len(packed.images) - 2  # beside them index.tsv and shards.json
+    say(
+        f"wrote {args.output_dir}: {len(packed.report.aspects):,} samples in {counted(shards, 'shard')},"
+        f" {packed.images.bytes / 1e6:,.1f} MB"
+    )
+    return 0
+
+
+def main(argv: list[str] | None = None) -> int:
+    parser = cli.Parser(description=SUMMARY, epilog=EXAMPLE)
+    add_arguments(parser)
+    return cli.run(parser, argv, run)
+
+
+if __name__ == "__main__":
+    raise SystemExit(main())
