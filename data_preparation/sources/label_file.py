@@ -17,6 +17,7 @@ from contract.dataset import (
     read_text,
 )
 from contract.errors import UserError
+from contract.shards import is_packed
 from data_preparation.sources.entries import BadSample, Entry, Source, refuse_link, safe_name, unique
 from data_preparation.sources.finding import find_file
 from data_preparation.sources.wrong_columns import guess_separator
@@ -33,6 +34,10 @@ def read_label_file(images: Path, labels: Path) -> Source:
 
 def read_split_label_files(images: Path, folder: Path) -> Source:
     """Read train.txt and val.txt of a folder: an existing dataset, whose split is kept."""
+    if is_packed(folder):
+        raise UserError(
+            f"{folder} is packed, its images are in shards: unpack it first (python -m data_preparation unpack)"
+        )
     if images == folder and (folder / IMAGES).is_dir():
         images = folder / IMAGES  # so that images/0001.png stays images/0001.png
     files = [(folder / TRAIN_LABELS, "train"), (folder / VAL_LABELS, "val")]

@@ -11,6 +11,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from data_preparation.packing import pack_dataset
 from tests.container.jobs import Base, at_step, draw_dataset
 
 RECIPE = {
@@ -110,6 +111,25 @@ def test_checkpoint_of_another_dictionary_or_architecture_is_refused(straight: B
     (base.folder / "checkpoints").symlink_to(straight.folder / "checkpoints")
     assert base.run().code == 1
     assert "trained with another architecture than" in base.failure
+
+
+def test_a_run_goes_on_with_the_packed_dataset(straight: Base, dataset: Path, tmp_path: Path):
+    (tmp_path / "packed").mkdir()
+    pack_dataset(dataset, tmp_path / "packed", shard_bytes=10_000)
+    assert not (tmp_path / "packed/images").exists()
+    base = Base(tmp_path / "base", dataset, **RECIPE, workers=2)
+    stopped = base.run(stop_when=at_step(5))
+    assert stopped.code == 75, stopped.errors
+    (base.folder / "input/data/training").unlink()
+    (base.folder / "input/data/training").symlink_to(tmp_path / "packed")
+    finished = base.run()
+    assert finished.code == 0, finished.errors
+    assert finished.of("resume"), "it is the dataset that the checkpoint knows"
+    assert weights(base) == weights(straight)
+    assert base.report()["dataset"] == straight.report()["dataset"]
+    assert base.report()["unusable"] == straight.report()["unusable"]
+    for name in ("predictions.csv", "dict.txt"):
+        assert (base.folder / "model" / name).read_bytes() == (straight.folder / "model" / name).read_bytes()
 
 
 def weights(base: Base) -> tuple[str, str]:

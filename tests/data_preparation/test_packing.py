@@ -159,9 +159,20 @@ def test_an_upload_notices_a_shard_that_is_not_what_its_summary_says(folder: Pat
         read_dataset(packed)
 
 
-def test_a_name_that_is_taken_on_this_disk(folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_convert_says_what_to_do_with_a_packed_dataset(
+    folder: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    packed = pack(folder, tmp_path / "packed")
+    assert main(["convert", "--input-images", str(packed), "--output-dir", str(tmp_path / "new")]) == 1
+    assert "is packed, its images are in shards: unpack it first" in capsys.readouterr().err
+
+
+def test_a_name_that_is_taken_on_this_disk(
+    folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
     """As on Windows and macOS, where A.png is a.png."""
     packed = pack(folder, tmp_path / "packed")
     images = type(open_images(packed))
     monkeypatch.setattr(images, "paths", lambda self: ["images/b.png", "images/./b.png"])
     assert main(["unpack", str(packed), "--output-dir", str(tmp_path / "again")]) == 1
+    assert "'images/./b.png' is another image's name on this disk" in capsys.readouterr().err
