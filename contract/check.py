@@ -92,12 +92,14 @@ def check_dataset(
     validation: Path | None = None,
     progress: Progress | None = None,
     found: Found | None = None,
+    images: Callable[[Path], Images] = open_images,
 ) -> Report:
     """Check a dataset folder and, when given, the dataset folder that validates instead of its val.txt.
 
     limits: what the recipe can learn; None checks the dataset alone.
     decode: None checks labels and dictionary alone; no image is opened, and there is no content hash.
     found: told of each sound image.
+    images: opens those of a folder; each is seen by the check as it gives them.
     Raises UserError only when there is no dataset folder to check.
     """
     if not folder.is_dir():
@@ -106,7 +108,7 @@ def check_dataset(
     _read_splits(report, validation)
     _read_dictionary(report)
     if decode:
-        _check_images(report, decode, progress, found)
+        _check_images(report, decode, progress, found, images)
     _check_characters(report)
     _note_untaught(report)
     _measure(report)
@@ -148,7 +150,13 @@ def _read_dictionary(report: Report) -> None:
         report.problems.append(_file_problem(report.folder / DICTIONARY, error))
 
 
-def _check_images(report: Report, decode: Decode, progress: Progress | None, found: Found | None) -> None:
+def _check_images(
+    report: Report,
+    decode: Decode,
+    progress: Progress | None,
+    found: Found | None,
+    open_folder: Callable[[Path], Images],
+) -> None:
     total = len(_labelled(report))
     done = 0
     entries: list[tuple[str, str, str, str]] = []
@@ -157,7 +165,7 @@ def _check_images(report: Report, decode: Decode, progress: Progress | None, fou
     opened: dict[Path, Images | None] = {}  # None: its shards cannot be used, and the report says why
     for split in report.splits:
         if split.folder not in opened:
-            opened[split.folder] = _open_images(report, split)
+            opened[split.folder] = _open_images(report, split, open_folder)
         images = opened[split.folder]
         if images is None:
             continue
@@ -190,9 +198,9 @@ def _check_images(report: Report, decode: Decode, progress: Progress | None, fou
         report.notes.append(f"images with another label than the same image elsewhere: {contradicting}")
 
 
-def _open_images(report: Report, split: Split) -> Images | None:
+def _open_images(report: Report, split: Split, open_folder: Callable[[Path], Images]) -> Images | None:
     try:
-        return open_images(split.folder)
+        return open_folder(split.folder)
     except UserError as error:  # `folder/shards/file[:line:] message: remedy`
         where, _, text = str(error).removeprefix(str(split.folder))[1:].partition(" ")
         message, _, remedy = text.partition(": ")

@@ -15,7 +15,7 @@ from typing import BinaryIO
 
 from contract.check import Decode, check_dataset
 from contract.errors import UserError
-from contract.images import PackedImages
+from contract.images import Images, PackedImages, open_images
 from contract.shards import INDEX, SHARDS, SUMMARY, Shard, index_line, is_packed, plain_path, shard_name, summary_text
 from data_preparation.dataset_files import DatasetFile, ImageFiles, LocalDataset, check_texts, copy_texts
 from data_preparation.progress import Advance
@@ -99,6 +99,7 @@ def pack_dataset(
     decode: Decode | None = None,
     shard_bytes: int = SHARD_BYTES,
     complete: Complete | None = None,
+    images: Callable[[Path], Images] = open_images,
 ) -> LocalDataset:
     """Check a dataset and pack it into the existing, empty folder `into`, reading each image once.
 
@@ -106,12 +107,14 @@ def pack_dataset(
     complete: told of each file of `into` as soon as it is whole: first the texts, shards.json last. What it was told is
     worth nothing when this raises in the end: UserError for a dataset that is not sound (all images are looked at), for
     labels that change meanwhile, and OSError for what cannot be written.
+    images: opens those of the dataset, such as data_preparation.reencoding.AsJpeg.
     """
     texts = copy_texts(dataset, into)
     for text in texts:
         (complete or (lambda file: None))(text)
     with ShardWriter(into, shard_bytes, complete) as writer:
-        report = check_dataset(dataset, None, decode or (lambda data: True), progress=advance, found=writer.add)
+        decode = decode or (lambda data: True)
+        report = check_dataset(dataset, None, decode, progress=advance, found=writer.add, images=images)
         report.refuse()
         check_texts(dataset, texts)
         return LocalDataset(into, texts, writer.finish(), report)

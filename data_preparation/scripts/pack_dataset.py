@@ -6,8 +6,10 @@ python data_preparation/scripts/pack_dataset.py dataset --output-dir packed
 from __future__ import annotations
 
 import argparse
+from functools import partial
 from pathlib import Path
 
+from contract.errors import UserError
 from data_preparation import cli
 from data_preparation.cli import say
 from data_preparation.wording import counted
@@ -21,6 +23,7 @@ example:
   python -m data_preparation pack dataset --output-dir packed"""
 
 SHARD_MB = 128
+QUALITY = 95
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -35,17 +38,32 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         metavar="N",
         help=f"megabytes of a shard at most (default: {SHARD_MB})",
     )
+    parser.add_argument(
+        "--reencode",
+        choices=("jpeg",),
+        help="make every image that is none a JPEG: smaller, quicker to decode, not what it was (default: keep all)",
+    )
+    parser.add_argument("--quality", type=_quality, metavar="N", help=f"of --reencode, 1 to 100 (default: {QUALITY})")
 
 
 def run(args: argparse.Namespace) -> int:
     """Check and pack in one pass, into a folder that appears when it is complete."""
+    from contract.images import open_images
     from data_preparation.images import decodes
     from data_preparation.new_folder import new_folder
     from data_preparation.packing import pack_dataset
     from data_preparation.progress import progress
+    from data_preparation.reencoding import AsJpeg, note_reencoding
 
+    if args.quality and not args.reencode:
+        raise UserError("--quality is that of --reencode jpeg: give both, or neither to keep the images as they are")
+    quality = args.quality or QUALITY
+    images = partial(AsJpeg, quality=quality) if args.reencode else open_images
+    size = args.shard_mb * 1_000_000
     with new_folder(args.output_dir) as folder, progress("packing") as advance:
-        packed = pack_dataset(args.dataset, folder, advance, decode=decodes, shard_bytes=args.shard_mb * 1_000_000)
+        packed = pack_dataset(args.dataset, folder, advance, decode=decodes, shard_bytes=size, images=images)
+        if args.reencode:
+            note_reencoding(folder, quality, packed.content_sha256)
     for note in packed.report.notes:
         say(f"note: {note}")
     shards = len(packed.images) - 2  # beside them index.tsv and shards.json
@@ -54,6 +72,13 @@ def run(args: argparse.Namespace) -> int:
         f" {packed.images.bytes / 1e6:,.1f} MB"
     )
     return 0
+
+
+def _quality(text: str) -> int:
+    number = cli.positive_int(text)
+    if number > 100:
+        raise argparse.ArgumentTypeError(f"{text} is over 100")
+    return number
 
 
 def main(argv: list[str] | None = None) -> int:

@@ -13,8 +13,9 @@ from contract.errors import UserError
 from contract.images import open_images
 from data_preparation.__main__ import main
 from data_preparation.dataset_files import DatasetFile, LocalDataset, read_dataset
+from data_preparation.images import decode, decodes
 from data_preparation.packing import pack_dataset
-from tests.data_preparation.folders import dataset, jpeg
+from tests.data_preparation.folders import dataset, huge_png, jpeg
 
 TRAIN = {"b.png": "one", "deep/a.png": "two", "c.png": "one two", "deep/er/a.png": "three", "again.png": "one"}
 
@@ -31,7 +32,7 @@ def folder(tmp_path: Path) -> Path:
     return folder
 
 
-def pack(folder: Path, into: Path, **options: int) -> Path:
+def pack(folder: Path, into: Path, **options: object) -> Path:
     flags = [f"--{name.replace('_', '-')}={value}" for name, value in options.items()]
     assert main(["pack", str(folder), "--output-dir", str(into), *flags]) == 0
     return into
@@ -157,6 +158,27 @@ def test_an_upload_notices_a_shard_that_is_not_what_its_summary_says(folder: Pat
     assert check_dataset(packed, None, bool).problems == [], "each image is what the index says"
     with pytest.raises(UserError, match=r"00000.bin has been altered"):
         read_dataset(packed)
+
+
+def test_reencoded_only_when_asked_and_only_what_is_no_jpeg(
+    folder: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (folder / "images/c.png").write_bytes(jpeg())
+    packed = pack(folder, tmp_path / "packed", reencode="jpeg", quality=80)
+    images, report = open_images(packed), check_dataset(packed, None, decodes)
+    assert report.problems == []
+    assert images.read("images/c.png") == jpeg(), "no second loss"
+    before, after = (decode(each.read("images/b.png")) for each in (open_images(folder), images))
+    assert images.read("images/b.png").startswith(b"\xff\xd8")
+    assert abs(before.astype(int) - after).mean() < 3
+    manifest = json.loads((packed / "dataset.json").read_text())
+    assert manifest["reencoded"] == {"as": "jpeg", "quality": 80}
+    assert manifest["content_sha256"] == report.content_sha256 != check_dataset(folder, None, decodes).content_sha256
+    (folder / "images/b.png").write_bytes(huge_png())
+    assert main(["pack", str(folder), "--output-dir", str(tmp_path / "x"), "--reencode", "jpeg"]) == 1
+    assert "train.txt:1: the image 'images/b.png' claims 30000 x 30000 pixels" in capsys.readouterr().err
+    assert main(["pack", str(folder), "--output-dir", str(tmp_path / "x"), "--quality", "80"]) == 1
+    assert "--quality is that of --reencode jpeg" in capsys.readouterr().err
 
 
 def test_convert_says_what_to_do_with_a_packed_dataset(
