@@ -41,8 +41,8 @@ def cut_out(page: np.ndarray, corners: Corners, how: Cut) -> np.ndarray:
 def _slice(page: np.ndarray, corners: Corners, padding: int) -> np.ndarray | None:
     """The same pixels as the transform's, without it: for upright boxes on whole pixels inside the page."""
     (left, top), _, (right, bottom), _ = corners
-    if corners != ((left, top), (right, top), (right, bottom), (left, bottom)):
-        return None
+    if left > right or corners != ((left, top), (right, top), (right, bottom), (left, bottom)):
+        return None  # tilted, or turned upside down
     x, y, to_x, to_y = int(left), int(top), int(right), int(bottom)
     if (x, y, to_x, to_y) != (left, top, right, bottom):
         return None

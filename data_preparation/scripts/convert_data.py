@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 from contract.errors import UserError
 from data_preparation import cli
 from data_preparation.cli import say
-from data_preparation.sources import FORMATS, read_source
+from data_preparation.sources import FORMATS, LEVELS, read_source
 from data_preparation.wording import counted, verb
 
 if TYPE_CHECKING:
@@ -67,6 +67,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--skip-bad", action="store_true", help="leave bad samples out and list them in rejected.csv")
     pages = parser.add_argument_group("annotated pages")
     pages.add_argument(
+        "--level", choices=LEVELS, help="what is cut out, where the annotation knows both (default: line)"
+    )
+    pages.add_argument(
         "--padding",
         type=_padding,
         default=(0.0, False),
@@ -91,9 +94,8 @@ def run(args: argparse.Namespace) -> int:
     from data_preparation.spelling import spelled
 
     check_new(args.output_dir)
-    source = spelled(
-        read_source(args.input_images, args.input_labels or args.input_images, args.format), args.normalise
-    )
+    source = read_source(args.input_images, args.input_labels or args.input_images, args.format, args.level)
+    source = spelled(source, args.normalise)
     say(f"format: {source.format} ({source.reason})")
     for note in source.notes:
         say(f"note: {note}")

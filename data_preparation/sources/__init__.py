@@ -7,18 +7,21 @@ from pathlib import Path
 from contract.dataset import TRAIN_LABELS, VAL_LABELS
 from contract.errors import UserError
 from data_preparation.regions import PageSource
-from data_preparation.sources import icdar, labelme, ppocrlabel
+from data_preparation.sources import abbyy_xml, icdar, labelme, page_xml, ppocrlabel
 from data_preparation.sources.entries import Source
 from data_preparation.sources.gt_txt import label_files, read_gt_txt
 from data_preparation.sources.label_file import read_label_file, read_split_label_files
 
-# Annotated pages. Each module has NAME, recognises(labels) -> bool and read(images, labels) -> PageSource.
-PAGE_FORMATS = {module.NAME: module for module in (ppocrlabel, icdar, labelme)}
+# Annotated pages. Each module has NAME, recognises(labels) -> bool and read(images, labels) -> PageSource; those that
+# know lines and words are LEVELLED, and their read() is told which.
+PAGE_FORMATS = {module.NAME: module for module in (ppocrlabel, icdar, labelme, page_xml, abbyy_xml)}
+LEVELLED = {module.NAME: module for module in (page_xml, abbyy_xml)}
+LEVELS = ("line", "word")
 FORMATS = ("auto", "label-file", "gt-txt", *PAGE_FORMATS)
 
 
-def read_source(images: Path, labels: Path, form: str = "auto") -> Source | PageSource:
-    """Read annotations in the format named, or in the one that they look like.
+def read_source(images: Path, labels: Path, form: str = "auto", level: str | None = None) -> Source | PageSource:
+    """Read annotations in the format named, or in the one that they look like. `level`: one of LEVELS.
 
     Raises UserError when there is nothing to read; what is wrong with single samples is in `problems`.
     """
@@ -29,6 +32,10 @@ def read_source(images: Path, labels: Path, form: str = "auto") -> Source | Page
         raise UserError(f"{labels} does not exist: name a label file or a folder with --input-labels")
     if form == "auto":
         form = _guess(labels)
+    if form in LEVELLED:
+        return LEVELLED[form].read(images, labels, level or LEVELS[0])
+    if level:
+        raise UserError(f"--level is of {' and '.join(LEVELLED)} only: leave it out for {form}")
     if form in PAGE_FORMATS:
         return PAGE_FORMATS[form].read(images, labels)
     if form == "gt-txt":

@@ -21,7 +21,7 @@ from contract.shards import is_packed
 from data_preparation.sources.entries import BadSample, Entry, Source, refuse_link, safe_name, unique
 from data_preparation.sources.finding import find_file
 from data_preparation.sources.wrong_columns import guess_separator
-from data_preparation.wording import counted, verb
+from data_preparation.wording import counted, quoted, verb
 
 SWAPPED = "swapped columns"
 _LINE = "write image path, one tab, label"
@@ -136,9 +136,9 @@ def _image(roots: tuple[Path, Path], sample: Sample) -> tuple[Path, str]:
 
 def _not_found(root: Path, sample: Sample, reason: str | None) -> BadSample:
     if find_file(sample.label, (root,), shortened_in=(root,)):
-        return BadSample(SWAPPED, f"the columns are swapped, the second one is the image {sample.label!r}", _LINE)
+        return BadSample(SWAPPED, f"the columns are swapped, the second one is the image {quoted(sample.label)}", _LINE)
     if reason:
-        message = f"{sample.image!r} {reason} and no such file is in {root.name}/"
+        message = f"{quoted(sample.image)} {reason} and no such file is in {root.name}/"
         return BadSample("path", message, "write it relative to --input-images")
-    message = f"the image {sample.image!r} is neither in {root.name}/ nor beside the label file"
+    message = f"the image {quoted(sample.image)} is neither in {root.name}/ nor beside the label file"
     return BadSample("image", message, "correct the path or --input-images")

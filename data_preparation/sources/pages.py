@@ -6,6 +6,7 @@ from pathlib import Path
 
 from data_preparation.sources.entries import BadSample, refuse_link
 from data_preparation.sources.finding import find_file
+from data_preparation.wording import quoted
 
 _ORIENTATION = 0x0112  # EXIF
 _ON_ITS_SIDE = (5, 6, 7, 8)
@@ -15,16 +16,17 @@ def find_page(images: Path, name: str, beside: str = "") -> Path:
     """The page image that an annotation names; `beside`: the annotation's own folder below --input-labels.
 
     The name may be absolute, of Windows, or lead elsewhere with `..`: it is looked for below `images` only, first in
-    the folder `beside`, with its leading folders and without them. Raises BadSample when it is not there.
+    the folder `beside`, then in those above it (Transkribus puts annotations into a folder `page` beside the images),
+    with its leading folders and without them. Raises BadSample when it is not there.
     """
     if "://" in name:
-        raise BadSample("page", f"the page {name!r} is an address, not a file", "download it and name the file")
+        raise BadSample("page", f"the page {quoted(name)} is an address, not a file", "download it and name the file")
     if not name.strip() or "\0" in name:
-        raise BadSample("page", f"the page's name {name!r} names no file", "name the page's image file")
-    roots = (images / beside, images) if beside else (images,)
+        raise BadSample("page", f"the page's name {quoted(name)} names no file", "name the page's image file")
+    roots = [images / folder for folder in (PurePosixPath(beside), *PurePosixPath(beside).parents)]
     page = find_file(name, roots, shortened_in=roots)
     if page is None:
-        raise BadSample("page", f"the page {name!r} is not in {images.name}/", "add it or correct --input-images")
+        raise BadSample("page", f"the page {quoted(name)} is not in {images.name}/", "add it or correct --input-images")
     refuse_link(page, images)
     return page
 

@@ -1,0 +1,73 @@
+"""Writes annotations of pages in the formats of others, each from its public specification."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from html import escape
+
+Points = list[list[float]]
+Texts = Iterable[tuple[str, Points]]  # the text of a region, and its outline
+
+PAGE = "http://schema.primaresearch.org/PAGE/gts/pagecontent"
+PAGE_VERSIONS = ("2009-03-16", "2010-03-19", "2013-07-15", "2016-07-15", "2017-07-15", "2018-07-15", "2019-07-15")
+ABBYY = "http://www.abbyy.com/FineReader_xml/FineReader{}-schema-v1.xml"
+
+
+def page_xml(image: str, texts: Texts, version: str = "2019-07-15", size: tuple[int, int] = (320, 240)) -> str:
+    """A PAGE file with one region of lines; the versions before 2013 write their points as elements."""
+    lines = "".join(text_line(f"l{number}", text, points, version) for number, (text, points) in enumerate(texts, 1))
+    return page_of(
+        image, f'<TextRegion id="r1">{coords([[0, 0], [9, 0], [9, 9]], version)}{lines}</TextRegion>', version, size
+    )
+
+
+def page_of(image: str, content: str, version: str = "2019-07-15", size: tuple[int, int] = (320, 240)) -> str:
+    return (
+        '<?xml version="1.0" encoding="UTF-8"?>\n'
+        f'<PcGts xmlns="{PAGE}/{version}"><Metadata><Creator/></Metadata>\n'
+        f'<Page imageFilename="{escape(image)}" imageWidth="{size[0]}" imageHeight="{size[1]}">{content}</Page></PcGts>'
+    )
+
+
+def text_line(ident: str, text: str, points: Points, version: str = "2019-07-15", name: str = "TextLine") -> str:
+    equiv = f"<TextEquiv><Unicode>{escape(text)}</Unicode></TextEquiv>"
+    return f'<{name} id="{ident}">{coords(points, version)}{equiv}</{name}>'
+
+
+def coords(points: Points, version: str = "2019-07-15") -> str:
+    if version < "2013":
+        return "<Coords>" + "".join(f'<Point x="{x:g}" y="{y:g}"/>' for x, y in points) + "</Coords>"
+    return f'<Coords points="{" ".join(f"{x:g},{y:g}" for x, y in points)}"/>'
+
+
+def abbyy_xml(*pages: str, version: str = "10") -> str:
+    """An ABBYY document, with the byte order mark that FineReader writes."""
+    start = f'<document xmlns="{ABBYY.format(version)}" version="1.0">'
+    return f'\ufeff<?xml version="1.0" encoding="UTF-8"?>\n{start}{"".join(pages)}</document>'
+
+
+def abbyy_page(texts: Texts, more: str = "", orientation: str = "Normal", block: str = "Text") -> str:
+    """A page of 320 x 240 pixels with one block of one line for each text; a character is as wide as any other."""
+    lines = "".join(f"<par>{abbyy_line(text, points)}</par>" for text, points in texts)
+    text = f'<block blockType="{block}"><region/><text orientation="{orientation}">{lines}</text></block>'
+    return f'<page width="320" height="240" resolution="300" {more}>{text}</page>'
+
+
+def abbyy_line(text: str, points: Points) -> str:
+    left, top, right, bottom = edges(points)
+    wide = (right - left) / len(text)
+    characters = "".join(
+        f'<charParams l="{left + wide * place:g}" t="{top:g}" r="{left + wide * (place + 1):g}" b="{bottom:g}"'
+        f' charConfidence="99">{escape(each)}</charParams>\n'
+        for place, each in enumerate(text)
+    )
+    box = f'l="{left:g}" t="{top:g}" r="{right:g}" b="{bottom:g}"'
+    return (
+        f'<line baseline="{bottom:g}" {box}><formatting lang="EnglishUnitedStates">\n{characters}</formatting></line>'
+    )
+
+
+def edges(points: Points) -> tuple[float, float, float, float]:
+    """Left, top, right and bottom."""
+    xs, ys = zip(*points, strict=True)
+    return min(xs), min(ys), max(xs), max(ys)
