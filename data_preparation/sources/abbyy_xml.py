@@ -18,7 +18,7 @@ from data_preparation.regions import PageSource, Polygon, Region
 from data_preparation.sources.annotation import upright_box
 from data_preparation.sources.entries import BadSample
 from data_preparation.sources.pages import relative_folder
-from data_preparation.sources.safe_xml import RefusedXml, pages_of, root_of
+from data_preparation.sources.safe_xml import RefusedXml, note_others, pages_of, root_of, xml_files
 from data_preparation.sources.same_name import SameName
 from data_preparation.sources.turned_text import from_the_text
 from data_preparation.wording import counted, verb
@@ -33,7 +33,7 @@ _TURNS = {"RotatedClockwise": 3, "RotatedUpsidedown": 2, "RotatedCounterclockwis
 
 def recognises(labels: Path) -> bool:
     """Whether the file, or an XML file in the folder or below it, is one of ABBYY's."""
-    return bool(_files(labels))
+    return any(map(_is_abbyy, xml_files(labels)))
 
 
 def read(images: Path, labels: Path, level: str) -> PageSource:
@@ -42,7 +42,8 @@ def read(images: Path, labels: Path, level: str) -> PageSource:
     The files name no image: it is the one of the same name (`scan.xml` or `scan.abbyy.xml` and `scan.jpg`), and for
     the pages of a longer document the one with the page's number at its end (`scan-1.jpg`, `scan_0001.jpg`).
     """
-    files = _files(labels)
+    every = xml_files(labels)
+    files = [path for path in every if _is_abbyy(path)]
     if not files:
         raise UserError(f"{labels} holds no ABBYY XML: name its file or folder with --input-labels")
     root = labels if labels.is_dir() else labels.parent
@@ -63,7 +64,8 @@ def read(images: Path, labels: Path, level: str) -> PageSource:
     if not regions and not problems:
         raise UserError(f"{labels} holds no recognised text: export it after the recognition")
     reason = f"{counted(len(files), 'ABBYY file')}, first {files[0].name}; each {level} is a region"
-    return PageSource(NAME, reason, tuple(regions), tuple(problems), _note_hyphens(regions))
+    notes = (*note_others(every, files), *_note_hyphens(regions))
+    return PageSource(NAME, reason, tuple(regions), tuple(problems), notes)
 
 
 def _note_hyphens(regions: list[Region]) -> tuple[str, ...]:
@@ -74,13 +76,9 @@ def _note_hyphens(regions: list[Region]) -> tuple[str, ...]:
     return (f"{words}, ABBYY's sign for a hyphen that splits a word: left as written, first at {split[0]}",)
 
 
-def _files(labels: Path) -> list[Path]:
-    files = [labels] if labels.is_file() else sorted(labels.rglob("*.xml"))
-    return [path for path in files if _is_abbyy(*(root_of(path) or ("", "")))]
-
-
-def _is_abbyy(namespace: str, name: str) -> bool:
-    return name == "document" and "abbyy.com" in namespace.casefold()
+def _is_abbyy(path: Path) -> bool:
+    root = root_of(path)
+    return root is not None and root[1] == "document" and "abbyy.com" in root[0].casefold()
 
 
 def _read_page(page: Element, find: Callable[[], Path], where: str, level: str) -> tuple[list[Region], list[Problem]]:

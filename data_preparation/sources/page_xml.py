@@ -16,7 +16,7 @@ from contract.errors import UserError
 from data_preparation.regions import PageSource, Polygon, Region
 from data_preparation.sources.entries import BadSample
 from data_preparation.sources.pages import find_page, relative_folder
-from data_preparation.sources.safe_xml import RefusedXml, pages_of, root_of
+from data_preparation.sources.safe_xml import RefusedXml, note_others, pages_of, root_of, xml_files
 from data_preparation.sources.turned_text import from_the_text, quarter_turns
 from data_preparation.wording import counted
 
@@ -28,12 +28,13 @@ _PLAIN = re.compile(r"\w[\w.-]{0,79}")  # an id that can name a file
 
 def recognises(labels: Path) -> bool:
     """Whether the file, or an XML file in the folder or below it, is PAGE XML."""
-    return bool(_files(labels))
+    return any(map(_is_page, xml_files(labels)))
 
 
 def read(images: Path, labels: Path, level: str) -> PageSource:
     """Read a PAGE file, or all that lie below a folder. Raises UserError when there is none."""
-    files = _files(labels)
+    every = xml_files(labels)
+    files = [path for path in every if _is_page(path)]
     if not files:
         raise UserError(f"{labels} holds no PAGE XML: name its file or folder with --input-labels")
     root = labels if labels.is_dir() else labels.parent
@@ -52,12 +53,12 @@ def read(images: Path, labels: Path, level: str) -> PageSource:
         other = "line" if level == "word" else "word"
         raise UserError(f"{labels} holds no {LEVELS[level]}: try --level {other}, or annotate the pages further")
     reason = f"{counted(len(files), 'PAGE file')}, first {files[0].name}; each {LEVELS[level]} is a region"
-    return PageSource(NAME, reason, tuple(regions), tuple(problems), ())
+    return PageSource(NAME, reason, tuple(regions), tuple(problems), note_others(every, files))
 
 
-def _files(labels: Path) -> list[Path]:
-    files = [labels] if labels.is_file() else sorted(labels.rglob("*.xml"))
-    return [path for path in files if (root_of(path) or ("", ""))[1] == "PcGts"]
+def _is_page(path: Path) -> bool:
+    root = root_of(path)
+    return root is not None and root[1] == "PcGts"
 
 
 def _read_page(images: Path, page: Element, where: str, beside: str, level: str) -> tuple[list[Region], list[Problem]]:

@@ -23,7 +23,7 @@ def find_page(images: Path, name: str, beside: str = "") -> Path:
         raise BadSample("page", f"the page {quoted(name)} is an address, not a file", "download it and name the file")
     if not name.strip() or "\0" in name:
         raise BadSample("page", f"the page's name {quoted(name)} names no file", "name the page's image file")
-    roots = [images / folder for folder in (PurePosixPath(beside), *PurePosixPath(beside).parents)]
+    roots = [images / folder for folder in (Path(beside), *Path(beside).parents)]
     page = find_file(name, roots, shortened_in=roots)
     if page is None:
         raise BadSample("page", f"the page {quoted(name)} is not in {images.name}/", "add it or correct --input-images")

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import NoReturn
 from xml.etree.ElementTree import Element, TreeBuilder
 from xml.parsers import expat
+
+from data_preparation.wording import counted
 
 MAX_BYTES = 1_000_000_000  # of one file: a scanned book of ABBYY's has some 200 MB
 MAX_PAGE_BYTES = 64_000_000
@@ -16,15 +18,29 @@ MAX_DEPTH = 100
 _CHUNK = 1 << 16
 
 
+def xml_files(labels: Path) -> list[Path]:
+    """The file, or every XML file in the folder and below it."""
+    return [labels] if labels.is_file() else sorted(path for path in labels.rglob("*.xml") if path.is_file())
+
+
+def note_others(files: Sequence[Path], read: Sequence[Path]) -> tuple[str, ...]:
+    """A note when some of the files were not read."""
+    others = [path.name for path in files if path not in set(read)]
+    if not others:
+        return ()
+    return (f"{counted(len(others), 'XML file')} of another kind: left alone, first {others[0]}",)
+
+
 def root_of(path: Path) -> tuple[str, str] | None:
-    """Namespace and name of the outermost element; None when the file does not start as XML that is read here."""
+    """Namespace and name of the outermost element, as the document type has it if there is one; None when not XML."""
     names: list[str] = []
 
-    def start(name: str, attributes: dict[str, str]) -> NoReturn:
+    def start(name: str, *_: object) -> NoReturn:
         names.append(name)
         raise _Enough
 
     parser = _parser()
+    parser.StartDoctypeDeclHandler = start
     parser.StartElementHandler = start
     try:
         with path.open("rb") as file:
