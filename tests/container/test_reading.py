@@ -20,24 +20,15 @@ from contract.dataset import Sample, read_labels
 from contract.recipe import CONFIGS, ctc_steps, limits_of, load_recipe
 from data_preparation.demo.words import THAI
 from tests.container.jobs import draw_dataset
+from tests.container.recipes import recipe_over
 
-RECIPE = CONFIGS / "rec/PP-OCRv4/en_PP-OCRv4_rec.yml"
+RECIPE = "rec/PP-OCRv4/en_PP-OCRv4_rec.yml"
 SIZES = ((320, 32), (320, 48), (320, 64), (160, 48))
 
 
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return draw_dataset(tmp_path_factory.mktemp("digits") / "data", train=24, val=2)
-
-
-def config_of(folder: Path, **without: bool) -> dict[str, Any]:
-    """The recipe over a dataset folder, without the transforms named."""
-    config = copy.deepcopy(load_recipe(RECIPE))
-    config["Global"]["character_dict_path"] = str(folder / "dict.txt")
-    dataset = config["Train"]["dataset"]
-    dataset["data_dir"], dataset["label_file_list"] = str(folder), [str(folder / "train.txt")]
-    dataset["transforms"] = [each for each in dataset["transforms"] if next(iter(each)) not in without]
-    return config
 
 
 def dataset_of(
@@ -54,7 +45,7 @@ def dataset_of(
 
 
 def test_every_size_is_resized_to_the_bit_as_by_paddleocrs_own_dataset(folder: Path):
-    config = config_of(folder, RecConAug=True, RecAug=True)
+    config = recipe_over(folder, RECIPE, "RecConAug", "RecAug")
     ours = dataset_of(folder, config, seed=None)
     from ppocr.data.simple_dataset import MultiScaleDataSet
 
@@ -73,7 +64,7 @@ def test_every_size_is_resized_to_the_bit_as_by_paddleocrs_own_dataset(folder: P
 
 
 def test_lines_are_joined_as_long_as_both_heads_can_learn_them(folder: Path):
-    config = config_of(folder, RecAug=True)
+    config = recipe_over(folder, RECIPE, "RecAug")
     dataset = dataset_of(folder, config)
     limits = limits_of(config)
     lengths = [int(dataset[Key(epoch, sample, (320, 48))][3]) for epoch in range(8) for sample in range(len(dataset))]
@@ -89,14 +80,14 @@ def test_a_line_of_repeats_is_never_joined_beyond_the_time_steps(folder: Path, t
     repeats = shutil.copytree(folder, tmp_path / "repeats")
     lines = [f"images/train{index}.png\t{'7' * 11}\n" for index in range(12)]
     (repeats / "train.txt").write_text("".join(lines))
-    config = config_of(repeats, RecAug=True)
+    config = recipe_over(repeats, RECIPE, "RecAug")
     assert ctc_steps("7" * 22) > limits_of(config).time_steps
     dataset = dataset_of(repeats, config)
     assert {int(dataset[Key(epoch, sample, (320, 48))][3]) for epoch in range(4) for sample in range(12)} == {11}
 
 
 def test_batches_are_the_same_for_any_workers_and_from_any_position(folder: Path):
-    dataset = dataset_of(folder, config_of(folder))
+    dataset = dataset_of(folder, recipe_over(folder, RECIPE))
     from container.trainer.reading import read_batches
 
     schedule = Schedule(len(dataset), 6, 1, 7, Scales(SIZES[:3], 320 * 32, fix_batch=False))

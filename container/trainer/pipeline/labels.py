@@ -1,0 +1,77 @@
+"""Labels as class numbers, all of them encoded once, as PaddleOCR's CTCLabelEncode and MultiLabelEncode do it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+import numpy as np
+
+_UNKNOWN = -1  # a character that the dictionary lacks
+_START, _END = 2, 3  # marks of NRTR's labels, before whose characters 3 more classes stand than before CTC's
+NRTR_OFFSET = 3
+
+
+class Labels:
+    """The labels of a set: what they are in class numbers, and why some cannot be used."""
+
+    def __init__(self, labels: Sequence[str], classes: Mapping[str, int], longest: int, encoder: str):
+        """classes: of CTC, by character. longest: Global.max_text_length. encoder: the name of PaddleOCR's transform;
+        MultiLabelEncode encodes for NRTR as well."""
+        self._texts = labels
+        self._longest = longest
+        self._encoder = encoder
+        self._multi = encoder == "MultiLabelEncode"
+        table: np.ndarray = np.full(max(map(ord, classes), default=0) + 2, _UNKNOWN, np.int32)
+        for character, number in classes.items():
+            table[ord(character)] = number
+        code_points = np.frombuffer("".join(labels).encode("utf-32-le"), "<u4")
+        self._codes = table[np.minimum(code_points, len(table) - 1)]
+        self._ends = np.cumsum([len(label) for label in labels])
+        self._lossy: np.ndarray = np.zeros(len(labels), bool)
+        self._lossy[np.searchsorted(self._ends, np.flatnonzero(self._codes == _UNKNOWN), side="right")] = True
+
+    def codes(self, sample: int) -> np.ndarray:
+        """int32, one a character."""
+        end = self._ends[sample]
+        return self._codes[end - len(self._texts[sample]) : end]
+
+    def refusal(self, parts: Sequence[int]) -> str | None:
+        """What happened to the labels of `parts`, one after the other, that cannot be used; None where they can."""
+        length = sum(len(self._texts[part]) for part in parts)
+        most = self._longest - 2 if self._multi else self._longest
+        lossy = self._lossy[parts[0]] if len(parts) == 1 else any(self._lossy[part] for part in parts)
+        if 0 < length <= most and not lossy:
+            return None
+        known = sum(int((self.codes(part) != _UNKNOWN).sum()) for part in parts)
+        if 0 < known <= most and length <= self._longest:
+            return f"lost characters in PaddleOCR's {self._encoder}"
+        return f"was refused by PaddleOCR's {self._encoder}"
+
+    def arrays(self, rows: Sequence[np.ndarray]) -> tuple[np.ndarray, np.ndarray | None, np.ndarray]:
+        """Labels of a batch, from their class numbers: CTC's and NRTR's (None where there is no such head), int64
+        (rows, longest) with zeros behind; and the lengths, int64 (rows,)."""
+        lengths = np.array([len(codes) for codes in rows], np.int64)
+        written = np.arange(self._longest) < lengths[:, None]
+        codes = np.concatenate(rows) if rows else np.zeros(0, np.int32)
+        ctc: np.ndarray = np.zeros((len(rows), self._longest), np.int64)
+        ctc[written] = codes
+        if not self._multi:
+            return ctc, None, lengths
+        nrtr = np.zeros_like(ctc)
+        nrtr[:, 0] = _START
+        nrtr[:, 1:][written[:, :-1]] = codes + NRTR_OFFSET
+        nrtr[np.arange(len(rows)), lengths + 1] = _END
+        return ctc, nrtr, lengths
+
+    def counts(self) -> dict[str, int]:
+        """What the encoder makes of all labels, beside what they hold: it drops what it does not know."""
+        starts = np.r_[0, self._ends[:-1]]
+        before = np.r_[0, np.cumsum(self._codes != _UNKNOWN)]
+        known = before[self._ends] - before[starts]
+        known[self._ends - starts > self._longest] = 0
+        return {
+            "samples": len(self._texts),
+            "code_points": len(self._codes),
+            "encoded_samples": int((known > 0).sum()),
+            "encoded_code_points": int(known.sum()),
+        }
