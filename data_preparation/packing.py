@@ -21,6 +21,7 @@ from data_preparation.dataset_files import DatasetFile, ImageFiles, LocalDataset
 from data_preparation.progress import Advance
 
 SHARD_BYTES = 128_000_000  # large enough for S3 and SageMaker to be fast, small enough to be sent again
+BUFFER = 1 << 20  # written at once
 
 Complete = Callable[[DatasetFile], None]  # told of a file that is whole and will not change any more
 
@@ -130,13 +131,16 @@ def unpack_dataset(dataset: Path, into: Path, advance: Advance | None = None) ->
     images = PackedImages(dataset)
     copy_texts(dataset, into)
     paths = images.paths()
+    folders: set[Path] = set()
     for done, image in enumerate(paths, start=1):
         try:
             data, _ = images.read_verified(image)
         except ValueError as error:
             raise UserError(f"{dataset}: the image {image!r} {error}: {images.remedy}") from None
         file = into / image
-        file.parent.mkdir(parents=True, exist_ok=True)
+        if file.parent not in folders:
+            file.parent.mkdir(parents=True, exist_ok=True)
+            folders.add(file.parent)
         try:
             with file.open("xb") as out:
                 out.write(data)
@@ -151,7 +155,7 @@ class _HashedFile:
     """A new file, its size and the sha256 of what has been written."""
 
     def __init__(self, path: Path) -> None:
-        self._file: BinaryIO = path.open("xb")
+        self._file: BinaryIO = path.open("xb", buffering=BUFFER)
         self._digest = hashlib.sha256()
         self.bytes = 0
 
