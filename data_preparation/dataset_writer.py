@@ -32,10 +32,13 @@ class DatasetWriter:
 
     def add(self, split: str, name: str, label: str, data: bytes) -> None:
         """Write one image, named below images/, and take note of its label."""
-        self.list(split, name, label, write_image(self.folder, name, data))
+        path = self.folder / IMAGES / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_bytes(data)
+        self.record(split, name, label, hashlib.sha256(data).hexdigest())
 
-    def list(self, split: str, name: str, label: str, sha256: str) -> None:
-        """Take note of an image that `write_image` wrote, and of its label."""
+    def record(self, split: str, name: str, label: str, sha256: str) -> None:
+        """Take note of an image that is written already, and of its label."""
         image = f"{IMAGES}/{name}"
         self.lines[split].append(format_line(image, label))
         self.labels.add(label)
@@ -60,11 +63,3 @@ class DatasetWriter:
 
     def _write(self, name: str, text: str) -> None:
         (self.folder / name).write_bytes(text.encode())
-
-
-def write_image(folder: Path, name: str, data: bytes) -> str:
-    """Write an image of the dataset, named below images/; return its SHA-256."""
-    path = folder / IMAGES / name
-    path.parent.mkdir(parents=True, exist_ok=True)
-    path.write_bytes(data)
-    return hashlib.sha256(data).hexdigest()

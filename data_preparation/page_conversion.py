@@ -52,7 +52,7 @@ def convert_pages(
         split = _split(crops, seed, fraction)
         writer = DatasetWriter(staging)
         for crop in crops:
-            writer.list("val" if crop.name in split.val else "train", crop.name, crop.label, crop.sha256)
+            writer.record("val" if crop.name in split.val else "train", crop.name, crop.label, crop.sha256)
         write_rejected(staging, rejected)
         manifest = writer.finish({"source": source.format, "rejected": len(rejected), "split": split.facts})
     return Conversion(manifest, split, tuple(rejected))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import signal
 from collections import deque
 from collections.abc import Iterable, Iterator, Sequence
@@ -14,14 +15,13 @@ from pathlib import Path, PurePosixPath
 import cv2
 import numpy as np
 
-from contract.dataset import Problem
+from contract.dataset import IMAGES, Problem
 from contract.errors import UserError
 from contract.image_header import read_header
 from data_preparation.cropping import Cut, cut_out
-from data_preparation.dataset_writer import write_image
 from data_preparation.images import decode
 from data_preparation.progress import Advance
-from data_preparation.quadrilaterals import corners_of
+from data_preparation.quadrilaterals import quadrilateral
 from data_preparation.regions import Region
 from data_preparation.sources.entries import BadSample, safe_name
 
@@ -90,29 +90,40 @@ def cut_page(order: PageOrder) -> Cutting:
         page = _read_page(order.page, order.regions[0].page_size)
     except BadSample as bad:
         return [], [bad.problem(region.where) for region in order.regions]
-    crops = []
+    size = (page.shape[1], page.shape[0])
+    cut = []
     problems = []
     for region in order.regions:
         try:
-            data = _cut_region(page, region, order)
+            _check_text(region.text)
+            crop = cut_out(page, quadrilateral(region.polygon, size), order.how)
+            cut.append((region, _encoded(crop, order.encoding)))
         except BadSample as bad:
             problems.append(bad.problem(region.where))
-        else:
-            name = safe_name(PurePosixPath(order.name) / f"{region.ident}.{order.encoding}")
-            digest = write_image(order.folder, name, data)
-            crops.append(Crop(region.where, name, order.name, region.text, digest))
-    return crops, problems
+    return _write(cut, order), problems
 
 
-def _cut_region(page: np.ndarray, region: Region, order: PageOrder) -> bytes:
-    _check_text(region.text)
-    height, width = page.shape[:2]
-    crop = cut_out(page, corners_of(region.polygon, (width, height)), order.how)
+def _write(cut: list[tuple[Region, bytes]], order: PageOrder) -> list[Crop]:
+    """The files of a page in a folder of their own, which is there when it has one."""
+    folder = safe_name(PurePosixPath(order.name))
+    place = order.folder / IMAGES / folder
+    if cut:
+        place.mkdir(parents=True, exist_ok=True)
+    crops = []
+    for region, data in cut:
+        file = safe_name(PurePosixPath(f"{region.ident}.{order.encoding}"))
+        (place / file).write_bytes(data)
+        digest = hashlib.sha256(data).hexdigest()
+        crops.append(Crop(region.where, f"{folder}/{file}", order.name, region.text, digest))
+    return crops
+
+
+def _encoded(crop: np.ndarray, encoding: str) -> bytes:
     try:
-        return cv2.imencode(f".{order.encoding}", crop, ENCODINGS[order.encoding])[1].tobytes()
+        return cv2.imencode(f".{encoding}", crop, ENCODINGS[encoding])[1].tobytes()
     except cv2.error:
         size = f"{crop.shape[1]} x {crop.shape[0]}"
-        raise BadSample("too large", f"the crop of {size} pixels cannot be a {order.encoding}", "use png") from None
+        raise BadSample("too large", f"the crop of {size} pixels cannot be a {encoding}", "use png") from None
 
 
 def _check_text(text: str) -> None:

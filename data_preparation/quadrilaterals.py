@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import math
+from dataclasses import dataclass
 
 import cv2
 import numpy as np
@@ -12,42 +12,62 @@ from data_preparation.sources.entries import BadSample
 
 MIN_SIDE = 4  # pixels: no letter is legible on less
 MIN_INSIDE = 0.8  # share of the region that lies on the page
+_FARTHEST = 1e6  # pixels
 
 Corners = tuple[tuple[float, float], ...]  # four, clockwise as people see it (y grows downwards)
 
 _CORRECT = "correct the annotation"
 
 
-def corners_of(polygon: Polygon, page: tuple[int, int]) -> Corners:
-    """The corners to cut out of a page of that width and height. Raises BadSample for what is no region of it.
+@dataclass(frozen=True)
+class Quadrilateral:
+    """What is cut out of a page: from its top left corner clockwise, and the size in pixels that it will have."""
 
-    A quadrilateral keeps its order, which says where its text begins; counter-clockwise, its text would be cut out
-    mirrored, so its other order from the same first corner is taken. More points are cut out by their smallest
-    rectangle, as PaddleOCR does for the polygons that it detects.
+    corners: Corners
+    width: int
+    height: int
+
+
+def quadrilateral(polygon: Polygon, page: tuple[int, int]) -> Quadrilateral:
+    """What to cut out of a page of that width and height. Raises BadSample for what is no region of it.
+
+    Four points keep their order, which says where their text begins; counter-clockwise, their text would be cut out
+    mirrored, so the other order from the same first corner is taken. More points are cut out by their smallest
+    rectangle, as PaddleOCR does with the polygons that it detects.
     """
     if len(polygon) < 4:
         raise BadSample("polygon", f"the region has {len(polygon)} of at least 4 points", _CORRECT)
-    if not all(math.isfinite(number) and abs(number) < 1e6 for point in polygon for number in point):
+    if not all(-_FARTHEST < number < _FARTHEST for point in polygon for number in point):  # not so for NaN either
         raise BadSample("polygon", "a coordinate is no number of pixels", _CORRECT)
     corners = _clockwise(polygon if len(polygon) == 4 else _smallest_rectangle(polygon))
-    width, height = size_of(corners)
+    width, height = _size(corners)
     if min(width, height) < MIN_SIDE:
         raise BadSample("too small", f"the region is {width} x {height} pixels, of at least {MIN_SIDE}", _CORRECT)
     inside = _share_inside(corners, page)
     if inside < MIN_INSIDE:
-        where = "outside the page" if inside == 0 else f"{1 - inside:.0%} outside the page"
-        raise BadSample("outside", f"the region lies {where} of {page[0]} x {page[1]} pixels", _CORRECT)
-    return corners
+        share = "" if inside == 0 else f" by {1 - inside:.0%}"
+        raise BadSample("outside", f"the region lies outside the page of {page[0]} x {page[1]} pixels{share}", _CORRECT)
+    return Quadrilateral(corners, width, height)
 
 
-def size_of(corners: Corners) -> tuple[int, int]:
-    """Width and height of what is cut out: the longer one of opposite sides, in whole pixels.
+def upright_box(corners: Corners) -> tuple[int, int, int, int] | None:
+    """Left, top, right and bottom of corners that are those of an upright box on whole pixels; None for others."""
+    (left, top), _, (right, bottom), _ = corners
+    if corners != ((left, top), (right, top), (right, bottom), (left, bottom)):
+        return None
+    if int(left) != left or int(top) != top or int(right) != right or int(bottom) != bottom or left > right:
+        return None
+    return int(left), int(top), int(right), int(bottom)
 
-    In single precision, as PaddleOCR reckons: a side of 47.9999999 pixels is one of 48.
-    """
+
+def _size(corners: Corners) -> tuple[int, int]:
+    """Width and height: the longer one of opposite sides in whole pixels, in single precision as PaddleOCR reckons."""
+    box = upright_box(corners)
+    if box:
+        return box[2] - box[0], box[3] - box[1]
     points = np.float32(corners)
-    lengths = [float(np.linalg.norm(points[i] - points[(i + 1) % 4])) for i in range(4)]
-    return int(max(lengths[0], lengths[2])), int(max(lengths[1], lengths[3]))
+    top, right, bottom, left = (float(np.linalg.norm(points[i] - points[(i + 1) % 4])) for i in range(4))
+    return int(max(top, bottom)), int(max(right, left))
 
 
 def _clockwise(corners: Corners) -> Corners:

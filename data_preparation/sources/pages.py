@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import io
 from pathlib import Path
 
+from contract.image_header import read_header
 from data_preparation.sources.entries import BadSample, refuse_link
 from data_preparation.sources.finding import find_file
 from data_preparation.wording import quoted
@@ -36,18 +38,19 @@ def page_size(page: Path) -> tuple[int, int]:
 
     Raises BadSample when the file is no image.
     """
-    from PIL import Image, UnidentifiedImageError
+    from PIL import Image
 
     try:
-        with Image.open(page) as image:
-            width, height = image.size
+        data = page.read_bytes()
+        header = read_header(data)
+        with Image.open(io.BytesIO(data)) as image:  # for its EXIF only: TIFF's size is turned by some versions
             turned = image.getexif().get(_ORIENTATION) in _ON_ITS_SIDE
-    except (UnidentifiedImageError, Image.DecompressionBombError):
-        raise BadSample("page", f"the page {page.name!r} is not a sound image", "replace it") from None
     except OSError as error:
-        reason = error.strerror or "damaged"
-        raise BadSample("page", f"the page {page.name!r} cannot be read ({reason})", "replace it") from None
-    return (height, width) if turned else (width, height)
+        reason = f"cannot be read ({error.strerror})" if error.strerror else "is damaged"
+        raise BadSample("page", f"the page {page.name!r} {reason}", "replace it") from None
+    except ValueError as error:
+        raise BadSample("page", f"the page {page.name!r} {error}", "replace it") from None
+    return (header.height, header.width) if turned else (header.width, header.height)
 
 
 def relative_folder(relative: Path) -> str:
