@@ -11,6 +11,7 @@ SCRIPTS = {
     "demo": "create_demo_data",
     "convert": "convert_data",
     "validate": "validate_data",
+    "report": "report_data",
     "pack": "pack_dataset",
     "unpack": "unpack_dataset",
     "upload": "upload_dataset",

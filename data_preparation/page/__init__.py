@@ -1,0 +1,1 @@
+"""Makes self-contained HTML pages: one file, no network, readable with and without JavaScript."""

@@ -1,0 +1,122 @@
+"""Section: how large the images are, and how they fit the input of the recipe."""
+
+from __future__ import annotations
+
+import math
+from bisect import bisect_right
+from collections import Counter
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from statistics import median
+
+from data_preparation.page.charts import Bin, Limit, histogram, share
+from data_preparation.page.document import Section
+from data_preparation.page.markup import Content, Markup, element, join
+from data_preparation.page.tables import facts
+from data_preparation.report.survey import SPLITS, Row, Seen, Survey
+
+
+@dataclass(frozen=True)
+class Mark:
+    """A value to point out among the columns of a chart."""
+
+    value: float
+    text: str
+
+
+# Where one column ends and the next begins; beyond the last there is one more.
+ASPECTS = (0.5, 1, 1.5, 2, 2.5, 3, 3.5, 4, 5, 6, 7, 8, 10, 12, 15, 20, 30)
+HEIGHTS = (8, 12, 16, 20, 24, 28, 32, 40, 48, 56, 64, 80, 96, 128, 192, 256)
+
+
+def sizes(survey: Survey) -> Section:
+    """Heights, and width to height against the recipe's input."""
+    rows = survey.with_image
+    if not rows:
+        return Section("images", "Images", element("p", "No image of this dataset could be read."))
+    limits = survey.verdict.limits
+    height = Mark(limits.height, f"the input's {limits.height} px") if limits else None
+    size = Mark(limits.width / limits.height, f"the input's {limits.width} × {limits.height}") if limits else None
+    return Section(
+        "images",
+        "Images",
+        join(
+            element("p", _fit([row.image.aspect for row in rows if row.image], survey)),
+            facts(_figures(rows)),
+            _chart("Images by height", "pixels", HEIGHTS, _by_split(rows, _height), height),
+            _chart("Images by width ÷ height", "times as wide as high", ASPECTS, _by_split(rows, _aspect), size),
+        ),
+    )
+
+
+def _fit(aspects: list[float], survey: Survey) -> str:
+    limits = survey.verdict.limits
+    if not limits:
+        return "No recipe was named, so the sizes are not compared with an input: --config RECIPE does that."
+    ratio = limits.width / limits.height
+    squeezed = sum(aspect > ratio for aspect in aspects)
+    if not squeezed:
+        return f"Every image keeps its shape in the input of {limits.width} × {limits.height} pixels."
+    return (
+        f"{squeezed:,} of {len(aspects):,} images ({share(squeezed, len(aspects))}) are wider than the input of"
+        f" {limits.width} × {limits.height} pixels: they are squeezed, and their letters become narrow."
+    )
+
+
+def _figures(rows: list[Row]) -> list[tuple[str, Content]]:
+    seen = [row.image for row in rows if row.image]
+    widths, heights = [each.header.width for each in seen], [each.header.height for each in seen]
+    sizes = [each.bytes for each in seen]
+    kinds = Counter(row.sample.image.rpartition(".")[2].lower() for row in rows)
+    return [
+        ("Height, median", _with(f"{median(heights):,.0f} px", f"{min(heights):,} to {max(heights):,}")),
+        ("Width, median", _with(f"{median(widths):,.0f} px", f"{min(widths):,} to {max(widths):,}")),
+        ("File, median", _with(_bytes(median(sizes)), f"{_bytes(sum(sizes))} in all")),
+        ("Kinds of files", ", ".join(name for name, _ in kinds.most_common(4))),
+    ]
+
+
+def _with(figure: str, more: str) -> Content:
+    return join(figure, element("small", more))
+
+
+def _bytes(size: float) -> str:
+    return f"{size / 1e6:,.1f} MB" if size >= 1e6 else f"{size / 1e3:,.1f} kB"
+
+
+def _height(image: Seen) -> float:
+    return image.header.height
+
+
+def _aspect(image: Seen) -> float:
+    return image.aspect
+
+
+def _by_split(rows: list[Row], measure: Callable[[Seen], float]) -> list[list[float]]:
+    return [[measure(row.image) for row in rows if row.image and row.split == split] for split in SPLITS]
+
+
+def _chart(caption: str, axis: str, ends: Sequence[float], values: list[list[float]], mark: Mark | None) -> Markup:
+    """A column from each end to the next, without the empty ones at both sides."""
+    counts = [Counter(bisect_right(ends, value) for value in each) for each in values]
+    marked = [bisect_right(ends, mark.value)] if mark else []
+    used = [*marked, *(number for each in counts for number in each)]
+    first, last = min(used), max(used)
+    edges = [0, *ends, math.inf]
+    bins = [
+        Bin(_range(edges[number], edges[number + 1]), tuple(each[number] for each in counts))
+        for number in range(first, last + 1)
+    ]
+    limits = [Limit(_position(edges, mark.value) - first, mark.text)] if mark else []
+    return histogram(caption, axis, SPLITS, bins, limits)
+
+
+def _range(low: float, high: float) -> str:
+    return f"{low:g}+" if high == math.inf else f"{low:g}–{high:g}"
+
+
+def _position(edges: Sequence[float], value: float) -> float:
+    """Where a value lies, in columns from the first edge."""
+    number = bisect_right(edges, value) - 1
+    low, high = edges[number], edges[number + 1]
+    return number + ((value - low) / (high - low) if high < math.inf else 0.5)

@@ -1,0 +1,132 @@
+"""What a report is made of: the verdict of the one validator, and what its pass over the images has seen."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from functools import cached_property
+from pathlib import Path
+
+from contract.dataset import Sample
+from contract.errors import UserError
+from contract.image_header import ImageHeader, read_header
+from contract.images import Images, open_images
+from contract.parameters import OpenRecipe
+from data_preparation.progress import Advance
+from data_preparation.validation import Verdict, validate
+
+SPLITS = ("train", "val")
+
+
+@dataclass(frozen=True)
+class Seen:
+    """A sound image: its size in pixels and bytes, and the hash of its content."""
+
+    header: ImageHeader
+    bytes: int
+    sha256: str
+
+    @property
+    def aspect(self) -> float:
+        return self.header.width / self.header.height
+
+
+@dataclass(frozen=True)
+class Row:
+    """One label line that parsed. image: None where the image is not sound."""
+
+    split: str
+    place: str  # file:line
+    sample: Sample
+    image: Seen | None
+
+
+@dataclass(frozen=True)
+class Use:
+    """A character of the labels: how often each split has it, and the first place."""
+
+    character: str
+    train: int
+    val: int
+    place: str
+
+
+@dataclass
+class Survey:
+    """Everything that the sections of a report draw on; what costs a pass over the labels is found once."""
+
+    verdict: Verdict
+    recipe: OpenRecipe | None
+    images: Images | None  # None: the shards are not those that were packed, and no picture can be read
+    seen: dict[str, Seen] = field(default_factory=dict)  # by the path that labels name
+
+    @property
+    def folder(self) -> Path:
+        return self.verdict.report.folder
+
+    @cached_property
+    def rows(self) -> list[Row]:
+        """All label lines, those of train first."""
+        return [
+            Row(split.name, split.place(sample.line), sample, self.seen.get(sample.image))
+            for split in self.verdict.report.splits
+            for sample in split.file.samples
+        ]
+
+    def of(self, split: str) -> Iterator[Row]:
+        return (row for row in self.rows if row.split == split)
+
+    @cached_property
+    def with_image(self) -> list[Row]:
+        return [row for row in self.rows if row.image]
+
+    @cached_property
+    def uses(self) -> list[Use]:
+        """The characters of the labels, the space among them, the most frequent first."""
+        counts = {split: Counter[str]() for split in SPLITS}
+        places: dict[str, str] = {}
+        for row in self.rows:
+            counts[row.split].update(row.sample.label)
+            for character in set(row.sample.label):
+                places.setdefault(character, row.place)
+        total = sum(counts.values(), Counter[str]())
+        return [Use(c, counts["train"][c], counts["val"][c], places[c]) for c, _ in total.most_common()]
+
+    @cached_property
+    def same_images(self) -> list[list[Row]]:
+        """Groups of rows whose images have the same content, contradictory ones first, then those of both splits."""
+        groups: dict[str, list[Row]] = {}
+        for row in self.with_image:
+            if row.image:
+                groups.setdefault(row.image.sha256, []).append(row)
+        several = [group for group in groups.values() if len(group) > 1]
+        return sorted(several, key=lambda group: (not contradicts(group), not leaks(group), -len(group)))
+
+
+def take_survey(folder: Path, recipe: OpenRecipe | None, advance: Advance | None) -> Survey:
+    """Check a dataset as `validate` does, and keep what the pass over its images has seen.
+
+    Raises UserError only when there is no dataset folder to look at.
+    """
+    seen: dict[str, Seen] = {}
+
+    def found(image: str, data: bytes, sha256: str) -> None:
+        seen[image] = Seen(read_header(data), len(data), sha256)
+
+    verdict = validate(folder, recipe, advance, found)
+    try:
+        images = open_images(folder)
+    except UserError:  # it is among the problems
+        images = None
+    return Survey(verdict, recipe, images, seen)
+
+
+def contradicts(group: list[Row]) -> bool:
+    """Rows of one image that have different labels."""
+    return len({row.sample.label for row in group}) > 1
+
+
+def leaks(group: list[Row]) -> bool:
+    """Rows of one image in both splits."""
+    return len({row.split for row in group}) > 1

@@ -1,0 +1,99 @@
+"""Make a page about a dataset for people to look at: what is in it, what is wrong with it, which samples stand out.
+
+python data_preparation/scripts/report_data.py dataset --config rec/rec_mv3_none_bilstm_ctc.yml
+"""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+
+from contract.errors import UserError
+from data_preparation import cli
+from data_preparation.cli import say
+
+SUMMARY = "make a page about a dataset, with pictures, to look at"
+EXAMPLE = """\
+The page is one file that needs no network and no other file; its path is printed on stdout.
+Exit code 0 when the dataset trains as it is, 1 when not: the page is written all the same, and says why.
+
+example:
+  python -m data_preparation report dataset --config rec/rec_mv3_none_bilstm_ctc.yml --output report.html"""
+
+
+PAGE = b"<!DOCTYPE html>"  # how a page begins
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("dataset", type=Path, metavar="DATASET", help="the dataset folder")
+    parser.add_argument(
+        "--config",
+        metavar="RECIPE",
+        help="the recipe to check against: a path, or a name under configs/ (default: look at the dataset alone)",
+    )
+    parser.add_argument(
+        "-o", dest="overrides", action="append", default=[], metavar="K=V", help="override a key of the recipe"
+    )
+    parser.add_argument(
+        "--output", type=Path, default=Path("report.html"), metavar="FILE", help="the page (default: report.html)"
+    )
+    parser.add_argument("--open", action="store_true", help="show it in the browser")
+
+
+def run(args: argparse.Namespace) -> int:
+    """Check, make the page, put it in its place."""
+    if args.overrides and not args.config:
+        raise UserError("-o changes a recipe: name the recipe with --config")
+    _check_output(args.output)
+
+    from data_preparation.progress import progress
+    from data_preparation.report.page import data_report
+    from data_preparation.report.survey import take_survey
+    from data_preparation.validation import open_recipe
+
+    recipe = open_recipe(args.config, args.dataset, args.overrides) if args.config else None
+    with progress("checking") as advance:
+        survey = take_survey(args.dataset, recipe, advance)
+    _write(args.output, data_report(survey))
+    say(f"wrote {args.output} ({args.output.stat().st_size / 1e6:.1f} MB): open it in a browser")
+    print(args.output)
+    if args.open:
+        import webbrowser
+
+        webbrowser.open(args.output.resolve().as_uri())
+    if survey.verdict.ok:
+        return 0
+    say(f"error: {args.dataset} is not fit to train as it is: the page says why")
+    return cli.EXIT_REFUSED
+
+
+def main(argv: list[str] | None = None) -> int:
+    parser = cli.Parser(description=SUMMARY, epilog=EXAMPLE)
+    add_arguments(parser)
+    return cli.run(parser, argv, run)
+
+
+def _check_output(path: Path) -> None:
+    """Only a page is replaced: a slip of the hand must not cost anybody their labels."""
+    if path.is_dir():
+        raise UserError(f"--output {path} is a folder: name a file in it, such as {path / 'report.html'}")
+    if path.is_file():
+        with path.open("rb") as file:
+            if not file.read(len(PAGE)).startswith(PAGE):
+                raise UserError(f"--output {path} exists and is no page: name another file")
+
+
+def _write(path: Path, page: str) -> None:
+    """In one rename: whoever reloads the page never sees half of it."""
+    unfinished = path.with_name(f".{path.name}.part")
+    try:
+        unfinished.write_bytes(page.encode("utf-8", "replace"))  # a folder's name may be no text
+        unfinished.replace(path)
+    except OSError as error:
+        raise UserError(f"{path} cannot be written ({error.strerror}): name another file with --output") from None
+    finally:
+        unfinished.unlink(missing_ok=True)
+
+
+if __name__ == "__main__":
+    raise SystemExit(main())
