@@ -9,8 +9,6 @@ from contextlib import contextmanager
 import cv2
 import numpy as np
 
-from contract.image_header import read_header
-
 
 def decode(data: bytes, *, upright: bool = True) -> np.ndarray | None:
     """A colour image, (height, width, 3) of 8 bits; None when OpenCV makes none of the bytes.
@@ -29,15 +27,6 @@ def decode(data: bytes, *, upright: bool = True) -> np.ndarray | None:
 def decodes(data: bytes) -> bool:
     """True when OpenCV makes a colour image of the bytes."""
     return decode(data) is not None
-
-
-def image_problem(data: bytes) -> str | None:
-    """What is wrong with the bytes of an image, in words that continue "the image …"; None when sound."""
-    try:
-        read_header(data)
-    except ValueError as error:
-        return str(error)
-    return None if decodes(data) else "does not decode: the file is damaged"
 
 
 @contextmanager

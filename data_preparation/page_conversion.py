@@ -15,7 +15,9 @@ from data_preparation.page_cutting import Crop, cut_pages, page_orders
 from data_preparation.progress import Advance
 from data_preparation.regions import PageSource
 from data_preparation.rejected import write_rejected
-from data_preparation.split import Split, split_by_folders, split_by_hash
+from data_preparation.split import Split, choose_split, split_by_folders
+from data_preparation.split_flags import SplitRule
+from data_preparation.together import Candidate
 
 
 @dataclass(frozen=True)
@@ -35,8 +37,7 @@ def convert_pages(
     *,
     encoding: str,
     workers: int,
-    seed: int,
-    fraction: float,
+    rule: SplitRule,
     advance: Advance,
 ) -> Conversion:
     """Cut the regions out and write the dataset with its rejected.csv. Raises UserError when no crop comes of it."""
@@ -49,26 +50,14 @@ def convert_pages(
             rejected += bad
         if len(crops) < 2:
             raise UserError(_too_few(crops, rejected))
-        split = _split(crops, seed, fraction)
+        candidates = [Candidate(crop.name, crop.label, crop.likeness) for crop in crops]
+        split = split_by_folders([crop.name for crop in crops]) or choose_split(candidates, rule)
         writer = DatasetWriter(staging)
         for crop in crops:
-            writer.record("val" if crop.name in split.val else "train", crop.name, crop.label, crop.sha256)
+            writer.record("val" if crop.name in split.val else "train", crop.name, crop.label, crop.likeness.sha256)
         write_rejected(staging, rejected)
         manifest = writer.finish({"source": source.format, "rejected": len(rejected), "split": split.facts})
     return Conversion(manifest, split, tuple(rejected))
-
-
-def _split(crops: list[Crop], seed: int, fraction: float) -> Split:
-    """Crops of one page stay together: they share paper, light and words."""
-    by_folders = split_by_folders([crop.name for crop in crops])
-    if by_folders:
-        return by_folders
-    pages = {crop.page for crop in crops}
-    if len(pages) == 1:
-        return split_by_hash([crop.name for crop in crops], seed, fraction)
-    by_page = split_by_hash(pages, seed, fraction)
-    val = frozenset(crop.name for crop in crops if crop.page in by_page.val)
-    return Split(val, by_page.reason, by_page.facts)
 
 
 def _too_few(crops: list[Crop], rejected: list[Problem]) -> str:

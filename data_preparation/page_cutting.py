@@ -20,10 +20,12 @@ from contract.errors import UserError
 from contract.image_header import read_header
 from data_preparation.cropping import Cut, cut_out
 from data_preparation.images import decode
+from data_preparation.likeness import picture_hash
 from data_preparation.progress import Advance
 from data_preparation.quadrilaterals import quadrilateral
 from data_preparation.regions import Region
 from data_preparation.sources.entries import BadSample, safe_name
+from data_preparation.together import Likeness
 
 ENCODINGS = {"jpg": (cv2.IMWRITE_JPEG_QUALITY, 95), "png": (cv2.IMWRITE_PNG_COMPRESSION, 3)}
 AHEAD = 4  # pages under way for each process
@@ -31,13 +33,12 @@ AHEAD = 4  # pages under way for each process
 
 @dataclass(frozen=True)
 class Crop:
-    """A crop that was written: `name` below images/, the page it is of, and the file's SHA-256."""
+    """A crop that was written: `name` below images/ (in a folder that is named as its page is), and its likeness."""
 
     where: str
     name: str
-    page: str
     label: str
-    sha256: str
+    likeness: Likeness
 
 
 @dataclass(frozen=True)
@@ -97,24 +98,24 @@ def cut_page(order: PageOrder) -> Cutting:
         try:
             _check_text(region.text)
             crop = cut_out(page, quadrilateral(region.polygon, size), order.how)
-            cut.append((region, _encoded(crop, order.encoding)))
+            cut.append((region, _encoded(crop, order.encoding), picture_hash(crop)))
         except BadSample as bad:
             problems.append(bad.problem(region.where))
     return _write(cut, order), problems
 
 
-def _write(cut: list[tuple[Region, bytes]], order: PageOrder) -> list[Crop]:
+def _write(cut: list[tuple[Region, bytes, int]], order: PageOrder) -> list[Crop]:
     """The files of a page in a folder of their own, which is there when it has one."""
     folder = safe_name(PurePosixPath(order.name))
     place = order.folder / IMAGES / folder
     if cut:
         place.mkdir(parents=True, exist_ok=True)
     crops = []
-    for region, data in cut:
+    for region, data, picture in cut:
         file = safe_name(PurePosixPath(f"{region.ident}.{order.encoding}"))
         (place / file).write_bytes(data)
-        digest = hashlib.sha256(data).hexdigest()
-        crops.append(Crop(region.where, f"{folder}/{file}", order.name, region.text, digest))
+        likeness = Likeness(hashlib.sha256(data).hexdigest(), picture)
+        crops.append(Crop(region.where, f"{folder}/{file}", region.text, likeness))
     return crops
 
 

@@ -1,17 +1,21 @@
-"""Which samples validate: as the folders say, or by a hash of the sample's name."""
+"""Which samples validate: as the folders say, or by a hash of what belongs together."""
 
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Collection
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from contract.errors import UserError
+from data_preparation.grouping import groups_of
+from data_preparation.split_flags import SplitRule
+from data_preparation.together import Candidate, keep_together
 from data_preparation.wording import counted, verb
 
 TRAIN_FOLDER = "train"
 VAL_FOLDERS = ("val", "valid", "validation", "test")
+EXAMPLES = 5  # characters that a note names
 
 
 @dataclass(frozen=True)
@@ -21,6 +25,7 @@ class Split:
     val: frozenset[str]
     reason: str  # for people
     facts: dict[str, Any]  # for the manifest
+    notes: tuple[str, ...] = ()
 
 
 def split_by_folders(names: Collection[str]) -> Split | None:
@@ -47,26 +52,78 @@ def split_by_folders(names: Collection[str]) -> Split | None:
     )
 
 
-def split_by_hash(names: Collection[str], seed: int, fraction: float) -> Split:
-    """A sample validates when the hash of seed and name falls below the fraction.
+def choose_split(samples: Sequence[Candidate], rule: SplitRule) -> Split:
+    """Split by hash as the rule says. Raises UserError for groups that nothing is in."""
+    return split_by_hash(samples, groups_of([sample.name for sample in samples], rule.group_by, rule.groups), rule)
 
-    So its side depends on nothing else, and adding data never moves it. Only when a side would stay empty,
-    the sample nearest to the threshold crosses over. Needs two names or more.
+
+def split_by_hash(samples: Sequence[Candidate], groups: Sequence[str], rule: SplitRule) -> Split:
+    """A cluster of samples validates when the hash of seed and name of one of its groups falls below the fraction.
+
+    Its side depends on nothing else, so adding data moves no sample, but for three rare cases: a new sample that
+    belongs to two clusters makes them one, and one of the two may move; a cluster goes to training where only it has a
+    character, until another one has it too; where a side would stay empty, the cluster nearest to the threshold crosses
+    over. Needs samples of two names or more.
+
+    groups: the group of each sample.
     """
-    places = {name: _place(seed, name) for name in names}
-    val = {name for name, place in places.items() if place < fraction}
-    if not val:
-        val = {min(places, key=places.__getitem__)}
-    if len(val) == len(places):
-        val.remove(max(places, key=places.__getitem__))
+    together = keep_together(samples, groups)
+    clusters, groups, notes = together.clusters, together.groups, list(together.notes)
+    places = [_place(rule.seed, {groups[each] for each in members}) for members in clusters]
+    order = sorted(range(len(clusters)), key=places.__getitem__)
+    val = [number for number in order if places[number] < rule.fraction] or order[:1]
+    val = val[: len(clusters) - 1]
+    facts: dict[str, Any] = {"by": "hash", "seed": rule.seed, "fraction": rule.fraction}
+    grouped = len(set(groups)) < len({sample.name for sample in samples})
+    what = "name"
+    if grouped:
+        what = "group's name"
+        facts["group_by"] = rule.group_by
+    if together.alike:
+        facts["alike"] = together.alike
+        show = verb(together.alike, "shows", "show")
+        notes.append(f"{counted(together.alike, 'sample')} {show} what another one does: they stay together")
+    moved = _lone_teachers([{*"".join(samples[each].label for each in members)} for members in clusters], val)
+    if moved:
+        facts["moved_to_train"] = sum(len(clusters[number]) for number in moved)
+        notes.append(_moved_note(facts["moved_to_train"], moved.values()))
     return Split(
-        val=frozenset(val),
-        reason=f"a hash of each name picks {fraction:.0%} for validation (seed {seed})",
-        facts={"by": "hash", "seed": seed, "fraction": fraction},
+        val=frozenset(samples[each].name for number in val if number not in moved for each in clusters[number]),
+        reason=f"a hash of each {what} picks {rule.fraction:.0%} for validation (seed {rule.seed})",
+        facts=facts,
+        notes=tuple(notes),
     )
 
 
-def _place(seed: int, name: str) -> float:
-    """A number in [0, 1) that looks random and belongs to the name."""
-    digest = hashlib.sha256(f"{seed}\0{name}".encode()).digest()
-    return int.from_bytes(digest[:6], "big") / 2**48
+def _lone_teachers(characters: Sequence[set[str]], val: Sequence[int]) -> dict[int, str]:
+    """The clusters that must go to training so that it has every character of validation, and for which character.
+
+    characters: of each cluster. val: the numbers of those that validate, the one nearest to training last; one stays.
+    """
+    validating = set(val)
+    taught = set().union(*(each for number, each in enumerate(characters) if number not in validating))
+    holder = {character: number for number in val for character in characters[number] - taught}
+    moved: dict[int, str] = {}
+    for character in sorted(holder):
+        if character not in taught and len(moved) < len(val) - 1:
+            moved[holder[character]] = character
+            taught |= characters[holder[character]]
+    return moved
+
+
+def _moved_note(samples: int, characters: Iterable[str]) -> str:
+    shown = [f"{each!r} (U+{ord(each):04X})" for each in characters]
+    more = ", …" if len(shown) > EXAMPLES else ""
+    return (
+        f"{counted(samples, 'sample')} {verb(samples, 'goes', 'go')} to training, which would not have"
+        f" {', '.join(shown[:EXAMPLES])}{more} otherwise"
+    )
+
+
+def _place(seed: int, groups: Collection[str]) -> float:
+    """A number in [0, 1) that looks random and belongs to the cluster: that of one of its groups.
+
+    Other bytes of the hash choose the group, so that a cluster of many groups is not drawn to one side.
+    """
+    digests = [hashlib.sha256(f"{seed}\0{group}".encode()).digest() for group in groups]
+    return int.from_bytes(min(digests, key=lambda digest: digest[6:])[:6], "big") / 2**48

@@ -13,11 +13,13 @@ from contract.errors import UserError
 from data_preparation import cli
 from data_preparation.cli import say
 from data_preparation.sources import FORMATS, LEVELS, read_source
+from data_preparation.split_flags import add_split_arguments, split_rule
 from data_preparation.wording import counted, verb
 
 if TYPE_CHECKING:
     from data_preparation.regions import PageSource
     from data_preparation.sources.entries import Source
+    from data_preparation.split import Split
 
 SUMMARY = "turn annotated crops into a dataset"
 EXAMPLE = """\
@@ -40,14 +42,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help="the label file, or the folder of the name.gt.txt files (default: the folder of the crops)",
     )
     parser.add_argument("--output-dir", type=Path, required=True, metavar="DIR", help="the dataset: a new folder")
-    parser.add_argument(
-        "--val-fraction",
-        type=cli.fraction,
-        default=0.1,
-        metavar="F",
-        help="share of the samples that validate, unless the folders are a split (default: 0.1)",
-    )
-    parser.add_argument("--seed", type=cli.seed, default=1024, metavar="N", help="of the split (default: 1024)")
+    add_split_arguments(parser)
     parser.add_argument(
         "--format",
         choices=FORMATS,
@@ -126,8 +121,8 @@ def _convert_crops(args: argparse.Namespace, source: Source) -> dict[str, Any]:
             " so nothing was written:"
             " correct them or leave them out with --skip-bad"
         )
-    plan = plan_conversion(source, entries, problems, args.seed, args.val_fraction)
-    say(f"split: {plan.split.reason}")
+    plan = plan_conversion(source, entries, problems, split_rule(args))
+    _say_split(plan.split)
     with progress("copying") as advance:
         return write_conversion(plan, args.output_dir, with_rejected=args.skip_bad, advance=advance)
 
@@ -151,16 +146,21 @@ def _convert_pages(args: argparse.Namespace, source: PageSource) -> dict[str, An
             Cut(padding, relative, not args.keep_tall),
             encoding=args.encoding,
             workers=args.workers or os.cpu_count() or 1,
-            seed=args.seed,
-            fraction=args.val_fraction,
+            rule=split_rule(args),
             advance=advance,
         )
     show_problems(done.rejected, f"{REJECTED} lists all")
     crops = done.manifest["train"] + done.manifest["val"]
     total = len(source.regions) + len(source.problems)
     say(f"{counted(total, 'region')}: {crops:,} cut out, {len(done.rejected):,} left out")
-    say(f"split: {done.split.reason}")
+    _say_split(done.split)
     return done.manifest
+
+
+def _say_split(split: Split) -> None:
+    say(f"split: {split.reason}")
+    for note in split.notes:
+        say(f"note: {note}")
 
 
 def main(argv: list[str] | None = None) -> int:

@@ -10,7 +10,6 @@ import pytest
 
 from contract.dataset import read_labels
 from data_preparation.scripts.convert_data import main
-from data_preparation.split import split_by_hash
 from tests.data_preparation.folders import crops, dataset, huge_png, jpeg, png
 
 
@@ -203,20 +202,6 @@ def test_an_existing_dataset_keeps_its_split(tmp_path: Path) -> None:
     assert convert(old, None, tmp_path / "new") == 0
     assert samples(tmp_path / "new", "train") == {"images/1.png": "a", "images/2.png": "b"}
     assert samples(tmp_path / "new", "val") == {"images/3.png": "c"}
-
-
-def test_adding_data_moves_no_sample() -> None:
-    few = [f"{number}.png" for number in range(200)]
-    many = few + [f"new/{number}.png" for number in range(300)]
-    assert split_by_hash(few, 1024, 0.1).val == split_by_hash(many, 1024, 0.1).val & set(few)
-    assert 20 < len(split_by_hash(many, 1024, 0.1).val) < 80
-    assert split_by_hash(few, 1, 0.1).val != split_by_hash(few, 2, 0.1).val
-
-
-@pytest.mark.parametrize("fraction", [0.001, 0.999])
-def test_both_sides_get_a_sample(fraction: float) -> None:
-    for seed in range(20):
-        assert len(split_by_hash(["a.png", "b.png"], seed, fraction).val) == 1
 
 
 def test_names_are_safe_and_stay_apart(tmp_path: Path) -> None:

@@ -1,0 +1,81 @@
+"""What samples share besides their text: the page they were cut from, a folder, a column, a part of the name."""
+
+from __future__ import annotations
+
+import csv
+import io
+import re
+from collections.abc import Iterator, Sequence
+from pathlib import Path, PurePosixPath
+
+from contract.dataset import IMAGES, read_text
+from contract.errors import UserError
+from data_preparation.sources.entries import safe_name
+from data_preparation.sources.finding import IMAGE_ENDINGS
+from data_preparation.split_flags import FOLDER, PAGE, SAMPLE
+
+_REMEDY = (
+    f"give {PAGE}, {FOLDER}, {SAMPLE}, a pattern with a group such as '^(\\d+)_',"
+    " or a column of the table that --groups names"
+)
+
+
+def groups_of(names: Sequence[str], by: str, table: Path | None) -> list[str]:
+    """The group of each sample, by its path below images/; one of which nothing says the group is a group of its own.
+
+    Raises UserError when `by` says nothing at all.
+    """
+    if table is not None:
+        return _from_table(names, by, table)
+    if by == SAMPLE:
+        return list(names)
+    if by in (PAGE, FOLDER):
+        folders = [PurePosixPath(name).parent for name in names]
+        return [
+            folder.as_posix() if by == FOLDER or folder.suffix.lower() in IMAGE_ENDINGS else name
+            for name, folder in zip(names, folders, strict=True)
+        ]
+    return _from_pattern(names, by)
+
+
+def name_of(image: str) -> str:
+    """A sample's path below images/, from its path as a label has it."""
+    return PurePosixPath(image.replace("\\", "/")).as_posix().removeprefix(f"{IMAGES}/")
+
+
+def _from_pattern(names: Sequence[str], pattern: str) -> list[str]:
+    try:
+        compiled = re.compile(pattern)
+    except re.error as error:
+        raise UserError(f"--group-by {pattern} is no regular expression ({error}): {_REMEDY}") from None
+    if not compiled.groups:
+        raise UserError(f"--group-by {pattern} says no group: {_REMEDY}")
+    found = [compiled.search(name) for name in names]
+    if not any(found):
+        raise UserError(f"--group-by {pattern} is found in no image path (the first is {names[0]}): {_REMEDY}")
+    return [
+        "/".join(group or "" for group in match.groups()) if match else name
+        for name, match in zip(names, found, strict=True)
+    ]
+
+
+def _from_table(names: Sequence[str], column: str, table: Path) -> list[str]:
+    groups = {safe_name(PurePosixPath(name_of(image))): group for image, group in _rows(table, column) if group}
+    if not any(name in groups for name in names):
+        raise UserError(
+            f"{table} names none of the images (the first is {names[0]}): write their paths as the labels do"
+        )
+    return [groups.get(name, name) for name in names]
+
+
+def _rows(table: Path, column: str) -> Iterator[tuple[str, str]]:
+    """(image, group) of each row."""
+    text, _ = read_text(table)
+    header = text.split("\n", 1)[0]
+    reader = csv.DictReader(io.StringIO(text, newline=""), delimiter="\t" if "\t" in header else ",")
+    for wanted in ("image", column):
+        if wanted not in (reader.fieldnames or ()):
+            has = ", ".join(reader.fieldnames or ()) or "nothing"
+            raise UserError(f"{table}:1: there is no column {wanted!r}, only {has}: name it in the first line")
+    for row in reader:
+        yield row["image"] or "", row[column] or ""

@@ -1,0 +1,120 @@
+"""Which samples belong on one side of a split: those of one group, with the same bytes, of nearly the same picture."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from itertools import combinations
+
+from contract.text import normalise
+
+NEAR = 12  # bits of 256 in which near-duplicates differ at most
+BANDS = 16  # of 16 bits: with 12 that differ, four of them are equal
+
+
+@dataclass(frozen=True)
+class Likeness:
+    """What tells whether two crops show the same picture."""
+
+    sha256: str  # of the image file
+    picture: int  # 256 bits, likeness.picture_hash
+
+
+@dataclass(frozen=True)
+class Candidate:
+    """A sample to be put on one side of a split. `name`: its path below images/."""
+
+    name: str
+    label: str
+    likeness: Likeness
+
+
+class Clusters:
+    """Samples, by their number, in clusters that only ever grow together."""
+
+    def __init__(self, count: int) -> None:
+        self._parent = list(range(count))
+
+    def first(self, number: int) -> int:
+        """The lowest number of the cluster."""
+        while self._parent[number] != number:
+            self._parent[number] = number = self._parent[self._parent[number]]
+        return number
+
+    def join(self, one: int, other: int) -> None:
+        low, high = sorted((self.first(one), self.first(other)))
+        self._parent[high] = low
+
+    def join_equal(self, keys: Iterable[object]) -> None:
+        """Join the samples with the same key, given in the order of their numbers."""
+        seen: dict[object, int] = {}
+        for number, key in enumerate(keys):
+            self.join(seen.setdefault(key, number), number)
+
+    def members(self) -> list[list[int]]:
+        found: dict[int, list[int]] = defaultdict(list)
+        for number in range(len(self._parent)):
+            found[self.first(number)].append(number)
+        return list(found.values())
+
+
+@dataclass(frozen=True)
+class Together:
+    """Samples in clusters: each cluster as the numbers of its samples, in ascending order.
+
+    `groups` has the group of every sample as it was used: its name where there was one group only.
+    """
+
+    clusters: list[list[int]]
+    groups: Sequence[str]
+    alike: int  # samples that show what another one shows, exactly or nearly
+    notes: tuple[str, ...]
+
+
+def keep_together(samples: Sequence[Candidate], groups: Sequence[str]) -> Together:
+    """Cluster samples, given with the group of each. What would make one cluster of them all is given up, and said."""
+    notes = []
+    if len(set(groups)) == 1:
+        groups = [sample.name for sample in samples]
+        notes.append("all samples are of one group, so each counts by itself")
+    for joins, without in (
+        ((_join_bytes, _join_pictures), "near-duplicates are on both sides: kept together, nothing could be parted"),
+        ((_join_bytes,), "images with equal bytes are on both sides: kept together, nothing could be parted"),
+        ((), ""),
+    ):
+        clusters = Clusters(len(samples))
+        clusters.join_equal(sample.name for sample in samples)
+        for join in joins:
+            join(clusters, samples)
+        alike = sum(len(members) for members in clusters.members() if len({samples[each].name for each in members}) > 1)
+        clusters.join_equal(groups)
+        members = clusters.members()
+        if len(members) > 1:
+            break
+        notes.append(without)
+    return Together(members, groups, alike, tuple(notes))
+
+
+def _join_bytes(clusters: Clusters, samples: Sequence[Candidate]) -> None:
+    clusters.join_equal(sample.likeness.sha256 for sample in samples)
+
+
+def _join_pictures(clusters: Clusters, samples: Sequence[Candidate]) -> None:
+    """Join samples whose texts are the same in the normal form and whose pictures differ in NEAR bits at most.
+
+    The text is asked for because two short words in one typeface can look nearly the same, and because it is cheap:
+    only pictures of the same text are compared, and of those only the ones with an equal band.
+    """
+    by_text: dict[str, dict[int, int]] = defaultdict(dict)
+    for number, sample in enumerate(samples):
+        clusters.join(by_text[normalise(sample.label)].setdefault(sample.likeness.picture, number), number)
+    for pictures in by_text.values():
+        bands: dict[tuple[int, int], list[int]] = defaultdict(list)
+        for picture in pictures if len(pictures) > 1 else ():
+            for band in range(BANDS):
+                bands[band, picture >> 16 * band & 0xFFFF].append(picture)
+        for mates in bands.values():
+            for one, other in combinations(mates, 2):
+                if (one ^ other).bit_count() <= NEAR:
+                    clusters.join(pictures[one], pictures[other])
