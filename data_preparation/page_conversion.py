@@ -18,6 +18,7 @@ from data_preparation.rejected import write_rejected
 from data_preparation.split import Split, choose_split, split_by_folders
 from data_preparation.split_flags import SplitRule
 from data_preparation.together import Candidate
+from data_preparation.wording import counted
 
 
 @dataclass(frozen=True)
@@ -35,14 +36,13 @@ def convert_pages(
     folder: Path,
     how: Cut,
     *,
-    encoding: str,
-    workers: int,
+    workers: int | None,
     rule: SplitRule,
     advance: Advance,
 ) -> Conversion:
     """Cut the regions out and write the dataset with its rejected.csv. Raises UserError when no crop comes of it."""
     with new_folder(folder) as staging:
-        orders, problems = page_orders(source.regions, images, staging, how, encoding)
+        orders, problems = page_orders(source.regions, images, staging, how)
         rejected = [*source.problems, *problems]
         crops: list[Crop] = []
         for found, bad in cut_pages(orders, workers, advance):
@@ -56,10 +56,15 @@ def convert_pages(
         for crop in crops:
             writer.record("val" if crop.name in split.val else "train", crop.name, crop.label, crop.likeness.sha256)
         write_rejected(staging, rejected)
-        manifest = writer.finish({"source": source.format, "rejected": len(rejected), "split": split.facts})
+        facts = {"source": source.format, "rejected": len(rejected), "cut": how.facts, "split": split.facts}
+        manifest = writer.finish(facts)
     return Conversion(manifest, split, tuple(rejected))
 
 
 def _too_few(crops: list[Crop], rejected: list[Problem]) -> str:
-    first = f"; the first that was not is {rejected[0]}" if rejected else ""
-    return f"{len(crops)} of {len(crops) + len(rejected)} regions could be cut out{first}"
+    regions = counted(len(crops) + len(rejected), "region")
+    said = f"{len(crops)} of {regions} could be cut out, and a dataset needs two"
+    if not rejected:
+        return f"{said}: name more annotations with --input-labels"
+    unread = all(problem.kind in ("format", "file") for problem in rejected)
+    return f"{said}: the first that could not is {rejected[0]}" + (", or name another --format" if unread else "")

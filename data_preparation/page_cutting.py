@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import hashlib
+import os
 import signal
+import sys
 from collections import deque
 from collections.abc import Iterable, Iterator, Sequence
 from concurrent.futures import Future, ProcessPoolExecutor
@@ -18,7 +20,7 @@ import numpy as np
 from contract.dataset import IMAGES, Problem
 from contract.errors import UserError
 from contract.image_header import read_header
-from data_preparation.cropping import Cut, cut_out
+from data_preparation.cropping import Cut, cut_out, encoded
 from data_preparation.images import decode
 from data_preparation.likeness import picture_hash
 from data_preparation.progress import Advance
@@ -27,8 +29,8 @@ from data_preparation.regions import Region
 from data_preparation.sources.entries import BadSample, safe_name
 from data_preparation.together import Likeness
 
-ENCODINGS = {"jpg": (cv2.IMWRITE_JPEG_QUALITY, 95), "png": (cv2.IMWRITE_PNG_COMPRESSION, 3)}
 AHEAD = 4  # pages under way for each process
+PAGES_PER_PROCESS = 50  # a process starts in the time in which some 20 pages are cut
 
 
 @dataclass(frozen=True)
@@ -50,14 +52,17 @@ class PageOrder:
     regions: tuple[Region, ...]
     folder: Path
     how: Cut
-    encoding: str
 
 
 Cutting = tuple[list[Crop], list[Problem]]
 
 
-def cut_pages(orders: Sequence[PageOrder], workers: int, advance: Advance) -> Iterator[Cutting]:
-    """The crops and the problems of each page, in the order of the pages. At most AHEAD pages a process are kept."""
+def cut_pages(orders: Sequence[PageOrder], workers: int | None, advance: Advance) -> Iterator[Cutting]:
+    """The crops and the problems of each page, in the order of the pages. At most AHEAD pages a process are kept.
+
+    workers: processes; None: one for PAGES_PER_PROCESS pages, and no more than there are CPUs.
+    """
+    workers = workers or max(1, min(_cpus(), len(orders) // PAGES_PER_PROCESS))
     cuttings = map(cut_page, orders) if workers == 1 else _in_processes(orders, workers)
     for done, cutting in enumerate(cuttings, start=1):
         advance(done, len(orders))
@@ -65,7 +70,7 @@ def cut_pages(orders: Sequence[PageOrder], workers: int, advance: Advance) -> It
 
 
 def page_orders(
-    regions: Iterable[Region], images: Path, folder: Path, how: Cut, encoding: str
+    regions: Iterable[Region], images: Path, folder: Path, how: Cut
 ) -> tuple[list[PageOrder], list[Problem]]:
     """Regions put together by page, and a problem for each whose name on its page is taken."""
     pages: dict[tuple[Path, tuple[int, int] | None], list[Region]] = {}
@@ -79,7 +84,7 @@ def page_orders(
         else:
             pages.setdefault((region.page, region.page_size), []).append(region)
     orders = [
-        PageOrder(page, page.relative_to(images).as_posix(), tuple(found), folder, how, encoding)
+        PageOrder(page, page.relative_to(images).as_posix(), tuple(found), folder, how)
         for (page, _), found in pages.items()
     ]
     return orders, problems
@@ -98,7 +103,7 @@ def cut_page(order: PageOrder) -> Cutting:
         try:
             _check_text(region.text)
             crop = cut_out(page, quadrilateral(region.polygon, size), order.how)
-            cut.append((region, _encoded(crop, order.encoding), picture_hash(crop)))
+            cut.append((region, encoded(crop, order.how.encoding), picture_hash(crop)))
         except BadSample as bad:
             problems.append(bad.problem(region.where))
     return _write(cut, order), problems
@@ -112,19 +117,11 @@ def _write(cut: list[tuple[Region, bytes, int]], order: PageOrder) -> list[Crop]
         place.mkdir(parents=True, exist_ok=True)
     crops = []
     for region, data, picture in cut:
-        file = safe_name(PurePosixPath(f"{region.ident}.{order.encoding}"))
+        file = safe_name(PurePosixPath(f"{region.ident}.{order.how.encoding}"))
         (place / file).write_bytes(data)
         likeness = Likeness(hashlib.sha256(data).hexdigest(), picture)
         crops.append(Crop(region.where, f"{folder}/{file}", region.text, likeness))
     return crops
-
-
-def _encoded(crop: np.ndarray, encoding: str) -> bytes:
-    try:
-        return cv2.imencode(f".{encoding}", crop, ENCODINGS[encoding])[1].tobytes()
-    except cv2.error:
-        size = f"{crop.shape[1]} x {crop.shape[0]}"
-        raise BadSample("too large", f"the crop of {size} pixels cannot be a {encoding}", "use png") from None
 
 
 def _check_text(text: str) -> None:
@@ -172,6 +169,11 @@ def _in_processes(orders: Sequence[PageOrder], workers: int) -> Iterator[Cutting
         raise UserError("a process that cuts pages was killed, often for memory: try again with --workers 1") from None
     finally:
         pool.shutdown(wait=True, cancel_futures=True)
+
+
+def _cpus() -> int:
+    """The CPUs that this process may use."""
+    return len(os.sched_getaffinity(0)) if sys.platform == "linux" else os.cpu_count() or 1
 
 
 def _begin_work() -> None:

@@ -11,13 +11,13 @@ from data_preparation.wording import counted
 EXAMPLES = 5  # shown of each kind
 
 
-def show_problems(problems: Iterable[Problem], rest: str) -> None:
+def show_problems(problems: Iterable[Problem], rest: str, noun: str = "problem") -> None:
     """Print the number of problems of each kind and the first few; `rest` says where all can be read."""
     kinds: dict[str, list[Problem]] = {}
     for problem in problems:
         kinds.setdefault(problem.kind, []).append(problem)
     for kind, members in kinds.items():
-        say(f"{kind}: {counted(len(members), 'problem')}")
+        say(f"{kind}: {counted(len(members), noun)}")
         for problem in members[:EXAMPLES]:
             say(f"  {problem}")
         if len(members) > EXAMPLES:

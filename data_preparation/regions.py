@@ -33,3 +33,8 @@ class PageSource:
     regions: tuple[Region, ...]
     problems: tuple[Problem, ...]
     notes: tuple[str, ...]
+
+    @property
+    def count(self) -> int:
+        """Annotated regions of the source, sound or not."""
+        return len(self.regions) + len(self.problems)

@@ -1,4 +1,4 @@
-"""Turn annotated crops into a dataset.
+"""Turn annotated crops, or annotated pages, into a dataset.
 
 python data_preparation/scripts/convert_data.py --input-images crops --input-labels labels.txt --output-dir data
 """
@@ -21,25 +21,31 @@ if TYPE_CHECKING:
     from data_preparation.sources.entries import Source
     from data_preparation.split import Split
 
-SUMMARY = "turn annotated crops into a dataset"
+SUMMARY = "turn annotated crops or pages into a dataset"
 EXAMPLE = """\
-accepted:
+crops:
   a folder of crops and a label file (image path, tab, text; BOM and CRLF are fine)
   folders of name.png (name.bin.png, name.jpg, …) and name.gt.txt, searched with their subfolders
   a folder with train.txt and val.txt
+pages, from which the annotated regions are cut out:
+  PPOCRLabel's Label.txt, ICDAR 2015 text files, LabelMe's JSON files, PAGE XML, ABBYY XML
 
-example:
+examples:
   python data_preparation/scripts/convert_data.py --input-images crops --input-labels labels.txt \\
-    --output-dir dataset"""
+    --output-dir dataset
+  python data_preparation/scripts/convert_data.py --input-images pages --input-labels pages/Label.txt \\
+    --output-dir dataset --padding 10%"""
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("--input-images", type=Path, required=True, metavar="DIR", help="the folder of the crops")
+    parser.add_argument(
+        "--input-images", type=Path, required=True, metavar="DIR", help="the folder of the crops or pages"
+    )
     parser.add_argument(
         "--input-labels",
         type=Path,
         metavar="FILE_OR_DIR",
-        help="the label file, or the folder of the name.gt.txt files (default: the folder of the crops)",
+        help="the label file, or the folder of the annotations (default: the folder of the images)",
     )
     parser.add_argument("--output-dir", type=Path, required=True, metavar="DIR", help="the dataset: a new folder")
     add_split_arguments(parser)
@@ -59,7 +65,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     spelling.add_argument(
         "--as-written", dest="normalise", action="store_false", help="leave every label as it is, and say which are odd"
     )
-    parser.add_argument("--skip-bad", action="store_true", help="leave bad samples out and list them in rejected.csv")
+    parser.add_argument(
+        "--skip-bad",
+        action="store_true",
+        help="leave bad crops out and list them in rejected.csv (regions of pages always are)",
+    )
     pages = parser.add_argument_group("annotated pages")
     pages.add_argument(
         "--level", choices=LEVELS, help="what is cut out, where the annotation knows both (default: line)"
@@ -78,7 +88,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--encoding", choices=("jpg", "png"), default="jpg", help="of the crops (default: jpg, of quality 95)"
     )
     pages.add_argument(
-        "--workers", type=cli.positive_int, metavar="N", help="processes that cut (default: one for each CPU)"
+        "--workers", type=cli.positive_int, metavar="N", help="processes that cut (default: by pages and CPUs)"
     )
 
 
@@ -129,8 +139,6 @@ def _convert_crops(args: argparse.Namespace, source: Source) -> dict[str, Any]:
 
 def _convert_pages(args: argparse.Namespace, source: PageSource) -> dict[str, Any]:
     """Cut every region out that can be, and list the others."""
-    import os
-
     from data_preparation.cropping import Cut
     from data_preparation.page_conversion import convert_pages
     from data_preparation.problems_text import show_problems
@@ -143,16 +151,14 @@ def _convert_pages(args: argparse.Namespace, source: PageSource) -> dict[str, An
             source,
             args.input_images,
             args.output_dir,
-            Cut(padding, relative, not args.keep_tall),
-            encoding=args.encoding,
-            workers=args.workers or os.cpu_count() or 1,
+            Cut(padding, relative, not args.keep_tall, args.encoding),
+            workers=args.workers,
             rule=split_rule(args),
             advance=advance,
         )
-    show_problems(done.rejected, f"{REJECTED} lists all")
+    show_problems(done.rejected, f"{REJECTED} lists all", "region")
     crops = done.manifest["train"] + done.manifest["val"]
-    total = len(source.regions) + len(source.problems)
-    say(f"{counted(total, 'region')}: {crops:,} cut out, {len(done.rejected):,} left out")
+    say(f"{counted(source.count, 'region')}: {crops:,} cut out, {len(done.rejected):,} left out")
     _say_split(done.split)
     return done.manifest
 

@@ -53,6 +53,8 @@ def _guess(labels: Path) -> str:
         raise UserError(f"{labels} looks like {' and like '.join(of_pages)}: say which with --format")
     if of_pages:
         return of_pages[0]
+    if labels.suffix.lower() in (".json", ".xml"):
+        raise UserError(f"{labels} is not of a format known here: name it with --format ({', '.join(PAGE_FORMATS)})")
     if labels.is_file() or ((labels / TRAIN_LABELS).is_file() and (labels / VAL_LABELS).is_file()):
         return "label-file"
     if label_files(labels):

@@ -83,10 +83,18 @@ def read_json(path: Path) -> Any:
     """The value of one of many JSON files. Raises BadSample when it is none."""
     text, _ = read_annotation(path)
     try:
-        return json.loads(text)
-    except (ValueError, RecursionError) as error:
+        return parse_json(text)
+    except ValueError as error:
         place = f" (line {error.lineno})" if isinstance(error, json.JSONDecodeError) else ""
         raise BadSample("file", f"the file is not JSON{place}", "correct or remove it") from None
+
+
+def parse_json(text: str) -> Any:
+    """As json.loads, with a ValueError for JSON that is nested too deeply as well."""
+    try:
+        return json.loads(text)
+    except RecursionError:
+        raise ValueError("nested too deeply") from None
 
 
 def head(path: Path) -> str:

@@ -10,6 +10,7 @@ from pathlib import Path, PurePosixPath
 
 from contract.dataset import Problem
 
+_LONGEST = 200  # characters of a file's name; file systems take 255, and a hash and endings come to it
 _UNSAFE = re.compile(r"[^A-Za-z0-9._-]|^\.")
 
 
@@ -52,16 +53,20 @@ class Source:
 
 
 def safe_name(path: PurePosixPath) -> str:
-    """The relative path with characters that some file system, S3 or shell minds replaced.
+    """The relative path with characters that some file system, S3 or shell minds replaced, and no part too long.
 
     Two paths never share a name: a changed one ends in a hash of what it was.
     """
-    parts = [_UNSAFE.sub("_", part) for part in path.parts]
+    parts = [_shortened(_UNSAFE.sub("_", part)) for part in path.parts]
     if parts != list(path.parts):
         mark = hashlib.sha256(os.fsencode(path.as_posix())).hexdigest()[:8]
         stem, dot, ending = parts[-1].rpartition(".")
         parts[-1] = f"{stem}-{mark}{dot}{ending}"
     return "/".join(parts)
+
+
+def _shortened(part: str) -> str:
+    return part if len(part) <= _LONGEST else part[: _LONGEST // 2] + part[-_LONGEST // 2 :]
 
 
 def refuse_link(image: Path, *folders: Path) -> None:

@@ -7,14 +7,13 @@ https://github.com/PFCCLab/PPOCRLabel
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 from typing import Any
 
 from contract.dataset import Problem, read_text
 from contract.errors import UserError
 from data_preparation.regions import PageSource, Region
-from data_preparation.sources.annotation import ILLEGIBLE, as_polygon, first_line, illegible
+from data_preparation.sources.annotation import ILLEGIBLE, as_polygon, first_line, illegible, parse_json
 from data_preparation.sources.entries import BadSample
 from data_preparation.sources.pages import find_page
 from data_preparation.wording import counted
@@ -61,7 +60,7 @@ def _read_line(images: Path, line: str, where: str) -> tuple[list[Region], list[
     """The regions of a page. A line that cannot be read is one problem; a page that is missing, one for each region."""
     name, _, listed = line.partition("\t")
     try:
-        annotations = json.loads(listed)
+        annotations = parse_json(listed)
         if not isinstance(annotations, list):
             raise ValueError
     except ValueError:
