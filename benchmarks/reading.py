@@ -31,7 +31,7 @@ from contract.check import check_dataset
 from contract.dataset import read_labels
 from contract.images import LooseImages, PackedImages
 from data_preparation.__main__ import main as data_preparation
-from data_preparation.images import decodes
+from data_preparation.images import look_quietly
 from data_preparation.packing import pack_dataset, unpack_dataset
 
 PEER = "files, as PaddleOCR"
@@ -106,9 +106,9 @@ def measure(loose: Path, packed: Path, database: Path, rounds: int) -> dict[str,
         ),
         "a whole dataset": timed(
             {
-                "check loose": partial(check_dataset, loose, None, decodes),
-                "check packed": partial(check_dataset, packed, None, decodes),
-                "pack": partial(in_a_new_folder, partial(pack_dataset, loose, decode=decodes)),
+                "check loose": partial(check_dataset, loose, None, look_quietly),
+                "check packed": partial(check_dataset, packed, None, look_quietly),
+                "pack": partial(in_a_new_folder, partial(pack_dataset, loose, decode=look_quietly)),
                 "pack, not decoding": partial(in_a_new_folder, partial(pack_dataset, loose)),
                 "unpack": partial(in_a_new_folder, partial(unpack_dataset, packed)),
             },

@@ -5,10 +5,12 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from container.job import Job
-from contract.check import Report, check_dataset, check_limits
+from contract.check import check_dataset, check_limits
 from contract.label_fit import fit_to_labels
 from contract.parameters import OpenRecipe, apply_parameters
+from contract.picture import Look
 from contract.recipe import find_recipe, limits_of, load_recipe
+from contract.report import Report
 
 PROGRESS_EVERY = 10_000  # images between two lines of progress
 
@@ -27,20 +29,23 @@ def open_dataset(job: Job, recipe: OpenRecipe, say: Callable[[str], None]) -> tu
     import cv2
     import numpy as np
 
-    def decodes(data: bytes) -> bool:
+    def decode(data: bytes) -> Look | None:
         try:
-            return cv2.imdecode(np.frombuffer(data, np.uint8), cv2.IMREAD_COLOR) is not None
+            image = cv2.imdecode(np.frombuffer(data, np.uint8), cv2.IMREAD_COLOR)
         except cv2.error:
-            return False
+            return None
+        return None if image is None else Look((image.shape[1], image.shape[0]))
 
     def show_progress(done: int, total: int) -> None:
         if done % PROGRESS_EVERY == 0:
             say(f"checked {done:,} of {total:,} samples")
 
-    report = check_dataset(job.training, None, decodes, validation=job.validation, progress=show_progress)
+    report = check_dataset(job.training, None, decode, validation=job.validation, progress=show_progress)
     recipe = fit_to_labels(recipe, report)
     report.problems += check_limits(report, limits_of(recipe.config))
     for note in report.notes:
         say(f"note: {note}")
+    for kind, problems in report.warnings.kept.items():
+        say(f"warning: {kind}: {report.warnings.counts[kind]:,}, the first at {problems[0]}")
     report.refuse()
     return report, recipe

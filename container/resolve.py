@@ -15,7 +15,6 @@ from container.checkpoints import Checkpoint
 from container.hosts import Place
 from container.job import Job
 from contract.batches import scales_of
-from contract.check import Report
 from contract.dataset import DICTIONARY
 from contract.errors import UserError
 from contract.fitting import BATCH, Processes, figures_of, fit_recipe, is_rate
@@ -24,6 +23,7 @@ from contract.hyperparameters import DEFAULT_SEED
 from contract.machine import Machine
 from contract.parameters import Change, OpenRecipe, make_agree, value_at, with_value
 from contract.recipe import Recipe
+from contract.report import Report
 
 
 @dataclass(frozen=True)

@@ -23,12 +23,12 @@ from container.lifeline import end_all_others, kill_group
 from container.order import REFUSED_BY_TRAINER, WorkOrder
 from container.resolve import ResolvedRecipe
 from container.stop import Stop
-from contract.check import Report
 from contract.dataset import DICTIONARY
 from contract.errors import UserError
 from contract.events import print_event
 from contract.paths import EXIT_FINISHED, EXIT_INTERRUPTED, LIFELINE_VARIABLE
 from contract.recipe import wants_gpu
+from contract.report import Report
 
 
 class TrainerFailed(Exception):

@@ -2,86 +2,27 @@
 
 from __future__ import annotations
 
-import hashlib
-from collections import Counter
-from collections.abc import Callable
-from dataclasses import dataclass, field, replace
+from collections.abc import Callable, Iterator
+from dataclasses import replace
 from pathlib import Path
 
 from contract.dataset import (
     DICTIONARY,
     TRAIN_LABELS,
     VAL_LABELS,
-    Dictionary,
-    LabelFile,
     Problem,
     Sample,
-    content_hash,
     read_dictionary,
     read_labels,
 )
 from contract.errors import UserError
-from contract.image_header import ImageHeader, read_header
+from contract.image_check import Found, Over, Progress, check_images
 from contract.images import Images, open_images
+from contract.picture import Decode
 from contract.recipe import Limits, ctc_steps, remedy_for_steps
+from contract.report import Report, Split
 
 EXAMPLES = 3  # how many lines a problem about many lines names
-
-Decode = Callable[[bytes], bool]  # does the image really decode?
-Progress = Callable[[int, int], None]  # samples checked, samples in all
-Found = Callable[[str, bytes, str], None]  # a sound image: its path as the label has it, its bytes, their sha256
-
-
-@dataclass(frozen=True)
-class Split:
-    """One label file of the dataset and the folder that its image paths start from."""
-
-    name: str  # train or val
-    folder: Path
-    file: LabelFile
-    prefix: str = ""  # of places in messages: the folder, when it is not the dataset's own
-
-    def place(self, line: int) -> str:
-        """`file:line` for messages."""
-        return f"{self.prefix}{self.file.path.name}:{line}"
-
-
-@dataclass
-class Report:
-    """What a check found. A dataset is fit to train when `problems` is empty."""
-
-    folder: Path
-    splits: list[Split] = field(default_factory=list)
-    dictionary: Dictionary | None = None
-    problems: list[Problem] = field(default_factory=list)
-    notes: list[str] = field(default_factory=list)
-    content_sha256: str = ""  # of everything, in any order
-    split_sha256: dict[str, str] = field(default_factory=dict)  # of each split, in the order of its lines
-    longest_label: int = 0  # code points
-    most_steps: int = 0  # CTC time steps that the hardest label needs
-    has_space: bool = False
-    aspects: list[float] = field(default_factory=list)  # width / height of every readable image
-
-    def samples(self, split: str) -> tuple[Sample, ...]:
-        return next((each.file.samples for each in self.splits if each.name == split), ())
-
-    def split_folder(self, split: str) -> Path:
-        return next((each.folder for each in self.splits if each.name == split), self.folder)
-
-    @property
-    def typical_aspect(self) -> float:
-        """Width / height that nine images in ten do not exceed."""
-        ordered = sorted(self.aspects)
-        return ordered[int(0.9 * (len(ordered) - 1))] if ordered else 1.0
-
-    def refuse(self) -> None:
-        """Raise UserError with the first problem and the number of the others, when there is any."""
-        if self.problems:
-            others = len(self.problems) - 1
-            more = f" (and {others} more: python -m data_preparation validate lists all)" if others else ""
-            problem = self.problems[0]
-            folder = "" if Path(problem.where).is_absolute() else f"{self.folder.resolve()}/"
-            raise UserError(f"{folder}{problem}{more}")
 
 
 def check_dataset(
@@ -92,6 +33,8 @@ def check_dataset(
     validation: Path | None = None,
     progress: Progress | None = None,
     found: Found | None = None,
+    over: Over = map,
+    keep_data: bool = False,
     images: Callable[[Path], Images] = open_images,
 ) -> Report:
     """Check a dataset folder and, when given, the dataset folder that validates instead of its val.txt.
@@ -99,6 +42,8 @@ def check_dataset(
     limits: what the recipe can learn; None checks the dataset alone.
     decode: None checks labels and dictionary alone; no image is opened, and there is no content hash.
     found: told of each sound image.
+    over: looks at the images of many chunks, here or in other processes.
+    keep_data: `found` is given the bytes of the files too.
     images: opens those of a folder; each is seen by the check as it gives them.
     Raises UserError only when there is no dataset folder to check.
     """
@@ -108,9 +53,9 @@ def check_dataset(
     _read_splits(report, validation)
     _read_dictionary(report)
     if decode:
-        _check_images(report, decode, progress, found, images)
+        check_images(report, decode, over, progress, found, keep_data, images)
     _check_characters(report)
-    _note_untaught(report)
+    _warn_of_untaught(report)
     _measure(report)
     if limits:
         report.problems += check_limits(report, limits)
@@ -150,76 +95,11 @@ def _read_dictionary(report: Report) -> None:
         report.problems.append(_file_problem(report.folder / DICTIONARY, error))
 
 
-def _check_images(
-    report: Report,
-    decode: Decode,
-    progress: Progress | None,
-    found: Found | None,
-    open_folder: Callable[[Path], Images],
-) -> None:
-    total = len(_labelled(report))
-    done = 0
-    entries: list[tuple[str, str, str, str]] = []
-    seen: dict[str, tuple[str, str]] = {}  # image sha256 → split and label where it was met first
-    leaked = contradicting = 0
-    opened: dict[Path, Images | None] = {}  # None: its shards cannot be used, and the report says why
-    for split in report.splits:
-        if split.folder not in opened:
-            opened[split.folder] = _open_images(report, split, open_folder)
-        images = opened[split.folder]
-        if images is None:
-            continue
-        before = len(entries)
-        for sample in split.file.samples:
-            try:
-                data, digest = images.read_verified(sample.image)
-                header = _decodable(data, decode)
-            except ValueError as error:
-                where = split.place(sample.line)
-                report.problems.append(Problem("image", where, f"the image {sample.image!r} {error}", images.remedy))
-            else:
-                report.aspects.append(header.width / header.height)
-                entries.append((split.name, sample.image, sample.label, digest))
-                if found:
-                    found(sample.image, data, digest)
-                first_split, first_label = seen.setdefault(digest, (split.name, sample.label))
-                leaked += first_split != split.name
-                contradicting += first_label != sample.label
-            done += 1
-            if progress:
-                progress(done, total)
-        report.split_sha256[split.name] = hashlib.sha256(repr(entries[before:]).encode()).hexdigest()
-    report.content_sha256 = content_hash(entries)
-    for images in opened.values() if len(opened) < len(report.splits) else ():  # one folder, and all of its labels
-        report.notes += images.unnamed(sample.image for _, sample in _labelled(report)) if images else ()
-    if leaked:
-        report.notes.append(f"validation images that are in the training set too: {leaked}; their scores say nothing")
-    if contradicting:
-        report.notes.append(f"images with another label than the same image elsewhere: {contradicting}")
-
-
-def _open_images(report: Report, split: Split, open_folder: Callable[[Path], Images]) -> Images | None:
-    try:
-        return open_folder(split.folder)
-    except UserError as error:  # `folder/shards/file[:line:] message: remedy`
-        where, _, text = str(error).removeprefix(str(split.folder))[1:].partition(" ")
-        message, _, remedy = text.partition(": ")
-        report.problems.append(Problem("shards", split.prefix + where.rstrip(":"), message, remedy))
-        return None
-
-
-def _decodable(data: bytes, decode: Decode) -> ImageHeader:
-    header = read_header(data)
-    if not decode(data):
-        raise ValueError("does not decode: the file is damaged")
-    return header
-
-
 def _measure(report: Report) -> None:
-    labels = [sample.label for _, sample in _labelled(report)]
-    report.longest_label = max(map(len, labels), default=0)
-    report.most_steps = max(map(ctc_steps, labels), default=0)
-    report.has_space = any(" " in label for label in labels)
+    for _, sample in _labelled(report):
+        report.longest_label = max(report.longest_label, len(sample.label))
+        report.most_steps = max(report.most_steps, ctc_steps(sample.label))
+        report.has_space = report.has_space or " " in sample.label
 
 
 def _check_characters(report: Report) -> None:
@@ -227,42 +107,59 @@ def _check_characters(report: Report) -> None:
     if report.dictionary is None:
         return
     known = {*report.dictionary.characters, " "}
-    places: dict[str, list[str]] = {}
+    unknown: dict[str, _Places] = {}
     for split, sample in _labelled(report):
-        for character in sample.label:
+        for character in sample.label if not known.issuperset(sample.label) else ():
             if character not in known:
-                places.setdefault(character, []).append(split.place(sample.line))
-    for character, where in sorted(places.items(), key=lambda item: -len(item[1])):
-        message = f"the character {character!r} (U+{ord(character):04X}) {_occurs(where)} and is not in {DICTIONARY}"
+                unknown.setdefault(character, _Places()).add(split, sample)
+    for character, places in sorted(unknown.items(), key=lambda item: -item[1].count):
+        message = f"the character {character!r} (U+{ord(character):04X}) {places} and is not in {DICTIONARY}"
         remedy = f"add it to {DICTIONARY} or correct the labels"
-        report.problems.append(Problem("character", where[0], message, remedy))
+        report.problems.append(Problem("character", places.lines[0], message, remedy, places.count))
 
 
-def _note_untaught(report: Report) -> None:
+def _warn_of_untaught(report: Report) -> None:
     """Characters of the validation labels that no training label has."""
-    train, val = (
-        Counter("".join(sample.label for split, sample in _labelled(report) if split.name == name))
-        for name in ("train", "val")
-    )
-    untaught = {character: times for character, times in val.most_common() if character not in train}
-    if train and untaught:
-        shown = [f"{each!r} (U+{ord(each):04X}) {times}×" for each, times in untaught.items()][:EXAMPLES]
-        more = ", …" if len(untaught) > EXAMPLES else ""
-        report.notes.append(f"characters of validation labels that no training label has: {', '.join(shown)}{more}")
+    train = {character for sample in report.samples("train") for character in sample.label}
+    untaught: dict[str, _Places] = {}
+    for split, sample in _labelled(report) if train else ():
+        for character in sample.label if split.name == "val" else ():
+            if character not in train:
+                untaught.setdefault(character, _Places()).add(split, sample)
+    for character, places in sorted(untaught.items(), key=lambda item: -item[1].count):
+        message = f"the character {character!r} (U+{ord(character):04X}) {places} and no training label has it"
+        remedy = "add samples that teach it"
+        report.warnings.add(Problem("untaught character", places.lines[0], message, remedy))
 
 
 def _spaces(report: Report, limits: Limits) -> list[Problem]:
-    where = [split.place(sample.line) for split, sample in _labelled(report) if " " in sample.label]
-    if limits.use_space or not where:
+    places = _Places()
+    for split, sample in _labelled(report) if not limits.use_space else ():
+        if " " in sample.label:
+            places.add(split, sample)
+    if not places.count:
         return []
-    message = f"the space ' ' (U+0020) {_occurs(where)} and the recipe leaves it out"
-    return [Problem("character", where[0], message, "add -o Global.use_space_char=true")]
+    message = f"the space ' ' (U+0020) {places} and the recipe leaves it out"
+    return [Problem("character", places.lines[0], message, "add -o Global.use_space_char=true", places.count)]
 
 
-def _occurs(where: list[str]) -> str:
-    lines = list(dict.fromkeys(where))
-    examples = ", ".join(lines[:EXAMPLES]) + (", …" if len(lines) > EXAMPLES else "")
-    return f"occurs {len(where)} time{'s' if len(where) > 1 else ''} ({examples})"
+class _Places:
+    """How often something occurs, and the first lines where it does."""
+
+    def __init__(self) -> None:
+        self.count = 0
+        self.lines: list[str] = []
+        self._more = False
+
+    def add(self, split: Split, sample: Sample) -> None:
+        self.count += 1
+        if not self._more and (line := split.place(sample.line)) not in self.lines:
+            self._more = len(self.lines) == EXAMPLES
+            self.lines += [] if self._more else [line]
+
+    def __str__(self) -> str:
+        times = f"{self.count:,} time{'s' if self.count > 1 else ''}"
+        return f"occurs {times} ({', '.join(self.lines)}{', …' if self._more else ''})"
 
 
 def _lengths(report: Report, limits: Limits) -> list[Problem]:
@@ -277,7 +174,7 @@ def _lengths(report: Report, limits: Limits) -> list[Problem]:
             f" (labels that are too long: {len(long)})"
         )
         remedy = f"add -o Global.max_text_length={len(sample.label) + limits.reserved} or shorten them"
-        problems.append(_at(split, sample, "too long", message, remedy))
+        problems.append(Problem("too long", split.place(sample.line), message, remedy, len(long)))
     if tight:
         split, sample = max(tight, key=lambda pair: ctc_steps(pair[1].label))
         needed = ctc_steps(sample.label)
@@ -286,16 +183,12 @@ def _lengths(report: Report, limits: Limits) -> list[Problem]:
             f" (labels that do not fit: {len(tight)})"
         )
         remedy = remedy_for_steps(limits, needed, report.typical_aspect)
-        problems.append(_at(split, sample, "too wide", message, remedy))
+        problems.append(Problem("too wide", split.place(sample.line), message, remedy, len(tight)))
     return problems
 
 
-def _labelled(report: Report) -> list[tuple[Split, Sample]]:
-    return [(split, sample) for split in report.splits for sample in split.file.samples]
-
-
-def _at(split: Split, sample: Sample, kind: str, message: str, remedy: str) -> Problem:
-    return Problem(kind, split.place(sample.line), message, remedy)
+def _labelled(report: Report) -> Iterator[tuple[Split, Sample]]:
+    return ((split, sample) for split in report.splits for sample in split.file.samples)
 
 
 def _file_problem(path: Path, error: UserError) -> Problem:

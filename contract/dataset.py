@@ -15,11 +15,13 @@ from __future__ import annotations
 
 import hashlib
 import json
+import stat
 from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 
 from contract.errors import UserError
+from contract.quoting import quoted
 
 TRAIN_LABELS = "train.txt"
 VAL_LABELS = "val.txt"
@@ -28,9 +30,11 @@ MANIFEST = "dataset.json"
 IMAGES = "images"
 MANIFEST_FORMAT = 1
 MAX_BYTES = 100_000_000  # of one image file; a word crop has some thousand
+MAX_TEXT_BYTES = 1_000_000_000  # of a label file: ten million lines
+NOTES = 10  # about single lines of a dictionary
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class Sample:
     """One label line: the image path relative to the dataset folder, and its text."""
 
@@ -41,12 +45,13 @@ class Sample:
 
 @dataclass(frozen=True)
 class Problem:
-    """Something that keeps a dataset from training. `where` is `file` or `file:line`."""
+    """Something that is wrong with a dataset. `where` is `file` or `file:line`."""
 
     kind: str
     where: str
     message: str
     remedy: str
+    count: int = 1  # how often it occurs, where one problem tells of many lines
 
     def __str__(self) -> str:
         return f"{self.where}: {self.message}; {self.remedy}"
@@ -81,6 +86,11 @@ class Dictionary:
 def read_text(path: Path) -> tuple[str, tuple[str, ...]]:
     """A UTF-8 file with LF line ends, and a note for each oddity that was accepted (BOM, CRLF)."""
     try:
+        state = path.stat()
+        if stat.S_ISREG(state.st_mode) and state.st_size > MAX_TEXT_BYTES:
+            raise UserError(f"{path} has {state.st_size:,} bytes: it must be a text file of at most {MAX_TEXT_BYTES:,}")
+        if not stat.S_ISREG(state.st_mode) and not stat.S_ISDIR(state.st_mode):  # reading a pipe would never end
+            raise UserError(f"{path} is not a file: put a text file in its place")
         data = path.read_bytes()
     except FileNotFoundError:
         raise UserError(f"{path} does not exist: {_REMEDY_MISSING.get(path.name, 'check the path')}") from None
@@ -112,9 +122,10 @@ def read_labels(path: Path) -> LabelFile:
     samples: list[Sample] = []
     problems: list[Problem] = []
     lines = text.removesuffix("\n").split("\n") if text else []
+    if len(lines) > 1 and not lines[-1].strip():
+        notes = (*notes, f"{path.name} ends in a blank line: accepted, ignored")
     while len(lines) > 1 and not lines[-1].strip():
         lines.pop()
-        notes = (*notes, f"{path.name} ends in a blank line: accepted, ignored")
     for number, line in enumerate(lines, start=1):
         parsed = _parse_line(line, f"{path.name}:{number}")
         if isinstance(parsed, Problem):
@@ -152,7 +163,7 @@ def read_dictionary(path: Path) -> Dictionary:
     """
     text, notes = read_text(path)
     characters: dict[str, None] = {}
-    dropped = list(notes)
+    dropped: list[str] = []
     lines = text.split("\n")
     if lines[-1] == "":
         lines.pop()
@@ -163,14 +174,16 @@ def read_dictionary(path: Path) -> Dictionary:
         elif line == " ":
             dropped.append(f"{where} is the space: left out, use_space_char adds it")
         elif len(line) > 1:
-            dropped.append(f"{where} {line!r} has {len(line)} code points and can never be predicted: left out")
+            dropped.append(f"{where} {quoted(line)} has {len(line)} code points and can never be predicted: left out")
         elif line in characters:
             dropped.append(f"{where} repeats {line!r}: left out")
         else:
             characters[line] = None
     if not characters:
         raise UserError(f"{path} holds no characters: write one character a line")
-    return Dictionary(tuple(characters), tuple(dropped))
+    if len(dropped) > NOTES:
+        dropped[NOTES:] = [f"{len(dropped) - NOTES:,} more lines of {path.name} are such: left out"]
+    return Dictionary(tuple(characters), (*notes, *dropped))
 
 
 def build_dictionary(labels: Iterable[str]) -> Dictionary:
@@ -203,12 +216,14 @@ def _parse_line(line: str, where: str) -> tuple[str, str] | Problem:
     if "\r" in label:
         return Problem("bad character", where, "the label holds a carriage return", "remove it")
     if not label.strip():
-        return Problem("blank label", where, f"the label of {image!r} is blank", "write its text or delete the line")
+        return Problem(
+            "blank label", where, f"the label of {quoted(image)} is blank", "write its text or delete the line"
+        )
     if not image.strip():
         return Problem("no image", where, "the image path is blank", "write image path, one tab, label")
     reason = path_problem(image)
     if reason:
-        return Problem("path", where, f"{image!r} {reason}", "use a path inside the dataset folder")
+        return Problem("path", where, f"{quoted(image)} {reason}", "use a path inside the dataset folder")
     return image, label
 
 

@@ -13,13 +13,13 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from contract.batches import epoch_batches, scales_of
-from contract.check import Report
 from contract.errors import UserError
 from contract.hyperparameters import Hyperparameters
 from contract.machine import GIB, Gpu, Machine
 from contract.memory import largest_batch, pixels_of_a_sample, sample_bytes
 from contract.parameters import Change, value_at, with_value
 from contract.recipe import Recipe, wants_gpu
+from contract.report import Report
 
 BATCH = "Train.loader.batch_size_per_card"
 RATE = "Optimizer.lr"

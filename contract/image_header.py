@@ -9,85 +9,103 @@ from __future__ import annotations
 import struct
 from dataclasses import dataclass
 
+from contract.errors import BadImage
+
 # A word crop has far less than 1 MP; 50 MP is 150 MB once decoded.
 MAX_PIXELS = 50_000_000
+MAX_PROGRESSIVE_PIXELS = 25_000_000  # the decoder keeps all coefficients as well: up to 11 bytes a pixel
+MAX_SCANS = 100  # of a progressive JPEG, which has some ten; each is a pass over all pixels
 
 
 @dataclass(frozen=True)
 class ImageHeader:
-    """Size in pixels as the file states it."""
+    """What the file states. Size in pixels as stored."""
 
     width: int
     height: int
+    animated: bool = False  # or several pages: decoders give the first
+    orientation: int = 1  # of EXIF, 1 to 8; decoders turn the image by it
+    progressive: bool = False
 
 
 def read_header(data: bytes) -> ImageHeader:
-    """Size of a PNG, JPEG, BMP, WebP or TIFF; ValueError says in words what is wrong with it."""
+    """Size of a PNG, JPEG, BMP, WebP or TIFF. Raises BadImage."""
     if not data:
-        raise ValueError("is empty")
+        raise BadImage("damaged image", "is empty")
     for magic, read in _READERS:
         if data.startswith(magic):
             try:
                 header = read(data)
             except (struct.error, IndexError):
-                raise ValueError("is cut short") from None
+                raise _cut() from None
             if header.width < 1 or header.height < 1:
-                raise ValueError("has no pixels")
-            if header.width * header.height > MAX_PIXELS:
-                raise ValueError(f"claims {header.width} x {header.height} pixels, over the limit of {MAX_PIXELS:,}")
+                raise BadImage("damaged image", "has no pixels")
+            limit = MAX_PROGRESSIVE_PIXELS if header.progressive else MAX_PIXELS
+            if header.width * header.height > limit:
+                claim = f"claims {header.width} x {header.height} pixels, over the limit of {limit:,}"
+                raise BadImage("huge image", claim)
             return header
-    raise ValueError("is not an image (PNG, JPEG, BMP, WebP or TIFF)")
+    raise _not_an_image()
 
 
 def _png(data: bytes) -> ImageHeader:
     position = 8
+    animated, orientation = False, 1
     while True:  # chunks: length, type, data, CRC; the last is IEND
         length, kind = struct.unpack_from(">I4s", data, position)
+        if kind == b"acTL":
+            animated = struct.unpack_from(">I", data, position + 8)[0] > 1
+        elif kind == b"eXIf":
+            orientation = _orientation(data[position + 8 : position + 8 + length])
         position += 12 + length
         if position > len(data):
-            raise ValueError("is cut short")
+            raise _cut()
         if kind == b"IEND":
             break
     width, height = struct.unpack_from(">II", data, 16)
-    return ImageHeader(width, height)
+    return ImageHeader(width, height, animated, orientation)
 
 
 def _jpeg(data: bytes) -> ImageHeader:
     position = 2
-    size = None
+    width = height = orientation = 0
+    progressive = False
     while True:
         if data[position] != 0xFF:
-            raise ValueError("is a damaged JPEG")
+            raise BadImage("damaged image", "is a damaged JPEG")
         marker = data[position + 1]
         if marker == 0xFF:  # fill byte
             position += 1
             continue
         if marker == 0xDA:  # start of scan: the end marker must come after it, a thumbnail before it has its own
             break
+        length = struct.unpack_from(">H", data, position + 2)[0]
         if 0xC0 <= marker <= 0xCF and marker not in (0xC4, 0xC8, 0xCC):  # a start of frame
             height, width = struct.unpack_from(">HH", data, position + 5)
-            size = ImageHeader(width, height)
-        position += 2 + struct.unpack_from(">H", data, position + 2)[0]
+            progressive = marker in (0xC2, 0xC6, 0xCA, 0xCE)
+        elif marker == 0xE1 and data[position + 4 : position + 10] == b"Exif\0\0":
+            orientation = _orientation(data[position + 10 : position + 2 + length])
+        position += 2 + length
     # Cameras append bytes after the end marker, so it is searched, not expected at the end.
     if data.rfind(b"\xff\xd9") < position:
-        raise ValueError("is cut short")
-    if size is None:
-        raise ValueError("is a damaged JPEG")
-    return size
+        raise _cut()
+    if progressive and (scans := data.count(b"\xff\xda", position)) > MAX_SCANS:
+        raise BadImage("huge image", f"has {scans:,} scans, over the limit of {MAX_SCANS}")
+    return ImageHeader(width, height, orientation=orientation or 1, progressive=progressive)
 
 
 def _bmp(data: bytes) -> ImageHeader:
     width, height = struct.unpack_from("<ii", data, 18)
     if len(data) < struct.unpack_from("<I", data, 2)[0]:
-        raise ValueError("is cut short")
+        raise _cut()
     return ImageHeader(width, abs(height))  # negative: stored top-down
 
 
 def _webp(data: bytes) -> ImageHeader:
     if data[8:12] != b"WEBP":
-        raise ValueError("is not an image (PNG, JPEG, BMP, WebP or TIFF)")
+        raise _not_an_image()
     if len(data) < struct.unpack_from("<I", data, 4)[0] + 8:
-        raise ValueError("is cut short")
+        raise _cut()
     kind = data[12:16]
     if kind == b"VP8 ":
         width, height = struct.unpack_from("<HH", data, 26)
@@ -95,19 +113,46 @@ def _webp(data: bytes) -> ImageHeader:
     if kind == b"VP8L":
         bits = struct.unpack_from("<I", data, 21)[0]
         return ImageHeader((bits & 0x3FFF) + 1, (bits >> 14 & 0x3FFF) + 1)
-    return ImageHeader(int.from_bytes(data[24:27], "little") + 1, int.from_bytes(data[27:30], "little") + 1)
+    width, height = (int.from_bytes(data[at : at + 3], "little") + 1 for at in (24, 27))
+    flags = data[20]
+    exif = data.find(b"EXIF", 30) if flags & 0x08 else -1
+    orientation = _orientation(data[exif + 8 :]) if exif > 0 else 1
+    return ImageHeader(width, height, bool(flags & 0x02), orientation)
 
 
 def _tiff(data: bytes) -> ImageHeader:
+    tags, following = _tags(data)
+    return ImageHeader(tags.get(256, 0), tags.get(257, 0), animated=following != 0)  # ImageWidth, ImageLength
+
+
+def _orientation(exif: bytes) -> int:
+    """The orientation that EXIF data state: a TIFF without an image. 1, upright, where they do not."""
+    try:
+        orientation = _tags(exif.removeprefix(b"Exif\0\0"))[0].get(274, 1)
+    except struct.error:
+        return 1
+    return orientation if 1 <= orientation <= 8 else 1
+
+
+def _tags(data: bytes) -> tuple[dict[int, int], int]:
+    """The first directory of a TIFF: tags with their first value, as far as it stands there; where the next begins."""
     order = "<" if data[:2] == b"II" else ">"
     directory = struct.unpack_from(order + "I", data, 4)[0]
-    size = {256: 0, 257: 0}  # tags ImageWidth, ImageLength
-    for entry in range(struct.unpack_from(order + "H", data, directory)[0]):
+    count = struct.unpack_from(order + "H", data, directory)[0]
+    tags = {}
+    for entry in range(count):
         tag, kind = struct.unpack_from(order + "HH", data, directory + 2 + 12 * entry)
-        if tag in size:
-            code = "H" if kind == 3 else "I"
-            size[tag] = struct.unpack_from(order + code, data, directory + 10 + 12 * entry)[0]
-    return ImageHeader(size[256], size[257])
+        code = "H" if kind == 3 else "I"
+        tags[tag] = struct.unpack_from(order + code, data, directory + 10 + 12 * entry)[0]
+    return tags, struct.unpack_from(order + "I", data, directory + 2 + 12 * count)[0]
+
+
+def _cut() -> BadImage:
+    return BadImage("damaged image", "is cut short")
+
+
+def _not_an_image() -> BadImage:
+    return BadImage("not an image", "is not an image (PNG, JPEG, BMP, WebP or TIFF)")
 
 
 _READERS = (

@@ -14,13 +14,14 @@ from pathlib import Path
 from typing import Protocol
 
 from contract.dataset import MAX_BYTES, image_file
+from contract.errors import BadImage
 from contract.shards import INDEX, REMEDY, SHARDS, check_files, is_packed, plain_path, read_index
 
 
 class Images(Protocol):
     """Both kinds. Safe to use after fork, and to send to a spawned process.
 
-    Every method raises ValueError with words that continue "the image 'x' …" when it cannot be read.
+    Every method raises BadImage, with words that continue "the image 'x' …", when it cannot be read.
     """
 
     remedy: str  # what to do about an image that is missing or damaged
@@ -68,11 +69,11 @@ class LooseImages:
             except OSError:  # a link, or an error that the longer way says in words
                 return self._read_anywhere(image)
         except FileNotFoundError:
-            raise ValueError("does not exist") from None
+            raise BadImage("missing image", "does not exist") from None
         except IsADirectoryError:
-            raise ValueError("is a folder") from None
+            raise BadImage("unreadable image", "is a folder") from None
         except OSError as error:
-            raise ValueError(f"cannot be read ({error.strerror})") from None
+            raise BadImage("unreadable image", f"cannot be read ({error.strerror})") from None
 
     def view(self, image: str) -> memoryview:
         return memoryview(self.read(image))
@@ -93,7 +94,7 @@ class LooseImages:
     def _inside(self, path: Path) -> Path:
         real = path.resolve(strict=True)
         if not real.is_relative_to(self._root):
-            raise ValueError("is a link that leaves the dataset folder")
+            raise BadImage("link", "is a link that leaves the dataset folder")
         return real
 
 
@@ -128,7 +129,8 @@ class PackedImages:
         row = self._row(image)
         if digest != self._index.sha256(row):
             file, offset = self._shards[self._index.shards[row]].file, self._index.offsets[row]
-            raise ValueError(f"is damaged: {len(data):,} bytes from {offset:,} on in {SHARDS}/{file} have been altered")
+            altered = f"is damaged: {len(data):,} bytes from {offset:,} on in {SHARDS}/{file} have been altered"
+            raise BadImage("damaged image", altered)
         return data, digest
 
     def paths(self) -> list[str]:
@@ -151,7 +153,7 @@ class PackedImages:
         if row is None:
             row = self._index.rows.get(plain_path(image))
         if row is None:
-            raise ValueError(f"is in no shard: {SHARDS}/{INDEX} does not list it")
+            raise BadImage("missing image", f"is in no shard: {SHARDS}/{INDEX} does not list it")
         return row
 
     def _mapped(self, shard: int) -> memoryview:
@@ -160,7 +162,7 @@ class PackedImages:
             with path.open("rb") as file:
                 view = memoryview(mmap.mmap(file.fileno(), self._shards[shard].bytes, access=mmap.ACCESS_READ))
         except (OSError, ValueError) as error:  # ValueError: the file has become shorter than what is to be mapped
-            raise ValueError(f"cannot be read from {SHARDS}/{path.name} ({error})") from None
+            raise BadImage("unreadable image", f"cannot be read from {SHARDS}/{path.name} ({error})") from None
         self._views[shard] = view
         return view
 
@@ -175,7 +177,9 @@ def _read_file(descriptor: int) -> bytes:
     with open(descriptor, "rb", buffering=0) as file:
         state = os.fstat(descriptor)
         if not stat.S_ISREG(state.st_mode):
-            raise IsADirectoryError if stat.S_ISDIR(state.st_mode) else ValueError("is not a file")
+            if stat.S_ISDIR(state.st_mode):
+                raise IsADirectoryError
+            raise BadImage("unreadable image", "is not a file")
         if state.st_size > MAX_BYTES:
-            raise ValueError(f"has {state.st_size:,} bytes, over the limit of {MAX_BYTES:,}")
+            raise BadImage("huge image", f"has {state.st_size:,} bytes, over the limit of {MAX_BYTES:,}")
         return file.readall()

@@ -8,9 +8,10 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from contract.check import Report, check_limits
+from contract.check import check_limits
 from contract.parameters import Change, OpenRecipe, make_agree, value_at
 from contract.recipe import OUT_CHAR_NUM, limits_of, overrides_that_fit, with_override
+from contract.report import Report
 
 LONGEST, SPACE = "Global.max_text_length", "Global.use_space_char"
 

@@ -8,9 +8,12 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 
-from contract.check import Progress, Report, check_dataset
-from contract.dataset import DICTIONARY, MANIFEST, TRAIN_LABELS, VAL_LABELS
+from contract.check import check_dataset
+from contract.dataset import DICTIONARY, MANIFEST, TRAIN_LABELS, VAL_LABELS, Sample
 from contract.errors import UserError
+from contract.image_check import Progress
+from contract.picture import Look, Picture
+from contract.report import Report, Split
 from contract.shards import INDEX, REMEDY, SHARDS, SUMMARY, is_packed, read_summary
 
 TEXTS = (TRAIN_LABELS, VAL_LABELS, DICTIONARY, MANIFEST)
@@ -94,9 +97,9 @@ class DatasetFiles:
         self._texts = read_texts(folder)
         self._images = ImageFiles()
 
-    def add_image(self, image: str, data: bytes, sha256: str) -> None:
+    def add_image(self, split: Split, sample: Sample, picture: Picture) -> None:
         """The `found` of contract.check.check_dataset."""
-        self._images.add(image, len(data), sha256)
+        self._images.add(sample.image, picture.size, picture.sha256)
 
     def dataset(self, report: Report) -> LocalDataset:
         """The dataset, after the check. Raises UserError when it is not sound."""
@@ -113,9 +116,9 @@ def read_dataset(folder: Path, progress: Progress | None = None) -> LocalDataset
     return files.dataset(check_dataset(folder, None, _not_decoded, progress=progress, found=files.add_image))
 
 
-def _not_decoded(data: bytes) -> bool:
+def _not_decoded(data: bytes) -> Look:
     """What decodes is validate's question; it needs OpenCV."""
-    return True
+    return Look()
 
 
 def dataset_name(folder: Path) -> str:

@@ -1,13 +1,23 @@
-"""Does an image really decode? Asked with OpenCV, as the training does."""
+"""Does an image really decode, and what does it show? Asked with OpenCV, as the training does."""
 
 from __future__ import annotations
 
 import os
+import re
+import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
+from typing import IO
 
 import cv2
 import numpy as np
+
+from contract.picture import Look
+
+# What libjpeg and libtiff say of pixels that they had to make up; libpng warns of harmless things and gives no image.
+_COMPLAINT = re.compile(r"Corrupt JPEG data: .*|Premature end of JPEG.*|TIFF_Error (.*)")
+
+_heard: IO[bytes] | None = None  # what stands in for stderr while decoders are listened to
 
 
 def decode(data: bytes, *, upright: bool = True) -> np.ndarray | None:
@@ -16,31 +26,70 @@ def decode(data: bytes, *, upright: bool = True) -> np.ndarray | None:
     upright: turned as its EXIF orientation says. Read the header first: it knows the size.
     """
     how = cv2.IMREAD_COLOR if upright else cv2.IMREAD_COLOR | cv2.IMREAD_IGNORE_ORIENTATION
-    with _quiet():
-        try:
-            image = cv2.imdecode(np.frombuffer(data, np.uint8), how)
-        except cv2.error:
-            return None
-    return image if image is not None and image.size else None
+    with open(os.devnull, "wb") as nowhere, _stderr_goes_to(nowhere):
+        return _decode(data, how)
 
 
-def decodes(data: bytes) -> bool:
-    """True when OpenCV makes a colour image of the bytes."""
-    return decode(data) is not None
+def look_quietly(data: bytes) -> Look | None:
+    """What an image shows; None when it does not decode."""
+    image = decode(data)
+    return None if image is None else _shown(image)
+
+
+def look(data: bytes) -> Look | None:
+    """The same with what the decoder said of it. Only while decoders are listened to."""
+    image = _decode(data, cv2.IMREAD_COLOR)
+    complaint = _complaint()
+    return None if image is None else _shown(image, complaint)
 
 
 @contextmanager
-def _quiet() -> Iterator[None]:
-    """Send file descriptor 2 to nowhere: libpng and libjpeg write their warnings straight to it.
+def listening() -> Iterator[None]:
+    """Hear what decoders say, instead of letting them say it to people."""
+    global _heard
+    with tempfile.TemporaryFile(buffering=0) as file, _stderr_goes_to(file):
+        _heard = file
+        try:
+            yield
+        finally:
+            _heard = None
+
+
+@contextmanager
+def _stderr_goes_to(file: IO[bytes]) -> Iterator[None]:
+    """For moments: libpng and libjpeg write their warnings straight to file descriptor 2.
 
     The whole process is silent meanwhile, so call it from the thread that writes to stderr.
     """
     kept = os.dup(2)
-    nowhere = os.open(os.devnull, os.O_WRONLY)
     try:
-        os.dup2(nowhere, 2)
+        os.dup2(file.fileno(), 2)
         yield
     finally:
         os.dup2(kept, 2)
-        os.close(nowhere)
         os.close(kept)
+
+
+def _decode(data: bytes, how: int) -> np.ndarray | None:
+    try:
+        image = cv2.imdecode(np.frombuffer(data, np.uint8), how)
+    except cv2.error:
+        return None
+    return image if image is not None and image.size else None
+
+
+def _shown(image: np.ndarray, complaint: str = "") -> Look:
+    height, width = image.shape[:2]
+    return Look((width, height), float(cv2.meanStdDev(image)[1].max()), complaint)
+
+
+def _complaint() -> str:
+    """What the decoder has said since it was last asked, where it matters."""
+    assert _heard is not None
+    if not _heard.tell():
+        return ""
+    _heard.seek(0)
+    found = _COMPLAINT.search(_heard.read().decode(errors="replace"))
+    _heard.seek(0)
+    _heard.truncate()
+    return (found[1] or found[0]) if found else ""

@@ -13,9 +13,12 @@ from pathlib import Path
 from types import TracebackType
 from typing import BinaryIO
 
-from contract.check import Decode, check_dataset
+from contract.check import check_dataset
+from contract.dataset import Sample
 from contract.errors import UserError
 from contract.images import Images, PackedImages, open_images
+from contract.picture import Decode, Look, Picture
+from contract.report import Split
 from contract.shards import INDEX, SHARDS, SUMMARY, Shard, index_line, is_packed, plain_path, shard_name, summary_text
 from data_preparation.dataset_files import DatasetFile, ImageFiles, LocalDataset, check_texts, copy_texts
 from data_preparation.progress import Advance
@@ -54,8 +57,12 @@ class ShardWriter:
             if file:
                 file.close()
 
+    def add_sample(self, split: Split, sample: Sample, picture: Picture) -> None:
+        """The `found` of contract.check.check_dataset, with the data kept."""
+        self.add(sample.image, picture.data, picture.sha256)
+
     def add(self, image: str, data: bytes, sha256: str) -> None:
-        """Pack an image, by its path in the labels; a path that is there already is passed over. A check's `found`."""
+        """Pack an image, by its path in the labels; a path that is there already is passed over."""
         image = plain_path(image)
         if image in self._added:
             return
@@ -114,8 +121,8 @@ def pack_dataset(
     for text in texts:
         (complete or (lambda file: None))(text)
     with ShardWriter(into, shard_bytes, complete) as writer:
-        decode = decode or (lambda data: True)
-        report = check_dataset(dataset, None, decode, progress=advance, found=writer.add, images=images)
+        found, look = writer.add_sample, decode or (lambda data: Look())
+        report = check_dataset(dataset, None, look, progress=advance, found=found, keep_data=True, images=images)
         report.refuse()
         check_texts(dataset, texts)
         return LocalDataset(into, texts, writer.finish(), report)

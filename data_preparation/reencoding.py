@@ -10,7 +10,7 @@ from pathlib import Path
 import cv2
 
 from contract.dataset import MANIFEST
-from contract.errors import UserError
+from contract.errors import BadImage, UserError
 from contract.image_header import read_header
 from contract.images import open_images
 from data_preparation.images import decode
@@ -48,10 +48,10 @@ class AsJpeg:
             return data
         image = decode(data)
         if image is None:
-            raise ValueError("does not decode: the file is damaged")
+            raise BadImage("damaged image", "does not decode: the file is damaged")
         done, encoded = cv2.imencode(".jpg", image, [cv2.IMWRITE_JPEG_QUALITY, self._quality])
         if not done:  # libjpeg takes no side over 65,500 pixels
-            raise ValueError(f"cannot be a JPEG ({image.shape[1]} x {image.shape[0]} pixels)")
+            raise BadImage("huge image", f"cannot be a JPEG ({image.shape[1]} x {image.shape[0]} pixels)")
         return encoded.tobytes()
 
 

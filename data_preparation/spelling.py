@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import replace
-from pathlib import Path
 
 from contract.dataset import DICTIONARY, Dictionary, Problem
 from contract.text import RULES, normalise, what_changes
@@ -60,14 +59,6 @@ def spelling_notes(written: Iterable[tuple[str, str]], fate: str = "left as writ
                 f"{counted(count, 'label')} {verb(count, 'holds', 'hold')} {rule.what}: {fate}, first at {first}"
             )
     return notes
-
-
-def remedy_note(dataset: Path) -> str:
-    """What helps where `spelling_notes` finds something in a dataset."""
-    return (
-        "what looks the same should be spelled the same, or a model is taught two answers: python -m data_preparation"
-        f" convert --input-images {dataset} --output-dir NEW writes a copy in the normal form"
-    )
 
 
 def dictionary_notes(dictionary: Dictionary) -> list[str]:

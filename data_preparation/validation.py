@@ -5,11 +5,15 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
-from contract.check import Found, Report, check_dataset, check_limits
+from contract.check import check_dataset, check_limits
+from contract.dataset import Problem, Sample
 from contract.errors import UserError
 from contract.hyperparameters import Hyperparameters
+from contract.image_check import Found
 from contract.label_fit import fit_to_labels
 from contract.parameters import OpenRecipe, apply_parameters
+from contract.picture import Picture
+from contract.quoting import quoted
 from contract.recipe import (
     Limits,
     find_recipe,
@@ -18,9 +22,13 @@ from contract.recipe import (
     overrides_that_fit,
     with_override,
 )
-from data_preparation.images import decodes
+from contract.report import Report, Split, Warnings
+from data_preparation.images import look
+from data_preparation.label_warnings import label_oddities
+from data_preparation.looking import over
+from data_preparation.picture_warnings import picture_oddities
 from data_preparation.progress import Advance
-from data_preparation.spelling import dictionary_notes, remedy_note, spelling_notes
+from data_preparation.spelling import dictionary_notes
 
 
 @dataclass(frozen=True)
@@ -35,6 +43,10 @@ class Verdict:
     @property
     def ok(self) -> bool:
         return not self.report.problems
+
+    def passes(self, strict: bool) -> bool:
+        """Strict: without warnings too."""
+        return self.ok and not (strict and self.report.warnings.counts)
 
 
 def open_recipe(name: str, dataset: Path, overrides: list[str]) -> OpenRecipe:
@@ -56,15 +68,30 @@ def validate(
     found: Found | None = None,
     *,
     images: bool = True,
+    workers: int | None = None,
 ) -> Verdict:
     """Check everything in one pass; with a recipe, also what a job will fit by itself, and whether overrides would make
     the rest fit.
 
     found: told of each sound image, such as DatasetFiles.add_image.
     images: False checks labels and dictionary alone.
+    workers: processes that look at images; None: as suits the machine.
     """
-    report = check_dataset(dataset, None, decodes if images else None, progress=advance, found=found)
-    report.notes += _spelling(report)
+    seen = Warnings()
+
+    def notice(split: Split, sample: Sample, picture: Picture) -> None:
+        for kind, what, remedy in picture_oddities(picture, sample.label, asked):
+            seen.add(Problem(kind, split.place(sample.line), f"the image {quoted(sample.image)} {what}", remedy))
+        if found:
+            found(split, sample, picture)
+
+    asked = limits_of(recipe.config) if recipe else None
+    decode = look if images else None
+    report = check_dataset(dataset, None, decode, progress=advance, found=notice, over=over(workers))
+    report.warnings.update(seen)
+    _warn_of_labels(report)
+    if report.dictionary:
+        report.notes += dictionary_notes(report.dictionary)
     if recipe is None:
         return Verdict(report, None)
     fitted = fit_to_labels(recipe, report)
@@ -91,9 +118,9 @@ def validate(
     return Verdict(report, limits, overrides, len(refused) == len(report.problems))
 
 
-def _spelling(report: Report) -> list[str]:
-    labels = ((split.place(sample.line), sample.label) for split in report.splits for sample in split.file.samples)
-    notes = spelling_notes(labels)
-    if notes:
-        notes.append(remedy_note(report.folder))
-    return notes + (dictionary_notes(report.dictionary) if report.dictionary else [])
+def _warn_of_labels(report: Report) -> None:
+    for split in report.splits:
+        for sample in split.file.samples:
+            for kind, what, remedy in label_oddities(sample.label):
+                message = f"the label {quoted(sample.label)} {what}"
+                report.warnings.add(Problem(kind, split.place(sample.line), message, remedy))

@@ -20,7 +20,7 @@ def _verdict(survey: Survey) -> Markup:
     beside = f" with {survey.recipe.name}" if survey.recipe else ""
     count = len(verdict.report.problems)
     if verdict.ok:
-        doubts = len(verdict.report.notes)
+        doubts = verdict.report.warnings.counts.total() + len(verdict.report.notes)
         what = f"{counted(doubts, 'thing')} to look at below." if doubts else "Nothing is in its way."
         return _card("good", "✓", f"Fit to train{beside}", element("p", what))
     if verdict.fits_with_overrides:
@@ -56,7 +56,7 @@ def _figures(survey: Survey) -> list[tuple[str, Content]]:
             "Repeated images",
             _with(len(groups), f"{sum(map(contradicts, groups)):,} contradict, {sum(map(leaks, groups)):,} in both"),
         ),
-        ("Problems", _with(len(report.problems), counted(len(report.notes), "note"))),
+        ("Problems", _with(len(report.problems), counted(report.warnings.counts.total(), "warning"))),
     ]
 
 

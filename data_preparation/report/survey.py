@@ -10,9 +10,11 @@ from pathlib import Path
 
 from contract.dataset import Sample
 from contract.errors import UserError
-from contract.image_header import ImageHeader, read_header
+from contract.image_header import ImageHeader
 from contract.images import Images, open_images
 from contract.parameters import OpenRecipe
+from contract.picture import Picture
+from contract.report import Split
 from data_preparation.progress import Advance
 from data_preparation.validation import Verdict, validate
 
@@ -111,8 +113,8 @@ def take_survey(folder: Path, recipe: OpenRecipe | None, advance: Advance | None
     """
     seen: dict[str, Seen] = {}
 
-    def found(image: str, data: bytes, sha256: str) -> None:
-        seen[image] = Seen(read_header(data), len(data), sha256)
+    def found(split: Split, sample: Sample, picture: Picture) -> None:
+        seen[sample.image] = Seen(ImageHeader(picture.width, picture.height), picture.size, picture.sha256)
 
     verdict = validate(folder, recipe, advance, found)
     try:

@@ -49,7 +49,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(args: argparse.Namespace) -> int:
     """Check and pack in one pass, into a folder that appears when it is complete."""
     from contract.images import open_images
-    from data_preparation.images import decodes
+    from data_preparation.images import look_quietly
     from data_preparation.new_folder import new_folder
     from data_preparation.packing import pack_dataset
     from data_preparation.progress import progress
@@ -61,7 +61,7 @@ def run(args: argparse.Namespace) -> int:
     images = partial(AsJpeg, quality=quality) if args.reencode else open_images
     size = args.shard_mb * 1_000_000
     with new_folder(args.output_dir) as folder, progress("packing") as advance:
-        packed = pack_dataset(args.dataset, folder, advance, decode=decodes, shard_bytes=size, images=images)
+        packed = pack_dataset(args.dataset, folder, advance, decode=look_quietly, shard_bytes=size, images=images)
         if args.reencode:
             note_reencoding(folder, quality, packed.content_sha256)
     for note in packed.report.notes:

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from contract.errors import UserError
+from contract.report import KEPT
 from data_preparation import cli
 from data_preparation.cli import say
 from data_preparation.wording import counted
@@ -21,7 +22,7 @@ if TYPE_CHECKING:
 SUMMARY = "check that a dataset will train"
 EXAMPLE = """\
 Overrides that the labels need are printed on stdout, one flag a line, so that a shell can pass them on.
-Exit code 0 when the dataset trains as it is, 1 when not.
+Exit code 0 when the dataset trains as it is, 1 when not. Warnings are about what trains and is odd all the same.
 
 examples:
   python data_preparation/scripts/validate_data.py dataset
@@ -39,24 +40,33 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "-o", dest="overrides", action="append", default=[], metavar="K=V", help="override a key of the recipe"
     )
+    parser.add_argument("--strict", action="store_true", help="warnings are errors too")
+    parser.add_argument(
+        "--workers",
+        type=cli.positive_int,
+        metavar="N",
+        help="processes that look at the images (default: one for each core, at most 8; one for few images)",
+    )
     parser.add_argument("--json", action="store_true", help="print one JSON object with everything on stdout")
 
 
 def run(args: argparse.Namespace) -> int:
     """Check, explain on stderr, print what another program may use on stdout."""
+    from data_preparation.verdict_json import as_json, refusal
+
     try:
         verdict = _validate(args)
     except UserError as error:
         if args.json:
-            print(json.dumps(_refusal(args.dataset, error)))
+            print(json.dumps(refusal(args.dataset, error)))
         raise
     _explain(verdict, args)
     if args.json:
-        print(json.dumps(_as_json(verdict)))
+        print(json.dumps(as_json(verdict, args.strict)))
     else:
         for override in verdict.overrides:
             print(f"-o {override}")
-    return 0 if verdict.ok else cli.EXIT_REFUSED
+    return 0 if verdict.passes(args.strict) else cli.EXIT_REFUSED
 
 
 def main(argv: list[str] | None = None) -> int:
@@ -73,19 +83,25 @@ def _validate(args: argparse.Namespace) -> Verdict:
         raise UserError("-o changes a recipe: name the recipe with --config")
     recipe = open_recipe(args.config, args.dataset, args.overrides) if args.config else None
     with progress("checking") as advance:
-        return validate(args.dataset, recipe, advance)
+        return validate(args.dataset, recipe, advance, workers=args.workers)
 
 
 def _explain(verdict: Verdict, args: argparse.Namespace) -> None:
-    from data_preparation.problems_text import show_problems
+    from data_preparation.problems_text import show_problems, show_warnings
 
     report = verdict.report
     for note in report.notes:
         say(f"note: {note}")
+    show_warnings(report.warnings, rest=f"--json lists {KEPT}")
     show_problems(report.problems, rest="--json lists all")
     _summarise(verdict)
+    odd = counted(report.warnings.counts.total(), "warning")
+    if verdict.ok and args.strict and report.warnings.counts:
+        say(f"error: {report.folder} is fit to train, but --strict takes no warnings: {odd}")
+        return
     if verdict.ok:
-        say(f"ok: {report.folder} is fit to train" + (f" with {args.config}" if args.config else ""))
+        recipe = f" with {args.config}" if args.config else ""
+        say(f"ok: {report.folder} is fit to train{recipe}" + (f", {odd}" if report.warnings.counts else ""))
         return
     if verdict.overrides:
         fit = "the dataset is fit to train" if verdict.fits_with_overrides else "the labels fit, the rest stays wrong"
@@ -111,31 +127,6 @@ def _summarise(verdict: Verdict) -> None:
     )
     if report.aspects:
         say(f"nine images in ten are at most {report.typical_aspect:.1f} times as wide as high")
-
-
-def _refusal(dataset: Path, error: UserError) -> dict[str, object]:
-    """The JSON of a check that could not begin."""
-    message, _, remedy = str(error).partition(": ")
-    problem = {"kind": "refused", "where": str(dataset), "message": message, "remedy": remedy}
-    return {"ok": False, "problems": [problem], "notes": [], "overrides": []}
-
-
-def _as_json(verdict: Verdict) -> dict[str, object]:
-    report = verdict.report
-    return {
-        "ok": verdict.ok,
-        "problems": [
-            {"kind": p.kind, "where": p.where, "message": p.message, "remedy": p.remedy} for p in report.problems
-        ],
-        "notes": report.notes,
-        "train": len(report.samples("train")),
-        "val": len(report.samples("val")),
-        "characters": len(report.dictionary.characters) if report.dictionary else 0,
-        "longest_label": report.longest_label,
-        "most_steps": report.most_steps,
-        "overrides": list(verdict.overrides),
-        "content_sha256": report.content_sha256,
-    }
 
 
 if __name__ == "__main__":

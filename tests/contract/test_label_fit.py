@@ -7,11 +7,12 @@ from pathlib import Path
 import pytest
 
 from container.resolve import architecture_hash
-from contract.check import Report, check_dataset, check_limits
+from contract.check import check_dataset, check_limits
 from contract.hyperparameters import Hyperparameters
 from contract.label_fit import fit_to_labels
 from contract.parameters import OpenRecipe, apply_parameters, value_at, with_value
 from contract.recipe import CONFIGS, limits_of, load_recipe
+from contract.report import Report
 
 CRNN = "rec/rec_mv3_none_bilstm_ctc.yml"
 SVTR = "rec/rec_svtr_base.yml"

@@ -21,9 +21,9 @@ import pytest
 
 from contract.check import check_dataset
 from contract.errors import UserError
+from contract.picture import Look
 from data_preparation import s3, s3_folder
 from data_preparation.dataset_files import DatasetFiles, LocalDataset, read_dataset
-from data_preparation.images import decodes
 from data_preparation.s3 import DatasetUpload, dataset_uri, describe_dataset_uri, upload_dataset
 from data_preparation.scripts.upload_dataset import main
 from data_preparation.validation import validate
@@ -104,7 +104,7 @@ def assert_whole(aws: S3Endpoint, folder: Path, done: DatasetUpload) -> None:
 def test_a_dataset_goes_up_with_a_checksum_each_and_the_manifest_last(aws: S3Endpoint, folder: Path) -> None:
     steps: list[tuple[int, int]] = []
     done = upload(folder, aws, advance=lambda *step: steps.append(step))
-    content = check_dataset(folder, None, decodes).content_sha256
+    content = check_dataset(folder, None, lambda data: Look()).content_sha256
     assert done.uri == f"{PREFIX}/datasets/my-crops/{content}/"
     assert (done.files, done.skipped, done.content_sha256) == (24, 0, content)
     assert steps == [(number, 24) for number in range(1, 25)]
@@ -405,7 +405,7 @@ def test_labels_that_change_during_the_check_are_noticed(aws: S3Endpoint, folder
     files = DatasetFiles(folder)
     with (folder / "train.txt").open("a") as labels:
         labels.write("images/v.png\ta1\n")
-    local = files.dataset(check_dataset(folder, None, decodes, found=files.add_image))
+    local = files.dataset(check_dataset(folder, None, lambda data: Look(), found=files.add_image))
     assert "train.txt changed while" in refused(local, aws)
 
 

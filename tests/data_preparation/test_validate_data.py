@@ -9,7 +9,9 @@ from pathlib import Path
 
 import pytest
 
+from data_preparation import looking
 from data_preparation.scripts.validate_data import main
+from data_preparation.validation import validate
 from tests.data_preparation.folders import REPOSITORY, dataset, huge_png, jpeg, png, run_python
 
 RECIPE = "rec/rec_mv3_none_bilstm_ctc.yml"
@@ -109,7 +111,7 @@ def test_all_problems_in_one_pass(sound: Path, capsys: pytest.CaptureFixture[str
     edit(sound, "train.txt", "images/1.png\tabz\n" + "".join(lines) + "broken\n")
     assert main([str(sound)]) == 1
     said = capsys.readouterr().err
-    assert "image: 8 problems" in said
+    assert "missing image: 8 problems" in said
     assert "… and 3 more: --json lists all" in said
     assert "no tab: 1 problem" in said
     assert "'z' (U+007A)" in said
@@ -130,20 +132,42 @@ def test_labels_that_are_not_in_the_normal_form_are_said(tmp_path: Path, capsys:
     folder = dataset(tmp_path / "data", {"1.png": "น้ำ abcde", **odd}, {"v.png": "น\u0e4d\u0e32"})
     assert main([str(folder), "--json"]) == 0
     out, said = capsys.readouterr()
-    assert "note: 2 labels hold SARA AM in two code points" in said
-    assert "left as written, first at train.txt:2, val.txt:1\n" in said
-    assert "note: 4 labels hold zero-width characters" in said
-    assert "first at train.txt:3, train.txt:4, train.txt:5\n" in said
-    assert f"python -m data_preparation convert --input-images {folder} --output-dir NEW writes a copy" in said
+    assert "not normal: 6 warnings\n" in said
+    assert "train.txt:2: the label 'นํา' holds SARA AM in two code points" in said
+    assert "; write 'นำ', or let --fix do it\n" in said
+    found = json.loads(out)
+    places = ["train.txt:2", "train.txt:3", "train.txt:4", "train.txt:5", "train.txt:6"]
+    assert found["kinds"]["not normal"] == {"severity": "warning", "count": 6, "examples": places}
     dictionary = "dict.txt has 1 character that no label in the normal form holds: '\\u200b' (U+200B)"
-    assert json.loads(out)["notes"][-1] == dictionary
+    assert found["notes"] == [dictionary]
 
 
 def test_characters_that_nothing_teaches_are_said(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     folder = dataset(tmp_path / "data", {"1.png": "ab"}, {"v.png": "aๆcๆ", "w.png": "b"})
     assert main([str(folder), "--json"]) == 0
-    note = "characters of validation labels that no training label has: 'ๆ' (U+0E46) 2×, 'c' (U+0063) 1×"
-    assert json.loads(capsys.readouterr().out)["notes"] == [note]
+    first, second = json.loads(capsys.readouterr().out)["warnings"]
+    assert first["message"] == "the character 'ๆ' (U+0E46) occurs 2 times (val.txt:1) and no training label has it"
+    assert (second["kind"], second["where"]) == ("untaught character", "val.txt:1")
+
+
+def test_strict_takes_no_warnings(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    folder = dataset(tmp_path / "data", {"1.png": " ab"}, {"v.png": "ab"})
+    assert main([str(folder)]) == 0
+    assert capsys.readouterr().err.endswith("is fit to train, 1 warning\n")
+    assert main([str(folder), "--strict", "--json"]) == 1
+    out, said = capsys.readouterr()
+    assert json.loads(out)["ok"] is False
+    assert said.splitlines()[-1] == f"error: {folder} is fit to train, but --strict takes no warnings: 1 warning"
+
+
+def test_processes_find_what_one_finds(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    folder = dataset(tmp_path / "data", {f"{number}.png": "ab" for number in range(70)}, {"v.png": "ba"})
+    (folder / "images/64.png").write_bytes(png()[:-40])
+    (folder / "images/7.png").unlink()
+    monkeypatch.setattr(looking, "ALONE", 0)
+    one, two = (validate(folder, None, None, workers=workers).report for workers in (1, 2))
+    assert one == two
+    assert [problem.where for problem in one.problems] == ["train.txt:8", "train.txt:65"]
 
 
 def test_one_of_a_thing_is_singular(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -183,14 +207,27 @@ def test_json(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert main([str(folder), "--config", RECIPE, "--json"]) == 1
     found = json.loads(capsys.readouterr().out)
     assert set(found) == {
-        *("ok", "problems", "notes", "train", "val", "characters", "longest_label", "most_steps", "overrides"),
+        *(
+            "ok",
+            "kinds",
+            "problems",
+            "warnings",
+            "notes",
+            "train",
+            "val",
+            "characters",
+            "longest_label",
+            "most_steps",
+            "overrides",
+        ),
         "content_sha256",
     }
     assert (found["ok"], found["train"], found["val"], found["characters"]) == (False, 2, 1, 2)
     assert (found["longest_label"], found["most_steps"]) == (30, 59)
     assert found["overrides"][0] == "Global.max_text_length=30"
     assert {problem["kind"] for problem in found["problems"]} == {"too long", "too wide"}
-    assert set(found["problems"][0]) == {"kind", "where", "message", "remedy"}
+    assert set(found["problems"][0]) == {"kind", "where", "message", "remedy", "count"}
+    assert found["kinds"]["too long"] == {"severity": "error", "count": 2, "examples": ["train.txt:1"]}
 
 
 @pytest.mark.parametrize(

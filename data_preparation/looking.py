@@ -1,0 +1,80 @@
+"""Looks at the images of a dataset in several processes, where there are enough to be worth it."""
+
+from __future__ import annotations
+
+import itertools
+import multiprocessing
+import os
+import signal
+import sys
+from collections import deque
+from collections.abc import Iterable, Iterator
+from concurrent.futures import Future, ProcessPoolExecutor
+from concurrent.futures.process import BrokenProcessPool
+from functools import partial
+
+import cv2
+
+from contract.errors import BadImage, UserError
+from contract.image_check import Over
+from contract.picture import Chunk, Looker, Picture
+from data_preparation.images import listening
+
+ALONE = 50  # chunks that are looked at right here: a process takes half a second to begin
+MOST = 8  # processes, unless more are asked for: then the disk decides
+
+Pictures = list[Picture | BadImage]
+
+
+def over(workers: int | None) -> Over:
+    """The way to look at chunks with so many processes; None: as suits the machine."""
+    return partial(_look_over, workers or min(_cores(), MOST))
+
+
+def _look_over(workers: int, looker: Looker, chunks: Iterable[Chunk]) -> Iterator[Pictures]:
+    chunks = iter(chunks)
+    first = list(itertools.islice(chunks, ALONE + 1))
+    if workers == 1 or len(first) <= ALONE:
+        return map(partial(_look, looker), itertools.chain(first, chunks))
+    return _look_in_processes(workers, looker, itertools.chain(first, chunks))
+
+
+def _look_in_processes(workers: int, looker: Looker, chunks: Iterable[Chunk]) -> Iterator[Pictures]:
+    pool = ProcessPoolExecutor(workers, multiprocessing.get_context("spawn"), _begin, (looker,))
+    under_way: deque[Future[Pictures]] = deque()
+    try:
+        for chunk in chunks:
+            under_way.append(pool.submit(_look_there, chunk))
+            if len(under_way) > 4 * workers:
+                yield under_way.popleft().result()
+        while under_way:
+            yield under_way.popleft().result()
+    except BrokenProcessPool:
+        raise UserError(
+            "a process that looked at images was killed, often for want of memory: try again with --workers 1"
+        ) from None
+    finally:
+        pool.shutdown(cancel_futures=True)
+
+
+def _look(looker: Looker, chunk: Chunk) -> Pictures:
+    with listening():
+        return looker(chunk)
+
+
+_looker: Looker  # of a process that looks at images
+
+
+def _begin(looker: Looker) -> None:
+    global _looker
+    _looker = looker
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is for the process that started this one
+    cv2.setNumThreads(1)
+
+
+def _look_there(chunk: Chunk) -> Pictures:
+    return _look(_looker, chunk)
+
+
+def _cores() -> int:
+    return len(os.sched_getaffinity(0)) if sys.platform == "linux" else os.cpu_count() or 1
