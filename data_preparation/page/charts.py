@@ -107,7 +107,7 @@ def share(part: int, whole: int) -> str:
         return "< 0.1 %"
     if 99.9 < per_cent < 100:
         return "> 99.9 %"
-    return f"{per_cent:.3g} %"
+    return f"{per_cent:.1f} %".replace(".0 %", " %")
 
 
 def _column(each: Bin, series: Sequence[str], x: float, width: float, highest: int, axis: str) -> Markup:

@@ -30,7 +30,7 @@ def flags(survey: Survey) -> Markup | None:
 
 def code(text: str) -> Markup:
     """Text to copy into a shell."""
-    return element("div", element("pre", element("code", text), tabindex=0), class_="code")
+    return element("div", element("pre", element("code", text)), class_="code")
 
 
 def _limits(survey: Survey) -> Markup | None:

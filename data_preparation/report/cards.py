@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from data_preparation.page.markup import Content, Markup, element
 from data_preparation.page.pictures import Album, gallery
 from data_preparation.page.visible import visible
-from data_preparation.report.survey import Row, Survey
+from data_preparation.report.survey import Row, Shot, Survey
 
 LONGEST = 60  # code points of a label that are shown
 BROAD = 9  # times as wide as high: a column of the gallery would make a thread of it
@@ -13,18 +15,18 @@ BROAD = 9  # times as wide as high: a column of the gallery would make a thread 
 
 def card(survey: Survey, album: Album, row: Row, *remarks: Content) -> Markup:
     """One sample. remarks: one line each, below the label."""
-    size = f" · {row.image.header.width} × {row.image.header.height} px" if row.image else ""
+    size = f" · {row.picture.width} × {row.picture.height} px" if isinstance(row, Shot) else ""
     return album.picture(
         read(survey, row.sample.image),
         f"the image of {row.place}",
         element("p", visible(row.sample.label, LONGEST)),
         element("p", place(row.place), size, class_="quiet small"),
         *(element("p", remark, class_="small") for remark in remarks),
-        broad=row.image is not None and row.image.aspect > BROAD,
+        broad=isinstance(row, Shot) and row.aspect > BROAD,
     )
 
 
-def cards(survey: Survey, album: Album, rows: list[Row]) -> Markup:
+def cards(survey: Survey, album: Album, rows: Sequence[Row]) -> Markup:
     """Some samples with nothing to be said of them."""
     return gallery(*(card(survey, album, row) for row in rows))
 

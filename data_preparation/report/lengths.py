@@ -15,7 +15,7 @@ COLUMNS = 40  # of the histogram, at most
 
 def labels(survey: Survey) -> Section:
     """Samples by length and characters by script."""
-    lengths = {split: Counter(len(row.sample.label) for row in survey.of(split)) for split in SPLITS}
+    lengths = {split: Counter(len(row.sample.label) for row in survey.rows if row.split == split) for split in SPLITS}
     scripts: Counter[str] = Counter()
     for use in survey.uses:
         scripts[script_of(use.character)] += use.train + use.val

@@ -51,7 +51,7 @@ def _figures(survey: Survey) -> list[tuple[str, Content]]:
             _with(len(survey.uses), f"{listed:,} in dict.txt{', and the space' if report.has_space else ''}"),
         ),
         ("Longest label", _with(report.longest_label, f"code points; {report.most_steps:,} CTC steps")),
-        ("Images read", _with(len(survey.with_image), f"of {len(survey.rows):,}")),
+        ("Images read", _with(len(survey.shots), f"of {len(survey.rows):,}")),
         (
             "Repeated images",
             _with(len(groups), f"{sum(map(contradicts, groups)):,} contradict, {sum(map(leaks, groups)):,} in both"),

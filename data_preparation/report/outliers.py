@@ -11,12 +11,13 @@ from contract.recipe import ctc_steps
 from data_preparation.page.document import Section
 from data_preparation.page.markup import Markup, element, join
 from data_preparation.page.pictures import Album, gallery
-from data_preparation.page.visible import visible
+from data_preparation.page.visible import glyph
 from data_preparation.report.cards import card
 from data_preparation.report.characters import RARE
-from data_preparation.report.survey import Row, Seen, Survey
+from data_preparation.report.survey import Shot, Survey
 
 EACH = 8  # pictures of a kind
+NAMED = 4  # rare characters of a label that are named
 
 
 @dataclass(frozen=True)
@@ -25,28 +26,28 @@ class Kind:
 
     heading: str
     meaning: str
-    rows: list[Row]
-    remark: Callable[[Row], str | Markup]
+    shots: list[Shot]
+    remark: Callable[[Shot], str | Markup]
 
 
 def outliers(survey: Survey, album: Album) -> Section:
     """The samples at the ends of each scale."""
-    kinds = [kind for kind in _kinds(survey) if kind.rows]
+    kinds = [kind for kind in _kinds(survey) if kind.shots]
     shown = [_shown(survey, album, kind) for kind in kinds] or [element("p", "There is no picture to show.")]
     lead = element("p", "The samples at the ends of each scale. Wrong labels gather here, so a minute of looking pays.")
     return Section("outliers", "Worth a look", join(lead, *shown))
 
 
 def _kinds(survey: Survey) -> list[Kind]:
-    rows = survey.with_image
+    shots = survey.shots
     ratio = survey.verdict.limits.width / survey.verdict.limits.height if survey.verdict.limits else 0.0
-    long = [row for row in rows if _letters(row) > 2]
+    long = [shot for shot in shots if _letters(shot) > 2]
     return [
         Kind(
             "The widest for the recipe's input" if ratio else "The widest",
             "Squeezed most when they are brought to the size of the input. Split the lines, or widen the input.",
-            [row for row in _most(rows, _aspect) if _aspect(row) > ratio],
-            lambda row: f"{_aspect(row):.1f} times as wide as high",
+            [shot for shot in _most(shots, lambda shot: shot.aspect) if shot.aspect > ratio],
+            lambda shot: f"{shot.aspect:.1f} times as wide as high",
         ),
         Kind(
             "Much text for the width",
@@ -63,74 +64,72 @@ def _kinds(survey: Survey) -> list[Kind]:
         Kind(
             "The lowest",
             "Small images are enlarged to the height of the input, and stay blurred.",
-            _least(rows, lambda row: _seen(row).header.height),
-            lambda row: f"{_seen(row).header.height} px high",
+            _least(shots, lambda shot: shot.picture.height),
+            lambda shot: f"{shot.picture.height} px high",
         ),
         Kind(
             "The longest labels",
             "The more time steps a label takes of those that there are, the harder it is to learn.",
-            _most(rows, lambda row: ctc_steps(row.sample.label)),
-            lambda row: f"{len(row.sample.label)} code points, {ctc_steps(row.sample.label)} CTC steps",
+            _most(shots, lambda shot: ctc_steps(shot.sample.label)),
+            lambda shot: f"{len(shot.sample.label)} code points, {ctc_steps(shot.sample.label)} CTC steps",
         ),
         _rare(survey),
     ]
 
 
 def _rare(survey: Survey) -> Kind:
-    """A sample for each of the rarest characters of the training labels."""
-    rare = sorted((use for use in survey.uses if 0 < use.train < RARE), key=lambda use: (use.train, use.character))
-    wanted = {use.character: use.train for use in rare[:EACH]}
-    found: dict[str, Row] = {}
-    for row in survey.with_image:
-        for character in wanted.keys() & set(row.sample.label) - found.keys():
-            if row.split == "train":
-                found[character] = row
-    of_row = {row.place: character for character, row in found.items()}
+    """Samples with the rarest characters of the training labels, each character once."""
+    rare = {use.character: use.train for use in survey.uses if 0 < use.train < RARE}
+    first: dict[str, Shot] = {}
+    for shot in survey.shots:
+        if shot.split == "train":
+            for character in rare.keys() & set(shot.sample.label) - first.keys():
+                first[character] = shot
+    held: dict[str, list[str]] = {}
+    for character in sorted(first, key=lambda each: (rare[each], each)):
+        held.setdefault(first[character].place, []).append(character)
+    shots = list({shot.place: shot for shot in first.values()}.values())
+    shots.sort(key=lambda shot: rare[held[shot.place][0]])
 
-    def remark(row: Row) -> Markup:
-        character = of_row[row.place]
-        return join("holds ", visible(character), f", which stands {wanted[character]}× in the training labels")
+    def remark(shot: Shot) -> Markup:
+        shown, others = held[shot.place][:NAMED], len(held[shot.place][NAMED:])
+        characters = (join(" ", glyph(each), f" ({rare[each]}×)") for each in shown)
+        return join("holds", *characters, f" and {others} more" if others else None)
 
-    rows = list({row.place: row for row in found.values()}.values())
-    return Kind("With the rarest characters", "A typing error, or a character that needs more samples.", rows, remark)
+    meaning = "A typing error, or a character that needs more samples. In brackets: times in the training labels."
+    return Kind("With the rarest characters", meaning, shots[:EACH], remark)
 
 
 def _shown(survey: Survey, album: Album, kind: Kind) -> Markup:
-    pictures = (card(survey, album, row, kind.remark(row)) for row in kind.rows)
+    pictures = (card(survey, album, shot, kind.remark(shot)) for shot in kind.shots)
     return join(element("h3", kind.heading), element("p", kind.meaning, class_="quiet"), gallery(*pictures))
 
 
-def _most(rows: list[Row], measure: Callable[[Row], float]) -> list[Row]:
-    return _distinct(nlargest(4 * EACH, rows, key=measure))
+def _most(shots: list[Shot], measure: Callable[[Shot], float]) -> list[Shot]:
+    return _distinct(nlargest(4 * EACH, shots, key=measure))
 
 
-def _least(rows: list[Row], measure: Callable[[Row], float]) -> list[Row]:
-    return _distinct(nsmallest(4 * EACH, rows, key=measure))
+def _least(shots: list[Shot], measure: Callable[[Shot], float]) -> list[Shot]:
+    return _distinct(nsmallest(4 * EACH, shots, key=measure))
 
 
-def _distinct(rows: list[Row]) -> list[Row]:
+def _distinct(shots: list[Shot]) -> list[Shot]:
     """The first few, each picture once."""
-    return list({_seen(row).sha256: row for row in reversed(rows)}.values())[::-1][:EACH]
+    first: dict[str, Shot] = {}
+    for shot in shots:
+        first.setdefault(shot.picture.sha256, shot)
+    return list(first.values())[:EACH]
 
 
-def _seen(row: Row) -> Seen:
-    assert row.image  # these are rows of survey.with_image
-    return row.image
-
-
-def _aspect(row: Row) -> float:
-    return _seen(row).aspect
-
-
-def _width_of_a_letter(row: Row) -> float:
+def _width_of_a_letter(shot: Shot) -> float:
     """Width of the image for each letter that takes room, in heights of the image."""
-    return _aspect(row) / max(1, _letters(row))
+    return shot.aspect / max(1, _letters(shot))
 
 
-def _of_a_letter(row: Row) -> str:
-    return f"a letter is {_width_of_a_letter(row):.2f} times as wide as the crop is high"
+def _of_a_letter(shot: Shot) -> str:
+    return f"a letter is {_width_of_a_letter(shot):.2f} times as wide as the crop is high"
 
 
-def _letters(row: Row) -> int:
+def _letters(shot: Shot) -> int:
     """Code points that take room beside each other: marks stand above or below others."""
-    return sum(unicodedata.category(character)[0] != "M" for character in row.sample.label)
+    return sum(unicodedata.category(character)[0] != "M" for character in shot.sample.label)

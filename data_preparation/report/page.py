@@ -11,7 +11,7 @@ from data_preparation.report.lengths import labels
 from data_preparation.report.look import look
 from data_preparation.report.opening import opening
 from data_preparation.report.outliers import outliers
-from data_preparation.report.problems import problems
+from data_preparation.report.problems import problems, warnings
 from data_preparation.report.repeats import repeats
 from data_preparation.report.sizes import sizes
 from data_preparation.report.splits import splits
@@ -24,7 +24,8 @@ def data_report(survey: Survey) -> str:
     """The whole page, some 3 MB at most."""
     album = Album(PICTURES)
     sections = [
-        problems(survey),
+        problems(survey, album),
+        warnings(survey, album),
         look(survey, album),
         labels(survey),
         characters(survey),

@@ -1,62 +1,106 @@
-"""Section: what keeps the dataset from training, and what PaddleOCR would have left out without a word."""
+"""Sections: what keeps the dataset from training, and what trains and is odd all the same."""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from contract.dataset import Problem
 from data_preparation.page.document import Section
-from data_preparation.page.markup import Markup, element, join
+from data_preparation.page.markup import Content, Markup, element, join
+from data_preparation.page.pictures import Album
 from data_preparation.page.visible import visible
-from data_preparation.report.cards import more, place
-from data_preparation.report.survey import Survey
+from data_preparation.report.cards import cards, more, place
+from data_preparation.report.survey import Row, Shot, Survey
 from data_preparation.wording import counted
 
-ROWS = 50  # of a kind that are shown
+ROWS = 50  # of a kind that are in the page
+AT_ONCE = 5  # of them that are shown at once
+PICTURES = 4  # of a kind
 LONGEST = 400  # code points of a message that are shown
 
+# Kinds whose pictures another section shows, beside what they are compared with.
+ELSEWHERE = {
+    "contradiction": "duplicates",
+    "leak": "duplicates",
+    "duplicate": "duplicates",
+    "untaught character": "splits",
+}
 
-def problems(survey: Survey) -> Section:
-    """The validator's problems and warnings by kind, and its notes."""
-    report = survey.verdict.report
+
+def problems(survey: Survey, album: Album) -> Section:
+    """The validator's problems by kind."""
     kinds: dict[str, list[Problem]] = {}
-    for problem in report.problems:
+    for problem in survey.verdict.report.problems:
         kinds.setdefault(problem.kind, []).append(problem)
-    found = [_kind(kind, members, len(members), "problem") for kind, members in kinds.items()]
-    counts = report.warnings.counts
-    odd = [_kind(kind, members, counts[kind], "warning") for kind, members in report.warnings.kept.items()]
+    found = []
+    for kind, members in kinds.items():
+        times = sum(each.count for each in members)
+        count = counted(len(members), "problem") + (f", {times:,} times" if times > len(members) else "")
+        found.append(_kind(survey, album, kind, members, ("bad", "✕", count), len(members)))
     lead = (
         "A job refuses this dataset until the following is mended. PaddleOCR would train all the same: it leaves such "
         "samples out, or puts others in their place, and says nothing."
         if found
         else "Nothing: every label and every image can be trained."
     )
-    notes = [element("li", visible(note, LONGEST)) for note in report.notes]
-    return Section(
-        "problems",
-        "What will be dropped, and why",
-        join(
-            element("p", lead),
-            *found,
-            join(element("h3", "Trains, and is odd all the same"), *odd) if odd else None,
-            join(element("h3", "Also noticed"), element("ul", *notes)) if notes else None,
-        ),
-    )
+    return Section("problems", "What will be dropped, and why", join(element("p", lead), *found))
 
 
-def _kind(kind: str, members: list[Problem], count: int, noun: str) -> Markup:
-    """One kind, `count` of it in all; a remedy that is the same for all of them is said once."""
+def warnings(survey: Survey, album: Album) -> Section:
+    """Its warnings by kind, and its notes."""
+    report = survey.verdict.report
+    counts = report.warnings.counts
+    odd = [
+        _kind(survey, album, kind, members, ("doubtful", "!", counted(counts[kind], "warning")), counts[kind])
+        for kind, members in report.warnings.kept.items()
+    ]
+    lead = "This is trained, and may teach something wrong." if odd else "No label and no image is odd."
+    notes = element("ul", *(element("li", visible(note, LONGEST)) for note in report.notes)) if report.notes else None
+    heading = element("h3", "Also noticed") if notes else None
+    return Section("warnings", "Trained, and odd", join(element("p", lead), *odd, heading, notes))
+
+
+def _kind(
+    survey: Survey, album: Album, kind: str, members: list[Problem], look: tuple[str, str, str], total: int
+) -> Markup:
+    """One kind, of which there are `total`. look: its tone, its sign, and how many there are in words."""
+    tone, sign, count = look
     remedies = {each.remedy for each in members}
-    sign = element("span", "✕ " if noun == "problem" else "! ", class_="sign", aria_hidden="true")
     rows = [_one(each, with_remedy=len(remedies) > 1) for each in members[:ROWS]]
     return element(
         "div",
-        element("h3", sign, f"{kind}: ", counted(count, noun)),
+        element("h3", element("span", sign, class_="sign", aria_hidden="true"), f"{kind}: {count}"),
         element("p", "What to do: ", visible(remedies.pop(), LONGEST)) if len(remedies) == 1 else None,
-        element("ul", *rows, class_="where", tabindex=0, aria_label=f"{noun.capitalize()}s of the kind {kind}"),
-        more(len(rows), count, f"{noun}s"),
-        class_="finding bad" if noun == "problem" else "finding doubtful",
+        element("ul", *rows[:AT_ONCE], class_="where"),
+        _rest(rows, total),
+        _pictures(survey, album, kind, members),
+        class_=f"finding {tone}",
     )
 
 
 def _one(problem: Problem, *, with_remedy: bool) -> Markup:
     remedy = element("p", visible(problem.remedy, LONGEST), class_="quiet") if with_remedy else None
     return element("li", place(problem.where), element("div", element("p", visible(problem.message, LONGEST)), remedy))
+
+
+def _rest(rows: Sequence[Markup], total: int) -> Markup | None:
+    if len(rows) <= AT_ONCE:
+        return None
+    return element(
+        "details",
+        element("summary", f"{total - AT_ONCE:,} more"),
+        element("ul", *rows[AT_ONCE:], class_="where"),
+        more(len(rows), total, "places"),
+    )
+
+
+def _pictures(survey: Survey, album: Album, kind: str, members: list[Problem]) -> Content:
+    """The first samples that can be shown, or where they are shown."""
+    if kind in ELSEWHERE:
+        return element("p", element("a", "With pictures below", href=f"#{ELSEWHERE[kind]}"), class_="small")
+    shots: dict[str, Row] = {}
+    for each in members[:ROWS]:
+        row = survey.by_place.get(each.where)
+        if isinstance(row, Shot):
+            shots.setdefault(row.picture.sha256, row)
+    return cards(survey, album, list(shots.values())[:PICTURES]) if shots else None

@@ -8,7 +8,7 @@ from data_preparation.page.pictures import Album, gallery
 from data_preparation.page.tables import Column, table
 from data_preparation.page.visible import visible
 from data_preparation.report.cards import more, place, read
-from data_preparation.report.survey import Row, Survey, contradicts, leaks
+from data_preparation.report.survey import Shot, Survey, contradicts, leaks
 from data_preparation.wording import counted
 
 GROUPS = 12  # that are shown
@@ -29,7 +29,7 @@ def repeats(survey: Survey, album: Album) -> Section:
     )
 
 
-def _lead(groups: list[list[Row]]) -> Markup:
+def _lead(groups: list[list[Shot]]) -> Markup:
     contradicting, leaking = sum(map(contradicts, groups)), sum(map(leaks, groups))
     parts = [f"{counted(len(groups), 'image')} with the same content more than once."]
     if contradicting:
@@ -39,7 +39,7 @@ def _lead(groups: list[list[Row]]) -> Markup:
     return element("p", " ".join(parts))
 
 
-def _group(survey: Survey, album: Album, group: list[Row]) -> Markup:
+def _group(survey: Survey, album: Album, group: list[Shot]) -> Markup:
     badges = [("bad", "different labels")] if contradicts(group) else []
     badges += [("doubtful", "in train and val")] if leaks(group) else []
     signs = element(

@@ -13,7 +13,7 @@ from data_preparation.page.charts import Bin, Limit, histogram, share
 from data_preparation.page.document import Section
 from data_preparation.page.markup import Content, Markup, element, join
 from data_preparation.page.tables import facts
-from data_preparation.report.survey import SPLITS, Row, Seen, Survey
+from data_preparation.report.survey import SPLITS, Shot, Survey
 
 
 @dataclass(frozen=True)
@@ -31,8 +31,8 @@ HEIGHTS = (8, 12, 16, 20, 24, 28, 32, 40, 48, 56, 64, 80, 96, 128, 192, 256)
 
 def sizes(survey: Survey) -> Section:
     """Heights, and width to height against the recipe's input."""
-    rows = survey.with_image
-    if not rows:
+    shots = survey.shots
+    if not shots:
         return Section("images", "Images", element("p", "No image of this dataset could be read."))
     limits = survey.verdict.limits
     height = Mark(limits.height, f"the input's {limits.height} px") if limits else None
@@ -41,10 +41,16 @@ def sizes(survey: Survey) -> Section:
         "images",
         "Images",
         join(
-            element("p", _fit([row.image.aspect for row in rows if row.image], survey)),
-            facts(_figures(rows)),
-            _chart("Images by height", "pixels", HEIGHTS, _by_split(rows, _height), height),
-            _chart("Images by width ÷ height", "times as wide as high", ASPECTS, _by_split(rows, _aspect), size),
+            element("p", _fit([shot.aspect for shot in shots], survey)),
+            facts(_figures(shots)),
+            _chart("Images by height", "pixels", HEIGHTS, _by_split(shots, lambda shot: shot.picture.height), height),
+            _chart(
+                "Images by width ÷ height",
+                "times as wide as high",
+                ASPECTS,
+                _by_split(shots, lambda shot: shot.aspect),
+                size,
+            ),
         ),
     )
 
@@ -63,11 +69,11 @@ def _fit(aspects: list[float], survey: Survey) -> str:
     )
 
 
-def _figures(rows: list[Row]) -> list[tuple[str, Content]]:
-    seen = [row.image for row in rows if row.image]
-    widths, heights = [each.header.width for each in seen], [each.header.height for each in seen]
-    sizes = [each.bytes for each in seen]
-    kinds = Counter(row.sample.image.rpartition(".")[2].lower() for row in rows)
+def _figures(shots: list[Shot]) -> list[tuple[str, Content]]:
+    widths = [shot.picture.width for shot in shots]
+    heights = [shot.picture.height for shot in shots]
+    sizes = [shot.picture.size for shot in shots]
+    kinds = Counter(shot.sample.image.rpartition(".")[2].lower() for shot in shots)
     return [
         ("Height, median", _with(f"{median(heights):,.0f} px", f"{min(heights):,} to {max(heights):,}")),
         ("Width, median", _with(f"{median(widths):,.0f} px", f"{min(widths):,} to {max(widths):,}")),
@@ -84,16 +90,8 @@ def _bytes(size: float) -> str:
     return f"{size / 1e6:,.1f} MB" if size >= 1e6 else f"{size / 1e3:,.1f} kB"
 
 
-def _height(image: Seen) -> float:
-    return image.header.height
-
-
-def _aspect(image: Seen) -> float:
-    return image.aspect
-
-
-def _by_split(rows: list[Row], measure: Callable[[Seen], float]) -> list[list[float]]:
-    return [[measure(row.image) for row in rows if row.image and row.split == split] for split in SPLITS]
+def _by_split(shots: list[Shot], measure: Callable[[Shot], float]) -> list[list[float]]:
+    return [[measure(shot) for shot in shots if shot.split == split] for split in SPLITS]
 
 
 def _chart(caption: str, axis: str, ends: Sequence[float], values: list[list[float]], mark: Mark | None) -> Markup:

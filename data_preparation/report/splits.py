@@ -48,10 +48,10 @@ def _lead(survey: Survey, untaught: list[Use]) -> str:
 
 
 def _sides(survey: Survey) -> list[list[Content]]:
-    rows = {split: list(survey.of(split)) for split in SPLITS}
+    rows = {split: [row for row in survey.rows if row.split == split] for split in SPLITS}
     lengths = {split: [len(row.sample.label) for row in rows[split]] for split in SPLITS}
-    heights = {split: [row.image.header.height for row in rows[split] if row.image] for split in SPLITS}
-    aspects = {split: [row.image.aspect for row in rows[split] if row.image] for split in SPLITS}
+    heights = {split: [shot.picture.height for shot in survey.shots if shot.split == split] for split in SPLITS}
+    aspects = {split: [shot.aspect for shot in survey.shots if shot.split == split] for split in SPLITS}
     counts = {"train": Counter[str](), "val": Counter[str]()}
     for use in survey.uses:
         counts["train"][script_of(use.character)] += use.train

@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
 
 from contract.dataset import Sample
 from contract.errors import UserError
-from contract.image_header import ImageHeader
 from contract.images import Images, open_images
 from contract.parameters import OpenRecipe
 from contract.picture import Picture
@@ -22,26 +21,23 @@ SPLITS = ("train", "val")
 
 
 @dataclass(frozen=True)
-class Seen:
-    """A sound image: its size in pixels and bytes, and the hash of its content."""
-
-    header: ImageHeader
-    bytes: int
-    sha256: str
-
-    @property
-    def aspect(self) -> float:
-        return self.header.width / self.header.height
-
-
-@dataclass(frozen=True)
 class Row:
-    """One label line that parsed. image: None where the image is not sound."""
+    """One label line that parsed."""
 
     split: str
     place: str  # file:line
     sample: Sample
-    image: Seen | None
+
+
+@dataclass(frozen=True)
+class Shot(Row):
+    """One whose image is sound."""
+
+    picture: Picture
+
+    @property
+    def aspect(self) -> float:
+        return self.picture.width / self.picture.height
 
 
 @dataclass(frozen=True)
@@ -61,7 +57,7 @@ class Survey:
     verdict: Verdict
     recipe: OpenRecipe | None
     images: Images | None  # None: the shards are not those that were packed, and no picture can be read
-    seen: dict[str, Seen] = field(default_factory=dict)  # by the path that labels name
+    pictures: dict[str, Picture] = field(default_factory=dict)  # by the path that labels name
 
     @property
     def folder(self) -> Path:
@@ -71,17 +67,24 @@ class Survey:
     def rows(self) -> list[Row]:
         """All label lines, those of train first."""
         return [
-            Row(split.name, split.place(sample.line), sample, self.seen.get(sample.image))
+            self._row(split.name, split.place(sample.line), sample)
             for split in self.verdict.report.splits
             for sample in split.file.samples
         ]
 
-    def of(self, split: str) -> Iterator[Row]:
-        return (row for row in self.rows if row.split == split)
+    @cached_property
+    def by_place(self) -> dict[str, Row]:
+        """The lines by `file:line`."""
+        return {row.place: row for row in self.rows}
 
     @cached_property
-    def with_image(self) -> list[Row]:
-        return [row for row in self.rows if row.image]
+    def shots(self) -> list[Shot]:
+        """Those with a sound image."""
+        return [row for row in self.rows if isinstance(row, Shot)]
+
+    def _row(self, split: str, place: str, sample: Sample) -> Row:
+        picture = self.pictures.get(sample.image)
+        return Shot(split, place, sample, picture) if picture else Row(split, place, sample)
 
     @cached_property
     def uses(self) -> list[Use]:
@@ -96,12 +99,11 @@ class Survey:
         return [Use(c, counts["train"][c], counts["val"][c], places[c]) for c, _ in total.most_common()]
 
     @cached_property
-    def same_images(self) -> list[list[Row]]:
-        """Groups of rows whose images have the same content, contradictory ones first, then those of both splits."""
-        groups: dict[str, list[Row]] = {}
-        for row in self.with_image:
-            if row.image:
-                groups.setdefault(row.image.sha256, []).append(row)
+    def same_images(self) -> list[list[Shot]]:
+        """Groups whose images have the same content: contradictory ones first, then those of both splits."""
+        groups: dict[str, list[Shot]] = {}
+        for shot in self.shots:
+            groups.setdefault(shot.picture.sha256, []).append(shot)
         several = [group for group in groups.values() if len(group) > 1]
         return sorted(several, key=lambda group: (not contradicts(group), not leaks(group), -len(group)))
 
@@ -111,24 +113,24 @@ def take_survey(folder: Path, recipe: OpenRecipe | None, advance: Advance | None
 
     Raises UserError only when there is no dataset folder to look at.
     """
-    seen: dict[str, Seen] = {}
+    pictures: dict[str, Picture] = {}
 
     def found(split: Split, sample: Sample, picture: Picture) -> None:
-        seen[sample.image] = Seen(ImageHeader(picture.width, picture.height), picture.size, picture.sha256)
+        pictures[sample.image] = picture
 
     verdict = validate(folder, recipe, advance, found)
     try:
         images = open_images(folder)
     except UserError:  # it is among the problems
         images = None
-    return Survey(verdict, recipe, images, seen)
+    return Survey(verdict, recipe, images, pictures)
 
 
-def contradicts(group: list[Row]) -> bool:
+def contradicts(group: Sequence[Row]) -> bool:
     """Rows of one image that have different labels."""
     return len({row.sample.label for row in group}) > 1
 
 
-def leaks(group: list[Row]) -> bool:
+def leaks(group: Sequence[Row]) -> bool:
     """Rows of one image in both splits."""
     return len({row.split for row in group}) > 1
