@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from data_preparation.scripts.pack_dataset import main as main_of_pack
 from data_preparation.scripts.report_data import main
 from tests.chromium import Chromium, chromium
 from tests.data_preparation.folders import dataset, huge_png, png
@@ -90,6 +91,9 @@ def test_what_is_wrong_is_said(hostile: Path) -> None:
         "does not exist",
     ):
         assert words in problems
+    odd = section(hostile, "warnings")
+    for words in ("is squeezed 120.0 times", "U+202E RIGHT-TO-LEFT OVERRIDE", "contradiction: 1 warning"):
+        assert words in odd
     assert "different labels" in section(hostile, "duplicates")
     assert "another word" in section(hostile, "duplicates")
     assert "U+0E46 thai character maiyamok" in section(hostile, "splits")
@@ -219,6 +223,22 @@ def test_a_dataset_without_anything_still_has_its_page(tmp_path: Path) -> None:
     assert main([str(tmp_path / "empty"), "--output", str(page)]) == 1
     assert "train.txt" in section(page, "problems")
     assert "No image of this dataset could be read" in section(page, "images")
+
+
+def test_a_packed_dataset_has_the_same_page(sound: Path, tmp_path: Path) -> None:
+    packed = tmp_path / "sound"
+    assert main_of_pack([str(sound.parent / "sound"), "--output-dir", str(packed)]) == 0
+    page = tmp_path / "page.html"
+    assert main([str(packed), "--config", RECIPE, "--output", str(page)]) == 0
+    assert page.read_text(encoding="utf-8") == sound.read_text(encoding="utf-8")
+
+
+def test_shards_that_do_not_fit_still_have_their_page(sound: Path, tmp_path: Path) -> None:
+    packed = tmp_path / "packed"
+    assert main_of_pack([str(sound.parent / "sound"), "--output-dir", str(packed)]) == 0
+    (packed / "shards/00000.bin").write_bytes(b"short")
+    assert main([str(packed), "--output", str(tmp_path / "page.html")]) == 1
+    assert "shards/00000.bin" in section(tmp_path / "page.html", "problems")
 
 
 def test_only_pages_are_replaced(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
