@@ -26,7 +26,7 @@ from data_preparation.likeness import picture_hash
 from data_preparation.progress import Advance
 from data_preparation.quadrilaterals import quadrilateral
 from data_preparation.regions import Region
-from data_preparation.sources.entries import BadSample, safe_name
+from data_preparation.sources.entries import BadSample, refuse_no_text, safe_name
 from data_preparation.together import Likeness
 
 AHEAD = 4  # pages under way for each process
@@ -131,6 +131,7 @@ def _check_text(text: str) -> None:
         raise BadSample("lines", "the region's text has several lines", "annotate each line of its own")
     if "\t" in text:
         raise BadSample("tab", "the region's text holds a tab", "replace it by a space")
+    refuse_no_text(text)
 
 
 def _read_page(path: Path, stated: tuple[int, int] | None) -> np.ndarray:

@@ -70,6 +70,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         action="store_true",
         help="leave bad crops out and list them in rejected.csv (regions of pages always are)",
     )
+    parser.add_argument(
+        "--columns",
+        metavar="IMAGE,TEXT",
+        help="csv and json: the columns or keys of image and text, by name or by number from 1 (default: guessed)",
+    )
     pages = parser.add_argument_group("annotated pages")
     pages.add_argument(
         "--level", choices=LEVELS, help="what is cut out, where the annotation knows both (default: line)"
@@ -99,7 +104,8 @@ def run(args: argparse.Namespace) -> int:
     from data_preparation.spelling import spelled
 
     check_new(args.output_dir)
-    source = read_source(args.input_images, args.input_labels or args.input_images, args.format, args.level)
+    labels = args.input_labels or args.input_images
+    source = read_source(args.input_images, labels, args.format, level=args.level, columns=args.columns)
     source = spelled(source, args.normalise)
     say(f"format: {source.format} ({source.reason})")
     for note in source.notes:

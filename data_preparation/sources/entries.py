@@ -77,6 +77,17 @@ def refuse_link(image: Path, *folders: Path) -> None:
         raise BadSample("image", message, "put the file itself in its place")
 
 
+def refuse_no_text(label: str) -> None:
+    """Raise BadSample when the label holds what no text file can hold: a NUL, or half of a character."""
+    if "\0" in label:
+        raise BadSample("bad label", "the label holds a NUL character", "remove it")
+    try:
+        label.encode()
+    except UnicodeEncodeError:
+        message = "the label holds half of a character (a surrogate)"
+        raise BadSample("bad label", message, "write the character itself") from None
+
+
 def unique(entries: list[Entry]) -> tuple[list[Entry], list[Problem]]:
     """Entries with one name each; a later entry for the same image is a problem."""
     first: dict[str, Entry] = {}

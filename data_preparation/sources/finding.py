@@ -7,6 +7,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path, PurePosixPath
 
+from data_preparation.sources.entries import BadSample
+from data_preparation.wording import quoted
+
 # In order of preference: a line may lie there as scanned and as binarised.
 IMAGE_ENDINGS = (".png", ".jpg", ".jpeg", ".bmp", ".tif", ".tiff", ".webp", ".nrm.png", ".bin.png")
 
@@ -26,6 +29,13 @@ def find_file(name: str, roots: Sequence[Path], shortened_in: Sequence[Path]) ->
         return next((place for place in places if ".." not in place.parts and place.is_file()), None)
     except (OSError, ValueError):  # longer than a file name can be: often the two columns are swapped
         return None
+
+
+def only_in_s3(address: str, folder: Path) -> BadSample:
+    """For an image that an annotation names by its address in S3 and that is not in the folder."""
+    prefix = address.rpartition("/")[0]
+    message = f"the image {quoted(address)} is in S3, no copy of it is in {folder.name}/"
+    return BadSample("in S3", message, f"download it first: aws s3 sync {prefix}/ {folder.name}")
 
 
 @dataclass

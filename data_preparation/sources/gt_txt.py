@@ -1,4 +1,6 @@
-"""Folders of line images with `name.gt.txt` beside `name.png`, as OCRopus, Kraken and Calamari have them."""
+"""Folders of line images with a text beside each: `name.png` and `name.gt.txt`, as OCRopus, Kraken, Calamari and
+Tesseract have them, or plain `name.txt`.
+"""
 
 from __future__ import annotations
 
@@ -8,23 +10,29 @@ from pathlib import Path, PurePosixPath
 from contract.dataset import Problem
 from contract.errors import UserError
 from data_preparation.sources.annotation import read_annotation
+from data_preparation.sources.crop_files import check_label
 from data_preparation.sources.entries import BadSample, Entry, Source, refuse_link, safe_name, unique
 from data_preparation.sources.finding import ImagesByStem
 from data_preparation.wording import counted
 
-ENDING = ".gt.txt"
+ENDINGS = {"gt-txt": ".gt.txt", "txt": ".txt"}  # of the texts, by format
 
 
-def label_files(folder: Path) -> list[Path]:
-    """Every name.gt.txt below the folder."""
-    return sorted(path for path in folder.rglob("*" + ENDING) if path.is_file())
+def has_pairs(images: Path, labels: Path, form: str) -> bool:
+    """Whether the folder or one below it holds a text of this format; of the plain ones, one with its image."""
+    files = _label_files(labels, ENDINGS[form])
+    if form == "gt-txt":
+        return bool(files)
+    by_stem = ImagesByStem()
+    return any(by_stem.find(images / file.relative_to(labels).parent, file.stem) for file in files)
 
 
-def read_gt_txt(images: Path, labels: Path) -> Source:
-    """Read every name.gt.txt below `labels`; its image has the same name at the same place below `images`."""
-    files = label_files(labels)
+def read_pairs(images: Path, labels: Path, form: str) -> Source:
+    """Read every text below `labels`; its image has the same name at the same place below `images`."""
+    ending = ENDINGS[form]
+    files = _label_files(labels, ending)
     if not files:
-        raise UserError(f"{labels} holds no name{ENDING}: name the folder that does with --input-labels")
+        raise UserError(f"{labels} holds no name{ending}: name the folder that does with --input-labels")
     entries: list[Entry] = []
     problems: list[Problem] = []
     accepted: Counter[str] = Counter()
@@ -34,7 +42,7 @@ def read_gt_txt(images: Path, labels: Path) -> Source:
         where = f"{relative.as_posix()}:1"
         try:
             label, oddities = _read_label(path)
-            stem = relative.name.removesuffix(ENDING)
+            stem = relative.name.removesuffix(ending)
             image = by_stem.find(images / relative.parent, stem)
             if image is None:
                 message = f"there is no image {stem}.png (.bin.png, .jpg, …)"
@@ -47,21 +55,21 @@ def read_gt_txt(images: Path, labels: Path) -> Source:
             name = safe_name(PurePosixPath(image.relative_to(images).as_posix()))
             entries.append(Entry(where, image, name, label))
     kept, repeated = unique(entries)
-    notes = tuple(f"{counted(count, f'{ENDING} file')}:{note}" for note, count in accepted.items())
-    reason = f"{labels} holds {counted(len(files), f'name{ENDING} file')}"
-    return Source("gt-txt", reason, tuple(kept), tuple(problems + repeated), notes)
+    notes = tuple(f"{counted(count, f'{ending} file')}:{note}" for note, count in accepted.items())
+    reason = f"{labels} holds {counted(len(files), f'name{ending} file')}"
+    return Source(form, reason, tuple(kept), tuple(problems + repeated), notes)
+
+
+def _label_files(folder: Path, ending: str) -> list[Path]:
+    return sorted(path for path in folder.rglob("*" + ending) if path.is_file())
 
 
 def _read_label(path: Path) -> tuple[str, tuple[str, ...]]:
     """The one line of text of a file and what was accepted. Raises BadSample when there is no such line."""
     text, oddities = read_annotation(path)
     label = text.removesuffix("\n")
-    if not label.strip():
-        raise BadSample("blank label", "the label is blank", "write its text or delete the file")
-    if "\n" in label:
+    if "\n" in label.strip():
         count = len(label.split("\n"))
         raise BadSample("bad label", f"the file has {count} lines", "write the text of one line")
-    for mark, name in (("\t", "a tab"), ("\r", "a carriage return")):
-        if mark in label:
-            raise BadSample("bad label", f"the label holds {name}", "replace it by a space")
+    check_label(label)
     return label, oddities

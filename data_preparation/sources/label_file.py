@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Sequence
-from pathlib import Path, PurePosixPath
+from pathlib import Path
 
 from contract.dataset import (
     IMAGES,
@@ -12,18 +13,16 @@ from contract.dataset import (
     LabelFile,
     Problem,
     Sample,
-    path_problem,
     read_labels,
     read_text,
 )
 from contract.errors import UserError
 from contract.shards import is_packed
-from data_preparation.sources.entries import BadSample, Entry, Source, refuse_link, safe_name, unique
-from data_preparation.sources.finding import find_file
+from data_preparation.sources.crop_files import SWAPPED, Listed, find_crops
+from data_preparation.sources.entries import Entry, Source, unique
 from data_preparation.sources.wrong_columns import guess_separator
-from data_preparation.wording import counted, quoted, verb
+from data_preparation.wording import counted, verb
 
-SWAPPED = "swapped columns"
 _LINE = "write image path, one tab, label"
 
 
@@ -55,31 +54,15 @@ def _read(images: Path, files: Sequence[tuple[Path, str | None]], reason: str) -
         outside, others = _outside(labels)
         problems += others
         samples = sorted([*labels.samples, *outside], key=lambda sample: sample.line)
-        found, missing = _locate((images.resolve(), path.parent.resolve()), path.name, split, samples)
+        listed, of_lists = _listed(path.name, samples)
+        found, missing, moved = find_crops(images, path, listed, split)
         if not found and 2 * sum(problem.kind == SWAPPED for problem in missing) > len(missing):
             raise UserError(f"{path} has its columns swapped, the second one names the images: {_LINE} in each line")
         entries += found
         problems += missing
-        notes += _moved_note(outside, found, images.resolve())
+        notes += [*of_lists, *moved]
     entries, repeated = unique(entries)
     return Source("label-file", reason, tuple(entries), tuple(problems + repeated), tuple(notes))
-
-
-def _locate(
-    roots: tuple[Path, Path], file: str, split: str | None, samples: Sequence[Sample]
-) -> tuple[list[Entry], list[Problem]]:
-    """An entry for each sample whose image is found, and a problem for each of the others."""
-    entries = []
-    problems = []
-    for sample in samples:
-        where = f"{file}:{sample.line}"
-        try:
-            image, name = _image(roots, sample)
-        except BadSample as bad:
-            problems.append(bad.problem(where))
-        else:
-            entries.append(Entry(where, image, name, sample.label, split))
-    return entries, problems
 
 
 def _refuse_no_tabs(labels: LabelFile) -> None:
@@ -101,44 +84,38 @@ def _outside(labels: LabelFile) -> tuple[list[Sample], list[Problem]]:
     for problem in labels.problems:
         number = int(problem.where.rpartition(":")[2])
         image, _, label = lines[number - 1].partition("\t")
-        if problem.kind == "path" and "://" not in image and "\0" not in image:
+        if problem.kind == "path":
             samples.append(Sample(image, label, number))
         else:
             others.append(problem)
     return samples, others
 
 
-def _moved_note(outside: Sequence[Sample], found: Sequence[Entry], root: Path) -> list[str]:
-    """A note when paths that lead outside were found below the image folder all the same."""
-    places = {int(entry.where.rpartition(":")[2]): entry.where for entry in found}
-    moved = [sample for sample in outside if sample.line in places]
-    if not moved:
-        return []
-    what = f"{counted(len(moved), 'image path')} {verb(len(moved), 'leads', 'lead')} elsewhere"
-    first = f"{places[moved[0].line]} {moved[0].image!r}"
-    return [f"{what}: found below {root.name}/ without the leading folders, first at {first}"]
+def _listed(file: str, samples: Sequence[Sample]) -> tuple[list[Listed], list[str]]:
+    """The samples, several for a line that lists images of the same text: `["a.png", "b.png"]`, as PaddleOCR has it.
 
-
-def _image(roots: tuple[Path, Path], sample: Sample) -> tuple[Path, str]:
-    """The image file of a label line and its name in the dataset. Raises BadSample when there is none.
-
-    A path that is absolute or holds `..` is looked for below the image folder only, never where it points.
+    PaddleOCR trains one of them, chosen at random, in each epoch; here each is a sample of its own.
     """
-    reason = path_problem(sample.image)
-    allowed = roots[:1] if reason else roots
-    image = find_file(sample.image, allowed, shortened_in=allowed[:1])
-    if image is None:
-        raise _not_found(roots[0], sample, reason)
-    refuse_link(image, *allowed)
-    root = next(root for root in allowed if image.is_relative_to(root))
-    return image, safe_name(PurePosixPath(image.relative_to(root).as_posix()))
+    listed = []
+    lists = []
+    for sample in samples:
+        where = f"{file}:{sample.line}"
+        images = _list_of_images(sample.image)
+        if images:
+            lists.append(where)
+        listed += [Listed(where, image, sample.label) for image in images or [sample.image]]
+    if not lists:
+        return listed, []
+    lines = f"{counted(len(lists), 'line')} {verb(len(lists), 'lists', 'list')} several images"
+    return listed, [f"{lines}: each image becomes a sample of its own, first at {lists[0]}"]
 
 
-def _not_found(root: Path, sample: Sample, reason: str | None) -> BadSample:
-    if find_file(sample.label, (root,), shortened_in=(root,)):
-        return BadSample(SWAPPED, f"the columns are swapped, the second one is the image {quoted(sample.label)}", _LINE)
-    if reason:
-        message = f"{quoted(sample.image)} {reason} and no such file is in {root.name}/"
-        return BadSample("path", message, "write it relative to --input-images")
-    message = f"the image {quoted(sample.image)} is neither in {root.name}/ nor beside the label file"
-    return BadSample("image", message, "correct the path or --input-images")
+def _list_of_images(text: str) -> list[str] | None:
+    if not text.startswith("["):
+        return None
+    try:
+        images = json.loads(text)
+    except (ValueError, RecursionError):
+        return None
+    sound = isinstance(images, list) and images and all(isinstance(image, str) for image in images)
+    return images if sound else None

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Sequence
 
-_IMAGE = re.compile(r"\.(png|jpe?g|bmp|tiff?|webp)[\"']?$", re.IGNORECASE)
+from data_preparation.sources.columns import is_image_name
+
 _SEPARATORS = {
     ",": "comma-separated",
     ";": "semicolon-separated",
@@ -28,4 +28,4 @@ def _parts_an_image(line: str, separator: str) -> bool:
     """True when the first or the last column, cut there, is named as an image is."""
     first, _, rest = line.partition(separator)
     last = line.rpartition(separator)[2]
-    return bool(rest) and any(_IMAGE.search(column.strip()) for column in (first, last))
+    return bool(rest) and (is_image_name(first) or is_image_name(last))

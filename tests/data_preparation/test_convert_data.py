@@ -106,7 +106,7 @@ def test_other_columns_are_one_sentence(
     images, labels = labelled(tmp_path)
     header = "text\tfilename\n" if "\t" in line else "filename\n"
     labels.write_text(header + "".join(line.format(f"{number:03}.png") + "\n" for number in range(20)))
-    assert convert(images, labels, tmp_path / "out") == 1
+    assert convert(images, labels, tmp_path / "out", "--format", "label-file") == 1
     said = capsys.readouterr().err
     assert words in said
     assert said.count("\n") == 1
