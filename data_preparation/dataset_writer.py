@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import json
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -19,6 +18,7 @@ from contract.dataset import (
     content_hash,
     format_line,
 )
+from data_preparation.manifest import manifest_bytes
 
 
 @dataclass
@@ -58,7 +58,7 @@ class DatasetWriter:
         self._write(TRAIN_LABELS, "".join(self.lines["train"]))
         self._write(VAL_LABELS, "".join(self.lines["val"]))
         self._write(DICTIONARY, dictionary.text())
-        self._write(MANIFEST, json.dumps(manifest, indent=2, ensure_ascii=False) + "\n")
+        (self.folder / MANIFEST).write_bytes(manifest_bytes(manifest))
         return manifest
 
     def _write(self, name: str, text: str) -> None:

@@ -32,8 +32,8 @@ def picture_hash(image: np.ndarray) -> int:
     """
     grey = cv2.cvtColor(image, cv2.COLOR_BGR2GRAY)
     cells = cv2.resize(grey, (SIDE + 1, SIDE // 2 + 1), interpolation=cv2.INTER_AREA).astype(np.float32)
-    least = MARGIN * max(1.0, float(cells.std()))
-    right = np.diff(cells[:-1], axis=1) > least
-    down = np.diff(cells[:, :-1], axis=0) > least
-    bits = np.concatenate([right.ravel(), down.ravel()]).reshape(SIDE, SIDE).T
-    return int.from_bytes(np.packbits(bits).tobytes(), "big")
+    least = MARGIN * max(1.0, cv2.meanStdDev(cells)[1][0, 0])
+    bits: np.ndarray = np.empty((2, SIDE // 2, SIDE), bool)
+    bits[0] = cells[:-1, 1:] - cells[:-1, :-1] > least
+    bits[1] = cells[1:, :-1] - cells[:-1, :-1] > least
+    return int.from_bytes(np.packbits(bits.reshape(SIDE, SIDE).T).tobytes(), "big")

@@ -3,17 +3,17 @@
 from __future__ import annotations
 
 import hashlib
-import json
 from collections.abc import Iterable
 from pathlib import Path
 
 import cv2
 
 from contract.dataset import MANIFEST
-from contract.errors import BadImage, UserError
+from contract.errors import BadImage
 from contract.image_header import read_header
 from contract.images import open_images
 from data_preparation.images import decode
+from data_preparation.manifest import manifest_bytes, read_manifest
 
 JPEG = b"\xff\xd8"  # how every JPEG file begins
 
@@ -57,12 +57,7 @@ class AsJpeg:
 
 def note_reencoding(folder: Path, quality: int, content_sha256: str) -> None:
     """Correct the dataset.json that came with the images, if one did: they are others now. Raises UserError."""
-    path = folder / MANIFEST
-    if not path.exists():
-        return
-    try:
-        manifest = json.loads(path.read_text(encoding="utf-8"))
+    manifest = read_manifest(folder)
+    if manifest is not None:
         manifest |= {"reencoded": {"as": "jpeg", "quality": quality}, "content_sha256": content_sha256}
-    except (ValueError, TypeError) as error:
-        raise UserError(f"{MANIFEST} of the dataset is not one JSON object ({error}): correct or remove it") from None
-    path.write_bytes((json.dumps(manifest, indent=2, ensure_ascii=False) + "\n").encode())
+        (folder / MANIFEST).write_bytes(manifest_bytes(manifest))

@@ -24,6 +24,7 @@ from contract.recipe import (
 )
 from contract.report import Report, Split, Warnings
 from data_preparation.images import look
+from data_preparation.label_swap import STAGED
 from data_preparation.label_warnings import label_oddities
 from data_preparation.looking import over
 from data_preparation.picture_warnings import picture_oddities
@@ -92,6 +93,11 @@ def validate(
     _warn_of_labels(report)
     if report.dictionary:
         report.notes += dictionary_notes(report.dictionary)
+    if (dataset / STAGED).is_dir():
+        report.notes.append(
+            "a split was interrupted, so samples may be missing:"
+            f" python -m data_preparation split {dataset} puts the rest in place"
+        )
     if recipe is None:
         return Verdict(report, None)
     fitted = fit_to_labels(recipe, report)

@@ -1,0 +1,28 @@
+"""dataset.json, which says how a dataset was made. No training reads it."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+from contract.dataset import MANIFEST
+from contract.errors import UserError
+
+
+def read_manifest(folder: Path) -> dict[str, Any] | None:
+    """The content of dataset.json; None where there is none. Raises UserError when it is not one JSON object."""
+    path = folder / MANIFEST
+    if not path.exists():
+        return None
+    try:
+        manifest = json.loads(path.read_text(encoding="utf-8-sig"))
+        if not isinstance(manifest, dict):
+            raise ValueError(f"it is a {type(manifest).__name__}")
+    except ValueError as error:
+        raise UserError(f"{MANIFEST} of the dataset is not one JSON object ({error}): correct or remove it") from None
+    return manifest
+
+
+def manifest_bytes(manifest: dict[str, Any]) -> bytes:
+    return (json.dumps(manifest, indent=2, ensure_ascii=False) + "\n").encode()
