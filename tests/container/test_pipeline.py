@@ -82,7 +82,7 @@ def same_draws(seed: int) -> None:
 @pytest.mark.parametrize("recipe", RECIPES)
 @pytest.mark.parametrize("mode", ["Train", "Eval"])
 def test_without_augmentation_every_recipe_gives_paddleocrs_arrays_to_the_bit(folder: Path, recipe: str, mode: str):
-    from container.trainer.pipeline.pipeline import normalise
+    from container.trainer.pipeline.planes import normalise
     from container.trainer.reading import RecognitionDataset
 
     config = recipe_over(folder, recipe, "RecConAug", "RecAug")
@@ -101,23 +101,28 @@ def test_without_augmentation_every_recipe_gives_paddleocrs_arrays_to_the_bit(fo
             np.testing.assert_array_equal(own, other)
 
 
-def test_the_compiled_warp_and_numpys_are_one(monkeypatch: pytest.MonkeyPatch):
-    from container.trainer.pipeline import warp
+def test_what_is_compiled_and_numpy_are_one(monkeypatch: pytest.MonkeyPatch):
+    from container.trainer.pipeline import planes, warp
 
     assert warp.library(), "no C compiler here: the compiled path must be tested"
     draw = np.random.RandomState(3)
     for width, height in [(2, 2), (99, 100), (100, 101), (101, 99), (200, 201), (201, 2), (317, 52)]:
         image = draw.randint(0, 256, (height, width, 3), np.uint8)
-        for count in (2, 4, 14):
+        moves = []
+        for count in (4, 9, 14):
             sources = draw.randint(-9, width + 9, (count, 2)) / 2
             targets = sources + draw.randint(-20, 20, (count, 2)) / 2
             targets[-1] = 0, 0  # nodes of the grid are on the last and on the first control point
             if count == 14:
                 targets[0] = width - 1, height - 1
-            compiled = warp.warp(image, sources.tolist(), targets.tolist())
-            with monkeypatch.context() as patch:
-                patch.setattr(warp, "library", lambda: None)
-                np.testing.assert_array_equal(warp.warp(image, sources.tolist(), targets.tolist()), compiled)
+            moves.append((sources.tolist(), targets.tolist()))
+        compiled = warp.warp(image, moves), planes.normalise(image[None], np.array([width // 2]))
+        with monkeypatch.context() as patch:
+            patch.setattr(warp, "library", lambda: None)
+            patch.setattr(planes, "library", lambda: None)
+            in_numpy = warp.warp(image, moves), planes.normalise(image[None], np.array([width // 2]))
+        for own, other in zip(in_numpy, compiled, strict=True):
+            np.testing.assert_array_equal(own, other)
 
 
 @pytest.mark.parametrize("count", [40, pytest.param(500, marks=pytest.mark.slow)])

@@ -1,7 +1,7 @@
 """From label lines to batches of bytes: what PaddleOCR's transforms make of a sample, some twenty times faster.
 
-Bytes until the end: an image stays uint8, height x width x BGR, and `normalise` makes PaddleOCR's float32 planes of a
-whole batch, on whichever side of a process border it is wanted.
+Bytes until the end: an image stays uint8, height x width x BGR, and planes.normalise makes PaddleOCR's float32 planes
+of a whole batch, on whichever side of a process border it is wanted.
 """
 
 from __future__ import annotations
@@ -183,23 +183,6 @@ class Pipeline:
                 height, width, _ = _decoded(data).shape
             self._aspects[sample] = width / height
         return self._aspects[sample]
-
-
-def normalise(images: np.ndarray, widths: np.ndarray) -> np.ndarray:
-    """float32 (B, 3, height, width) of a PreparedBatch's images: x / 255 - 0.5, times 2, and 0 where there is padding.
-
-    To the bit what PaddleOCR's resizing gives, which pads after it has done that.
-    """
-    count, height, width, _ = images.shape
-    planes = np.empty((count, 3, height, width), np.float32)
-    for image, own_width, plane in zip(images, widths, planes, strict=True):
-        for channel, values in enumerate(cv2.split(image)):
-            cv2.LUT(values, _NORMALISED, dst=plane[channel])
-        plane[:, :, own_width:] = 0
-    return planes
-
-
-_NORMALISED = ((np.arange(256, dtype=np.float32) / 255 - np.float32(0.5)) / np.float32(0.5)).reshape(1, 256)
 
 
 def _decoded(data: bytes) -> np.ndarray:

@@ -9,7 +9,7 @@ from __future__ import annotations
 import numpy as np
 
 from container.trainer.pipeline.draws import Draws
-from container.trainer.pipeline.warp import Points, warp
+from container.trainer.pipeline.warp import Move, Points, warp
 
 LEAST_SIDE = 20  # pixels: smaller images stay as they are
 
@@ -17,12 +17,12 @@ LEAST_SIDE = 20  # pixels: smaller images stay as they are
 def tia(image: np.ndarray, draws: Draws) -> np.ndarray:
     """The image after all three; of at least LEAST_SIDE pixels in width and height."""
     height, width, _ = image.shape
-    image = warp(image, *distorted(width, height, draws.between(3, 6), draws))
-    image = warp(image, *stretched(width, height, draws.between(3, 6), draws))
-    return warp(image, *tilted(width, height, draws))
+    distort = distorted(width, height, draws.between(3, 6), draws)
+    stretch = stretched(width, height, draws.between(3, 6), draws)
+    return warp(image, [distort, stretch, tilted(width, height, draws)])
 
 
-def distorted(width: int, height: int, segments: int, draws: Draws) -> tuple[Points, Points]:
+def distorted(width: int, height: int, segments: int, draws: Draws) -> Move:
     """Corners move inwards, cuts between the segments to any side, by up to a ninth or so of a third of the width."""
     cut = width // segments
     most = cut // 3
@@ -36,7 +36,7 @@ def distorted(width: int, height: int, segments: int, draws: Draws) -> tuple[Poi
     return corners + cuts, moved
 
 
-def stretched(width: int, height: int, segments: int, draws: Draws) -> tuple[Points, Points]:
+def stretched(width: int, height: int, segments: int, draws: Draws) -> Move:
     """Cuts between the segments move sideways, by up to 0.4 of a segment; corners stay."""
     cut = width // segments
     most = cut * 4 // 5
@@ -48,7 +48,7 @@ def stretched(width: int, height: int, segments: int, draws: Draws) -> tuple[Poi
     return sources, targets
 
 
-def tilted(width: int, height: int, draws: Draws) -> tuple[Points, Points]:
+def tilted(width: int, height: int, draws: Draws) -> Move:
     """Corners move up or down into the image, by up to half its height."""
     corners = _corners(width, height)
     return corners, [(x, y - draws.below(height // 2) if y else draws.below(height // 2)) for x, y in corners]

@@ -1,15 +1,17 @@
-"""native/warp.c in NumPy, to the bit: every sum in the same order, every number of the same kind."""
+"""The warp of native/pixels.c in NumPy, to the bit: every sum in the same order, every number of the same kind."""
 
 from __future__ import annotations
+
+from typing import Any
 
 import numpy as np
 
 GRID = 100  # pixels between the nodes at which the deformation is solved
-ONE = 2.0**32  # positions are fixed point with 32 bits behind the point
+WEIGHT = 16384  # of two neighbours in a column, together
 
 
 def warp_in_numpy(image: np.ndarray, sources: np.ndarray, targets: np.ndarray) -> np.ndarray:
-    """See warp.warp. sources, targets: float64 (count, 2)."""
+    """One warp of warp.warp. sources, targets: float64 (count, 2)."""
     height, width, _ = image.shape
     columns, rows = _nodes(width), _nodes(height)
     way = _ways_back(columns, rows, sources, targets)
@@ -20,11 +22,12 @@ def warp_in_numpy(image: np.ndarray, sources: np.ndarray, targets: np.ndarray) -
             share = (np.arange(bottom - top) / (bottom - top))[:, None]
             first = way[i, j] + (way[i + 1, j] - way[i, j]) * share
             last = way[i, j + 1] + (way[i + 1, j + 1] - way[i, j + 1]) * share
-            step = (last - first) / (right - left)
-            at = np.arange(right - left)
-            x = _fixed(left + first[:, :1]) + _fixed(step[:, :1] + 1) * at
-            y = _fixed(np.arange(top, bottom)[:, None] + first[:, 1:]) + _fixed(step[:, 1:]) * at
-            result[top:bottom, left:right] = _between_pixels(image, x, y)
+            step = (last - first) / (right - left) + (1, 0)
+            places = np.arange(right - left, dtype=np.float32)
+            at = first[..., None].astype(np.float32) + step[..., None].astype(np.float32) * places
+            column, along = _place(at[:, 0], left, width)
+            row, down = _place(at[:, 1], np.arange(top, bottom)[:, None], height)
+            result[top:bottom, left:right] = _between(image, row, column, down, along)
     return result
 
 
@@ -69,22 +72,21 @@ def _ways_back(columns: list[int], rows: list[int], sources: np.ndarray, targets
     return way
 
 
-def _fixed(position: np.ndarray) -> np.ndarray:
-    return (position * ONE).astype(np.int64)
+def _place(at: np.ndarray, origin: Any, length: int) -> tuple[np.ndarray, np.ndarray]:
+    """Positions counted from `origin` of a side: the pixel at or before each, and how far behind that it is."""
+    least = np.asarray(-origin, np.float32)
+    most = np.asarray(length - 1 - origin, np.float32)
+    at = np.minimum(np.maximum(at, least), most)
+    whole = np.floor(np.minimum(at, most - np.float32(1)))
+    return origin + whole.astype(np.int64), at - whole
 
 
-def _between_pixels(image: np.ndarray, x: np.ndarray, y: np.ndarray) -> np.ndarray:
-    """The image at fixed-point positions."""
-    height, width, _ = image.shape
-    x = np.clip(x, 0, (width - 1) << 32)
-    y = np.clip(y, 0, (height - 1) << 32)
-    column = np.minimum(x >> 32, width - 2)  # the last pixel is the neighbour, wholly, of the one before
-    row = np.minimum(y >> 32, height - 2)
-    along = (((x - (column << 32)) >> 8).astype(np.float32) * np.float32(2.0**-24))[..., None]
-    down = (((y - (row << 32)) >> 8).astype(np.float32) * np.float32(2.0**-24))[..., None]
-    above, above_next, below, below_next = (
-        image[row + i, column + j].astype(np.float32) for i in (0, 1) for j in (0, 1)
+def _between(image: np.ndarray, row: np.ndarray, column: np.ndarray, down: np.ndarray, along: np.ndarray) -> np.ndarray:
+    """The mean of two neighbours in each of two rows."""
+    lower = (down * np.float32(WEIGHT) + np.float32(0.5)).astype(np.int32)[..., None]
+    left, right = (
+        (image[row, beside] * (WEIGHT - lower) + image[row + 1, beside] * lower).astype(np.float32)
+        for beside in (column, column + 1)
     )
-    above += (above_next - above) * along
-    below += (below_next - below) * along
-    return (above + (below - above) * down).astype(np.uint8)
+    left += (right - left) * along[..., None]
+    return (left * np.float32(1 / WEIGHT)).astype(np.uint8)

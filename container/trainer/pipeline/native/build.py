@@ -1,4 +1,4 @@
-"""The compiled warp: one plain C file, made with whatever C compiler there is, and loaded with ctypes.
+"""The compiled loops: one plain C file, made with whatever C compiler there is, and loaded with ctypes.
 
     python -m container.trainer.pipeline.native.build
 
@@ -22,11 +22,12 @@ from pathlib import Path
 
 from container.tree import cache_folder
 
-SOURCE = Path(__file__).with_name("warp.c")
+SOURCE = Path(__file__).with_name("pixels.c")
 COMPILER_LOCK = Path(__file__).parents[4] / "requirements" / "compiler.lock"
 WINDOWS = sys.platform == "win32"
 # Contracted or reordered floats would give other pixels than NumPy does, and other ones on another machine.
-FLAGS = ("-std=c11", "-O2", "-ffp-contract=off", "-fvisibility=hidden", "-shared", *(() if WINDOWS else ("-fPIC",)))
+FLAGS = ["-std=c11", "-O2", "-ftree-vectorize", "-ffp-contract=off", "-fvisibility=hidden", "-shared"]
+FLAGS += [] if WINDOWS else ["-fPIC"]
 
 
 @cache
@@ -57,7 +58,7 @@ def build(compilers: list[list[str]]) -> Path | None:
 
 def main() -> int:
     if library() is None and not build_with_zig():
-        print("note: no C compiler here and none from the package index: training will warp in NumPy, slower")
+        print("note: no C compiler here, and none from the package index: batches will be prepared in NumPy, slower")
     return 0
 
 
@@ -81,7 +82,7 @@ def _zig_target() -> str:
 
 def _places() -> list[Path]:
     made_from = hashlib.sha256(SOURCE.read_bytes() + " ".join(FLAGS).encode()).hexdigest()[:16]
-    name = f"warp-{made_from}-{sysconfig.get_platform()}{'.dll' if WINDOWS else '.so'}"
+    name = f"pixels-{made_from}-{sysconfig.get_platform()}{'.dll' if WINDOWS else '.so'}"
     return [SOURCE.parent / "built" / name, cache_folder() / name]
 
 
@@ -93,8 +94,9 @@ def _compiles(command: list[str]) -> bool:
 def _open(file: Path) -> ctypes.CDLL:
     opened = ctypes.CDLL(str(file))
     pointer, number = ctypes.c_void_p, ctypes.c_int
-    opened.warp.argtypes = [pointer, pointer, number, number, pointer, pointer, number]
-    opened.warp.restype = None
+    opened.warp.argtypes = [pointer, pointer, pointer, number, number, pointer, pointer, number]
+    opened.planes.argtypes = [pointer, pointer, number, number, number, pointer, pointer]
+    opened.warp.restype = opened.planes.restype = None
     return opened
 
 
