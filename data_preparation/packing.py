@@ -16,6 +16,7 @@ from typing import BinaryIO
 from contract.check import check_dataset
 from contract.dataset import Sample
 from contract.errors import UserError
+from contract.image_check import Over
 from contract.images import Images, PackedImages, open_images
 from contract.picture import Decode, Look, Picture
 from contract.report import Split
@@ -107,6 +108,7 @@ def pack_dataset(
     decode: Decode | None = None,
     shard_bytes: int = SHARD_BYTES,
     complete: Complete | None = None,
+    over: Over = map,
     images: Callable[[Path], Images] = open_images,
 ) -> LocalDataset:
     """Check a dataset and pack it into the existing, empty folder `into`, reading each image once.
@@ -115,14 +117,23 @@ def pack_dataset(
     complete: told of each file of `into` as soon as it is whole: first the texts, shards.json last. What it was told is
     worth nothing when this raises in the end: UserError for a dataset that is not sound (all images are looked at), for
     labels that change meanwhile, and OSError for what cannot be written.
+    over: where images are looked at, such as data_preparation.looking.over(2) for two processes.
     images: opens those of the dataset, such as data_preparation.reencoding.AsJpeg.
     """
     texts = copy_texts(dataset, into)
     for text in texts:
         (complete or (lambda file: None))(text)
     with ShardWriter(into, shard_bytes, complete) as writer:
-        found, look = writer.add_sample, decode or (lambda data: Look())
-        report = check_dataset(dataset, None, look, progress=advance, found=found, keep_data=True, images=images)
+        report = check_dataset(
+            dataset,
+            None,
+            decode or (lambda data: Look()),
+            progress=advance,
+            found=writer.add_sample,
+            over=over,
+            keep_data=True,
+            images=images,
+        )
         report.refuse()
         check_texts(dataset, texts)
         return LocalDataset(into, texts, writer.finish(), report)

@@ -44,12 +44,19 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help="make every image that is none a JPEG: smaller, quicker to decode, not what it was (default: keep all)",
     )
     parser.add_argument("--quality", type=_quality, metavar="N", help=f"of --reencode, 1 to 100 (default: {QUALITY})")
+    parser.add_argument(
+        "--workers",
+        type=cli.positive_int,
+        metavar="N",
+        help="processes that look at the images (default: one for each core, at most 8; one for few images)",
+    )
 
 
 def run(args: argparse.Namespace) -> int:
     """Check and pack in one pass, into a folder that appears when it is complete."""
     from contract.images import open_images
-    from data_preparation.images import look_quietly
+    from data_preparation.images import look
+    from data_preparation.looking import over
     from data_preparation.new_folder import new_folder
     from data_preparation.packing import pack_dataset
     from data_preparation.progress import progress
@@ -59,9 +66,16 @@ def run(args: argparse.Namespace) -> int:
         raise UserError("--quality is that of --reencode jpeg: give both, or neither to keep the images as they are")
     quality = args.quality or QUALITY
     images = partial(AsJpeg, quality=quality) if args.reencode else open_images
-    size = args.shard_mb * 1_000_000
     with new_folder(args.output_dir) as folder, progress("packing") as advance:
-        packed = pack_dataset(args.dataset, folder, advance, decode=look_quietly, shard_bytes=size, images=images)
+        packed = pack_dataset(
+            args.dataset,
+            folder,
+            advance,
+            decode=look,
+            shard_bytes=args.shard_mb * 1_000_000,
+            over=over(args.workers),
+            images=images,
+        )
         if args.reencode:
             note_reencoding(folder, quality, packed.content_sha256)
     for note in packed.report.notes:

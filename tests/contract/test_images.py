@@ -70,12 +70,12 @@ def test_both_are_one_dataset_to_the_check(loose: Path, packed: Path):
 
 
 def test_a_packed_dataset_validates_another(loose: Path, packed: Path):
-    reports = [check_dataset(loose, None, bool, validation=folder) for folder in (loose, packed)]
+    reports = [check_dataset(loose, None, looked, validation=folder) for folder in (loose, packed)]
     assert not reports[1].problems
     assert reports[0].split_sha256 == reports[1].split_sha256
     assert not [note for note in reports[1].notes if "packed" in note], "its other images are those of its train.txt"
     remove("00001.bin")(packed)
-    (problem,) = check_dataset(loose, None, bool, validation=packed).problems
+    (problem,) = check_dataset(loose, None, looked, validation=packed).problems
     assert problem.where == f"{packed}/shards/00001.bin"
 
 
