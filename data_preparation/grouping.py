@@ -5,11 +5,13 @@ from __future__ import annotations
 import csv
 import io
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from pathlib import Path, PurePosixPath
 
 from contract.dataset import IMAGES, read_text
 from contract.errors import UserError
+from data_preparation.sources.columns import IMAGE_NAMES
+from data_preparation.sources.csv_file import SEPARATORS
 from data_preparation.sources.entries import safe_name
 from data_preparation.sources.finding import IMAGE_ENDINGS
 from data_preparation.split_flags import FOLDER, PAGE, SAMPLE
@@ -60,22 +62,32 @@ def _from_pattern(names: Sequence[str], pattern: str) -> list[str]:
 
 
 def _from_table(names: Sequence[str], column: str, table: Path) -> list[str]:
-    groups = {safe_name(PurePosixPath(name_of(image))): group for image, group in _rows(table, column) if group}
+    known = set(names)
+    groups = {_name_in(known, image): group for image, group in _rows(table, column) if group}
     if not any(name in groups for name in names):
         raise UserError(
-            f"{table} names none of the images (the first is {names[0]}): write their paths as the labels do"
+            f"{table} names none of the images (the first is {names[0]}): write paths as the labels have them"
         )
     return [groups.get(name, name) for name in names]
+
+
+def _name_in(known: Collection[str], image: str) -> str | None:
+    """Which sample a table means by the path of an image; leading folders may be those of another machine."""
+    parts = PurePosixPath(image.replace("\\", "/")).parts
+    names = (safe_name(PurePosixPath(*parts[dropped:])) for dropped in range(len(parts)))
+    return next((name for name in names if name in known), None)
 
 
 def _rows(table: Path, column: str) -> Iterator[tuple[str, str]]:
     """(image, group) of each row."""
     text, _ = read_text(table)
-    header = text.split("\n", 1)[0]
-    reader = csv.DictReader(io.StringIO(text, newline=""), delimiter="\t" if "\t" in header else ",")
-    for wanted in ("image", column):
-        if wanted not in (reader.fieldnames or ()):
-            has = ", ".join(reader.fieldnames or ()) or "nothing"
-            raise UserError(f"{table}:1: there is no column {wanted!r}, only {has}: name it in the first line")
+    header = text.partition("\n")[0]
+    separator = next((each for each in SEPARATORS if column in header.split(each)), ",")
+    reader = csv.DictReader(io.StringIO(text, newline=""), delimiter=separator)
+    columns = reader.fieldnames or ()
+    image = next((name for name in IMAGE_NAMES if name in columns), None)
+    if image is None or column not in columns:
+        lacking = f"column {column!r}" if image else f"column of the images, such as {IMAGE_NAMES[0]!r}"
+        raise UserError(f"{table}:1: there is no {lacking}, only {', '.join(columns) or 'nothing'}: name it there")
     for row in reader:
-        yield row["image"] or "", row[column] or ""
+        yield row[image] or "", row[column] or ""

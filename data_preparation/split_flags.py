@@ -41,12 +41,15 @@ def add_split_arguments(parser: argparse.ArgumentParser) -> None:
         default=SplitRule.group_by,
         metavar="WHAT",
         help="what stays on one side: page (that crops were cut from), folder, sample, a regular expression whose"
-        " groups are searched in the image's path, or a column of --groups (default: page)",
+        " groups are searched in the image's path, or a column of --groups or of the labels' table (default: page)",
     )
     parser.add_argument(
-        "--groups", type=Path, metavar="FILE", help="a table with a header, its columns image and that of --group-by"
+        "--groups", type=Path, metavar="FILE", help="a table with a header: a column image, and that of --group-by"
     )
 
 
-def split_rule(args: argparse.Namespace) -> SplitRule:
-    return SplitRule(args.seed, args.val_fraction, args.group_by, args.groups)
+def split_rule(args: argparse.Namespace, labels: Path | None = None) -> SplitRule:
+    """labels: a table of labels, which --group-by may name a column of when no other table is given."""
+    by = args.group_by
+    column = labels is not None and by not in (PAGE, FOLDER, SAMPLE) and "(" not in by  # a pattern has a group
+    return SplitRule(args.seed, args.val_fraction, by, args.groups or (labels if column else None))

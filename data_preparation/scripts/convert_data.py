@@ -137,7 +137,8 @@ def _convert_crops(args: argparse.Namespace, source: Source) -> dict[str, Any]:
             " so nothing was written:"
             " correct them or leave them out with --skip-bad"
         )
-    plan = plan_conversion(source, entries, problems, split_rule(args))
+    table = args.input_labels if source.format == "csv" else None
+    plan = plan_conversion(source, entries, problems, split_rule(args, table))
     _say_split(plan.split)
     with progress("copying") as advance:
         return write_conversion(plan, args.output_dir, with_rejected=args.skip_bad, advance=advance)

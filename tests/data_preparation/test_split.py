@@ -16,6 +16,9 @@ from data_preparation.likeness import likeness_of, picture_hash
 from data_preparation.split import Split, choose_split, split_by_hash
 from data_preparation.split_flags import SplitRule
 from data_preparation.together import NEAR, Candidate, Likeness
+from tests.data_preparation.folders import crops
+from tests.data_preparation.test_convert_data import convert
+from tests.data_preparation.test_convert_data import samples as written
 
 
 def candidate(name: str, label: str = "a", picture: int | None = None, sha256: str = "") -> Candidate:
@@ -183,8 +186,8 @@ def test_groups_of_a_table(tmp_path: Path) -> None:
     table = tmp_path / "groups.csv"
     table.write_text('image,note,writer\nimages/a.png,"x,\ny",w1\np.png/1.jpg,,w1\nsub\\p.png/2.jpg,,\nelse.png,,w3\n')
     assert groups_of(NAMES, "writer", table) == ["w1", "w1", "sub/p.png/2.jpg", "w07/x_1.png"]
-    table.write_text("image\twriter\na.png\tw,1\n")
-    assert groups_of(NAMES, "writer", table)[0] == "w,1"
+    table.write_text("writer\tfile_name\nw,1\tC:\\old\\crops\\a.png\n")
+    assert groups_of(NAMES, "writer", table)[0] == "w,1", "tabs, another name for the image, folders that are gone"
 
 
 @pytest.mark.parametrize(
@@ -194,9 +197,9 @@ def test_groups_of_a_table(tmp_path: Path) -> None:
         ("(", None, r"--group-by \( is no regular expression"),
         ("(xyz)", None, r"is found in no image path \(the first is a.png\)"),
         ("writer", "image,age\n", r"groups.csv:1: there is no column 'writer', only image, age"),
-        ("age", "name,age\n", r"groups.csv:1: there is no column 'image'"),
+        ("age", "who,age\n", r"groups.csv:1: there is no column of the images, such as 'image', only who, age"),
         ("age", "image,age\nother.png,3\n", "names none of the images"),
-        ("age", "", "there is no column 'image', only nothing"),
+        ("age", "", "there is no column of the images, such as 'image', only nothing"),
     ],
 )
 def test_wrong_groups_are_one_sentence(tmp_path: Path, by: str, text: str | None, sentence: str) -> None:
@@ -205,3 +208,15 @@ def test_wrong_groups_are_one_sentence(tmp_path: Path, by: str, text: str | None
         table.write_text(text or "")
     with pytest.raises(UserError, match=sentence):
         groups_of(NAMES, by, table)
+
+
+def test_convert_groups_by_a_column_of_the_table_of_labels(tmp_path: Path) -> None:
+    names = [f"{number:02}.png" for number in range(30)]
+    crops(tmp_path / "crops", names)
+    rows = [f"{name},{name[0]} {name[1]},writer {number % 6}" for number, name in enumerate(names)]
+    (tmp_path / "labels.csv").write_text("\n".join(["image,text,writer", *rows, ""]))
+    flags = ["--val-fraction", "0.4", "--group-by", "writer"]
+    assert convert(tmp_path / "crops", tmp_path / "labels.csv", tmp_path / "out", *flags) == 0
+    sides = [{int(Path(image).stem) % 6 for image in written(tmp_path / "out", side)} for side in ("train", "val")]
+    assert sides[0].isdisjoint(sides[1])
+    assert len(sides[0] | sides[1]) == 6
