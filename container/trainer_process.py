@@ -26,6 +26,7 @@ from container.stop import Stop
 from contract.dataset import DICTIONARY
 from contract.errors import UserError
 from contract.events import print_event
+from contract.images import open_images
 from contract.paths import EXIT_FINISHED, EXIT_INTERRUPTED, LIFELINE_VARIABLE
 from contract.recipe import wants_gpu
 from contract.report import Report
@@ -73,7 +74,8 @@ def run_trainer(
         print_event("interrupted", step=resume.step if resume else 0)
         return Outcome(EXIT_INTERRUPTED, None)
     if code not in (EXIT_FINISHED, EXIT_INTERRUPTED):
-        reason = end.sentence or explain_end(code, end.last_words, _circumstances(resolved, killed_before))
+        reason = end.sentence or _lost_shard(dataset)
+        reason = reason or explain_end(code, end.last_words, _circumstances(resolved, killed_before))
         reason = f"{end.who}: {reason}" if end.who else reason
         raise UserError(reason) if code == REFUSED_BY_TRAINER else TrainerFailed(reason)
     model = Path(order.model)
@@ -146,6 +148,16 @@ def _run(order: WorkOrder, work: Path, stop: Stop, extra: Mapping[str, str]) -> 
         return TrainerEnd(code, order.read_failure(), last_words.text())
     finally:
         os.close(held)
+
+
+def _lost_shard(dataset: Report) -> str:
+    """What has become of a shard since the check: whoever reads where a mapped file was cut dies of a bus error."""
+    for folder in {split.folder for split in dataset.splits}:
+        try:
+            open_images(folder)
+        except UserError as error:
+            return str(error)
+    return ""
 
 
 def _circumstances(resolved: ResolvedRecipe, killed_before: int | None) -> Circumstances:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import os
 import struct
 from pathlib import Path
 
@@ -14,6 +15,7 @@ from container.trainer.errors import TrainingFailed
 from container.trainer.sampling import Key
 from container.trainer.scoring import Prediction
 from container.trainer.unusable import Unusable, UnusableSamples
+from data_preparation.packing import pack_dataset
 from tests.container.jobs import ROOT, Base, draw_dataset
 
 RECIPE = "configs/rec/demo_digits.yml"
@@ -40,6 +42,22 @@ def test_a_run_goes_on_without_an_image_that_vanished(tmp_path: Path):
     rows = list(csv.DictReader((base.folder / "model/predictions.csv").open(encoding="utf-8")))
     assert len(rows) == 6, "every sample is scored"
     assert (rows[2]["prediction"], rows[2]["confidence"], rows[2]["correct"]) == ("", "0.0000", "0")
+
+
+def test_a_shard_that_is_cut_under_the_trainer_is_named(tmp_path: Path):
+    loose, packed = draw_dataset(tmp_path / "digits", train=24, val=6), tmp_path / "packed"
+    packed.mkdir()
+    pack_dataset(loose, packed)
+    base = Base(tmp_path / "ml", packed, config=RECIPE, epochs=30, batch_size=8, workers=0, Global__print_batch_step=1)
+
+    def cut(event: dict) -> bool:
+        if event["event"] == "train" and event["step"] == 1:
+            os.truncate(packed / "shards/00000.bin", 1000)
+        return False
+
+    assert base.run(stop_when=cut).code == 2
+    assert "shards/00000.bin is cut short (1,000 of " in base.failure
+    assert "copy shards/ once more from where it is whole" in base.failure
 
 
 @pytest.mark.parametrize(("workers", "shared_memory"), [(0, True), (2, True), (2, False)])
