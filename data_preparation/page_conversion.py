@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -45,9 +46,10 @@ def convert_pages(
         orders, problems = page_orders(source.regions, images, staging, how)
         rejected = [*source.problems, *problems]
         crops: list[Crop] = []
-        for found, bad in cut_pages(orders, workers, advance):
-            crops += found
-            rejected += bad
+        with closing(cut_pages(orders, workers, advance)) as cuttings:
+            for found, bad in cuttings:
+                crops += found
+                rejected += bad
         if len(crops) < 2:
             raise UserError(_too_few(crops, rejected))
         candidates = [Candidate(crop.name, crop.label, crop.likeness) for crop in crops]

@@ -7,9 +7,10 @@ import os
 import signal
 import sys
 from collections import deque
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Generator, Iterable, Sequence
 from concurrent.futures import Future, ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
+from contextlib import closing
 from dataclasses import dataclass
 from multiprocessing import get_context
 from pathlib import Path, PurePosixPath
@@ -57,16 +58,18 @@ class PageOrder:
 Cutting = tuple[list[Crop], list[Problem]]
 
 
-def cut_pages(orders: Sequence[PageOrder], workers: int | None, advance: Advance) -> Iterator[Cutting]:
+def cut_pages(orders: Sequence[PageOrder], workers: int | None, advance: Advance) -> Generator[Cutting, None, None]:
     """The crops and the problems of each page, in the order of the pages. At most AHEAD pages a process are kept.
+
+    Close it before the folder is removed into which it writes: then no process writes any more.
 
     workers: processes; None: one for PAGES_PER_PROCESS pages, and no more than there are CPUs.
     """
     workers = workers or max(1, min(_cpus(), len(orders) // PAGES_PER_PROCESS))
-    cuttings = map(cut_page, orders) if workers == 1 else _in_processes(orders, workers)
-    for done, cutting in enumerate(cuttings, start=1):
-        advance(done, len(orders))
-        yield cutting
+    with closing((cut_page(order) for order in orders) if workers == 1 else _in_processes(orders, workers)) as cuttings:
+        for done, cutting in enumerate(cuttings, start=1):
+            advance(done, len(orders))
+            yield cutting
 
 
 def page_orders(
@@ -155,7 +158,7 @@ def _read_page(path: Path, stated: tuple[int, int] | None) -> np.ndarray:
     return page
 
 
-def _in_processes(orders: Sequence[PageOrder], workers: int) -> Iterator[Cutting]:
+def _in_processes(orders: Sequence[PageOrder], workers: int) -> Generator[Cutting, None, None]:
     """As `map(cut_page, orders)`, by several processes. They are started afresh: OpenCV's threads survive no fork."""
     pool = ProcessPoolExecutor(workers, mp_context=get_context("spawn"), initializer=_begin_work)
     under_way: deque[Future[Cutting]] = deque()

@@ -3,14 +3,23 @@
 from __future__ import annotations
 
 import csv
+import json
+import os
+import signal
+import subprocess
+import sys
 from pathlib import Path
 
 import cv2
+import numpy as np
 import pytest
+from PIL import Image, ImageOps
 
 from data_preparation.regions import PageSource
 from data_preparation.scripts.convert_data import main
 from data_preparation.sources import read_source
+from data_preparation.sources.pages import page_size
+from tests.data_preparation.folders import REPOSITORY, huge_png, png
 from tests.data_preparation.pages import box, draw_page, icdar_line, label_line, labelme_file, shape
 from tests.data_preparation.test_convert_data import samples
 
@@ -137,3 +146,255 @@ def test_texts_of_x_anylabeling_are_descriptions(tmp_path: Path) -> None:
     source = read_source(tmp_path, tmp_path)
     assert isinstance(source, PageSource)
     assert [region.text for region in source.regions] == ["Menu", "Rice 50", ""]
+
+
+def two_pages(folder: Path, more: str = "", name: str = "Label.txt") -> Path:
+    """Two pages with two sound regions each, and a Label.txt with more lines."""
+    for number in (1, 2):
+        draw_page(folder / f"{number}.png", seed=number)
+    lines = [label_line(f"{number}.png", [("one", box(20, 30)), ("two", box(20, 90))]) for number in (1, 2)]
+    (folder / name).write_text("".join(lines) + more, encoding="utf-8")
+    return folder / name
+
+
+def test_every_region_is_a_crop_or_a_row(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    (tmp_path / "in").mkdir()
+    (tmp_path / "in/cut.png").write_bytes(png()[:-20])
+    (tmp_path / "in/huge.png").write_bytes(huge_png())
+    (tmp_path / "in/text.png").write_text("no image")
+    (tmp_path / "secret.png").write_bytes(png())
+    reasons = {
+        label_line("3.png", [("x", box(20, 30))]): "the page '3.png' is not in in/; add it",
+        label_line("../secret.png", [("x", box(20, 30))]): "the page '../secret.png' is not in in/; add it",
+        label_line(f"{tmp_path}/secret.png", [("x", box(20, 30))]): "is not in in/; add it",
+        label_line("https://host/1.png", [("x", box(20, 30))]): "is an address, not a file",
+        label_line("", [("x", box(20, 30))]): "names no file",
+        label_line("a\0b.png", [("x", box(20, 30))]): "names no file",
+        label_line("n" * 300 + ".png", [("x", box(20, 30))]): "is not in in/; add it",
+        label_line("cut.png", [("x", box(20, 30))]): "the page 'cut.png' is cut short",
+        label_line("huge.png", [("x", box(20, 30))]): "claims 30000 x 30000 pixels",
+        label_line("text.png", [("x", box(20, 30))]): "is not an image",
+        label_line("1.png", [("twice", box(20, 30))]): "region 0001 of 1.png is annotated at Label.txt:1#1 already",
+        '1.png\t[{"transcription": "x"}]\n': "its points are not a list of [x, y]",
+        '1.png\t[{"transcription": "x", "points": [[1, 2], [3]]}]\n': "its points are not a list of [x, y]",
+        '1.png\t[{"transcription": "x", "points": [["a", "b"]]}]\n': "its points are not a list of [x, y]",
+        '1.png\t[{"points": [[1, 2], [9, 2], [9, 9], [1, 9]]}]\n': "the region has no transcription",
+        "1.png\t[7]\n": "the region has no transcription",
+        "1.png\t{}\n": "the line is not a path, one tab, and a JSON list",
+        "1.png\t[{]\n": "the line is not a path, one tab, and a JSON list",
+        "1.png\t" + "[" * 100_000 + "\n": "the line is not a path, one tab, and a JSON list",
+        "no tab\n": "the line is not a path, one tab, and a JSON list",
+    }
+    own_page = {
+        ("x", ((20, 30), (90, 30), (20, 60))): "3 of at least 4 points",
+        ("x", ((20, 30), (90, 60), (90, 30), (20, 60))): "sides cross",
+        ("x", ((20, 30), (20, 30), (20, 30), (20, 30))): "no area",
+        ("x", ((20, 30), (1e400, 30), (90, 60), (20, 60))): "no number of pixels",
+        ("x", ((900, 30), (990, 30), (990, 60), (900, 60))): "outside the page of 320 x 240 pixels",
+        ("x", ((20, 30), (22, 30), (22, 60), (20, 60))): "the region is 2 x 30 pixels",
+        (" ", ((20, 30), (90, 30), (90, 60), (20, 60))): "the region's text is blank",
+        ("a\nb", ((20, 30), (90, 30), (90, 60), (20, 60))): "several lines",
+        ("a\tb", ((20, 30), (90, 30), (90, 60), (20, 60))): "holds a tab",
+        ("###", ((20, 30), (90, 30), (90, 60), (20, 60))): "marked as illegible",
+        ("*", ((20, 30), (90, 30), (90, 60), (20, 60))): "marked as illegible",
+    }
+    draw_page(tmp_path / "in/own.png")
+    of_own_page = [(text, [list(point) for point in points]) for text, points in own_page]
+    more = "\n" + "".join(reasons) + label_line("own.png", of_own_page)
+    more += label_line("1.png", [("hard", box(20, 30))], difficult=True) + "2.png\t[]\n"
+    labels = two_pages(tmp_path / "in", more)
+    out = tmp_path / "out"
+    assert convert(tmp_path / "in", labels, out) == 0
+    rows = rejected(out)
+    assert len(rows) == len(reasons) + len(own_page) + 1
+    assert f"{len(rows) + 4} regions: 4 cut out, {len(rows)} left out" in capsys.readouterr().err
+    found = {(source, region): reason for source, region, reason in rows}
+    assert len(found) == len(rows)
+    for number, words in enumerate(reasons.values(), start=4):
+        assert words in (found.get(("Label.txt", f"{number}#1")) or found[("Label.txt", str(number))])
+    for number, words in enumerate(own_page.values(), start=1):
+        assert words in found[("Label.txt", f"{len(reasons) + 4}#{number}")]
+    assert json.loads((out / "dataset.json").read_text())["rejected"] == len(rows)
+
+
+def test_pages_stay_on_one_side_of_the_split(tmp_path: Path) -> None:
+    lines = []
+    for number in range(12):
+        draw_page(tmp_path / f"in/{number:02}.png", seed=number)
+        lines.append(label_line(f"{number:02}.png", [(f"a{n}", box(20, 10 + 40 * n)) for n in range(5)]))
+    (tmp_path / "in/Label.txt").write_text("".join(lines))
+    assert convert(tmp_path / "in", tmp_path / "in/Label.txt", tmp_path / "out", "--val-fraction", "0.3") == 0
+    train, val = ({Path(name).parent for name in samples(tmp_path / "out", side)} for side in ("train", "val"))
+    assert not train & val
+    assert (bool(train), bool(val), len(train | val)) == (True, True, 12)
+
+
+def test_names_are_stable_and_never_clash(tmp_path: Path) -> None:
+    pages = ["a.png", "a.jpg", "b/a.png", "b_a.png", "ก.png", "ข.png", "x y.png", "x_y.png", "l" * 240 + ".png"]
+    for number, name in enumerate(pages):
+        draw_page(tmp_path / "in" / name, seed=number)
+    lines = [label_line(name, [(name[:9], box(20, 30))]) for name in pages]
+    (tmp_path / "in/Label.txt").write_text("".join(lines), encoding="utf-8")
+    assert convert(tmp_path / "in", tmp_path / "in", tmp_path / "all") == 0
+    found = samples(tmp_path / "all", "train") | samples(tmp_path / "all", "val")
+    assert sorted(found.values()) == sorted(name[:9] for name in pages)
+    assert all(name.isascii() and " " not in name for name in found)
+    (tmp_path / "in/Label.txt").write_text("".join(lines[5:3:-1]), encoding="utf-8")
+    assert convert(tmp_path / "in", tmp_path / "in", tmp_path / "some") == 0
+    fewer = samples(tmp_path / "some", "train") | samples(tmp_path / "some", "val")
+    assert fewer.items() < found.items()
+
+
+@pytest.mark.parametrize("orientation", [1, 3, 6, 8])
+@pytest.mark.parametrize("stated", [(240, 320), (320, 240)])
+def test_pages_of_a_camera_held_upright(tmp_path: Path, orientation: int, stated: tuple[int, int]) -> None:
+    """A page stored lying on its side. Stated 240 x 320: annotated as it is seen; 320 x 240: as it is stored."""
+    stored = Image.fromarray(cv2.cvtColor(draw_page(tmp_path / "drawn/1.png"), cv2.COLOR_BGR2RGB))
+    exif = stored.getexif()
+    exif[0x0112] = orientation
+    (tmp_path / "in").mkdir()
+    stored.save(tmp_path / "in/1.png", exif=exif)
+    annotated_as_seen = orientation in (6, 8) and stated == (240, 320)
+    size = stated if orientation in (6, 8) else (320, 240)
+    shapes = [shape("one", box(20, 30), "rectangle"), shape("two", box(20, 90), "rectangle")]
+    labelme_file(tmp_path / "in/1.json", "1.png", shapes, imageWidth=size[0], imageHeight=size[1])
+    assert convert(tmp_path / "in", tmp_path / "in", tmp_path / "out", "--encoding", "png") == 0
+    seen = stored
+    if annotated_as_seen or orientation == 3:
+        seen = ImageOps.exif_transpose(stored_again(tmp_path / "in/1.png"))
+    expected = np.asarray(seen.crop((20, 30, 100, 54)))
+    assert (cv2.imread(str(tmp_path / "out/images/1.png/0001.png"))[:, :, ::-1] == expected).all()
+
+
+@pytest.mark.parametrize("ending", ["jpg", "png", "webp", "tiff"])
+def test_the_size_of_a_page_is_that_of_its_pixels(tmp_path: Path, ending: str) -> None:
+    image = Image.new("RGB", (40, 20))
+    exif = image.getexif()
+    exif[0x0112] = 6
+    image.save(tmp_path / f"1.{ending}", exif=exif)
+    assert page_size(tmp_path / f"1.{ending}") == (20, 40) == cv2.imread(str(tmp_path / f"1.{ending}")).shape[1::-1]
+
+
+def stored_again(path: Path) -> Image.Image:
+    with Image.open(path) as image:
+        image.load()
+        return image
+
+
+def test_several_processes_make_the_same_dataset(tmp_path: Path) -> None:
+    labels = two_pages(tmp_path / "in", "3.png\t[{]\n")
+    assert convert(tmp_path / "in", labels, tmp_path / "one", "--workers", "1") == 0
+    assert convert(tmp_path / "in", labels, tmp_path / "two", "--workers", "2") == 0
+    files = sorted(path.relative_to(tmp_path / "one") for path in (tmp_path / "one").rglob("*") if path.is_file())
+    assert len(files) == 5 + 4
+    for file in files:
+        assert (tmp_path / "one" / file).read_bytes() == (tmp_path / "two" / file).read_bytes()
+
+
+@pytest.mark.parametrize("workers", ["1", "2"])
+def test_crops_that_cannot_be_written_leave_nothing(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], workers: str
+) -> None:
+    """A file system that takes no file: its limit on their size is 0 in the children too."""
+    labels = two_pages(tmp_path / "in")
+    command = (
+        f"ulimit -f 0; trap '' XFSZ; exec {sys.executable} -m data_preparation convert --input-images {tmp_path}/in"
+    )
+    command += f" --input-labels {labels} --output-dir {tmp_path}/out --workers {workers}"
+    done = subprocess.run(["bash", "-c", command], cwd=REPOSITORY, capture_output=True, text=True, check=False)
+    assert done.returncode == 1
+    assert "cannot be written (File too large): check space" in done.stderr
+    assert "Traceback" not in done.stderr
+    assert [path.name for path in tmp_path.iterdir()] == ["in"]
+
+
+@pytest.mark.parametrize(
+    ("ended_by", "code", "words"),
+    [("Ctrl-C", 130, "interrupted"), ("a kill", 1, "error: a process that cuts pages was killed, often for memory")],
+)
+def test_an_early_end_leaves_nothing(tmp_path: Path, ended_by: str, code: int, words: str) -> None:
+    draw_page(tmp_path / "in/0.png", 1600, 1200)
+    for number in range(1, 60):
+        os.link(tmp_path / "in/0.png", tmp_path / f"in/{number}.png")
+    lines = [label_line(f"{number}.png", [("one", box(20, 30)), ("two", box(20, 90))]) for number in range(60)]
+    (tmp_path / "in/Label.txt").write_text("".join(lines))
+    command = [sys.executable, "-m", "data_preparation", "convert", "--input-images", str(tmp_path / "in")]
+    command += ["--output-dir", str(tmp_path / "out"), "--workers", "2"]
+    with subprocess.Popen(
+        command, cwd=REPOSITORY, stderr=subprocess.PIPE, text=True, start_new_session=True
+    ) as process:
+        assert process.stderr
+        said = [next(line for line in process.stderr if "cutting pages: 15 of 60" in line)]
+        if ended_by == "Ctrl-C":
+            os.killpg(process.pid, signal.SIGINT)
+        else:
+            os.kill(a_worker(process.pid), signal.SIGKILL)
+        said += process.stderr
+    assert process.returncode == code, said
+    assert said[-1].startswith(words), said
+    assert "Traceback" not in "".join(said)
+    assert [path.name for path in tmp_path.iterdir()] == ["in"]
+
+
+def a_worker(pid: int) -> int:
+    """A process that cuts pages for this one."""
+    children = Path(f"/proc/{pid}/task/{pid}/children").read_text().split()
+    return next(int(child) for child in children if b"spawn_main" in Path(f"/proc/{child}/cmdline").read_bytes())
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "flags", "words"),
+    [
+        ("Label.txt", "1.png\t[]\n", (), "0 of 0 regions could be cut out, and a dataset needs two: name more"),
+        (
+            "Label.txt",
+            label_line("gone.png", [("x", box(1, 1))]),
+            (),
+            "0 of 1 region could be cut out, and a dataset needs two: the first that could not is Label.txt:1#1: the",
+        ),
+        ("Label.txt", label_line("1.png", []), ("--format", "labelme"), "is not JSON (line 1)"),
+        ("Label.txt", label_line("1.png", []), ("--format", "icdar"), "holds no line such as 10,20,90,20,90,40,10,40"),
+        ("gt_1.txt", "1,2,3,4,5,6,7,8,x\n", ("--format", "ppocrlabel"), "or name another --format"),
+        ("gt_1.txt", "1,2,3,4,5,6,7,8,x\n", ("--format", "label-file"), "has no tab in any line"),
+        ("1.json", "{}", (), "1.json is not of a format known here: name it with --format (ppocrlabel, icdar"),
+        ("1.json", "{}", ("--format", "labelme"), "holds no JSON file with shapes"),
+        ("Label.txt", "1.png\t[]\n", ("--padding", "1000"), "'1000' is neither a number of pixels up to 100 nor"),
+        ("Label.txt", "1.png\t[]\n", ("--padding", "nan"), "'nan' is neither a number of pixels up to 100 nor"),
+    ],
+)
+def test_whole_inputs_that_are_refused(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], name: str, content: str, flags: tuple[str, ...], words: str
+) -> None:
+    draw_page(tmp_path / "in/1.png")
+    (tmp_path / "in" / name).write_text(content)
+    assert convert(tmp_path / "in", tmp_path / "in" / name, tmp_path / "out", *flags) == 1
+    said = capsys.readouterr().err
+    assert words in said.splitlines()[-1]
+    assert not (tmp_path / "out").exists()
+
+
+def test_two_formats_in_one_folder_are_asked_about(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    two_pages(tmp_path / "in")
+    labelme_file(tmp_path / "in/1.json", "1.png", [shape("a", box(20, 30)), shape("b", box(20, 90))])
+    assert convert(tmp_path / "in", tmp_path / "in", tmp_path / "out") == 1
+    assert "in looks like ppocrlabel and like labelme: say which with --format" in capsys.readouterr().err
+    assert convert(tmp_path / "in", tmp_path / "in", tmp_path / "out", "--format", "labelme") == 0
+
+
+def test_other_files_of_ppocrlabel_are_left_alone(tmp_path: Path) -> None:
+    two_pages(tmp_path / "in")
+    (tmp_path / "in/fileState.txt").write_text(f"{tmp_path}/in/1.png\t1\n")
+    (tmp_path / "in/Cache.cach").write_text('{"1.png": []}')
+    (tmp_path / "in/rec_gt.txt").write_text("crop_img/1_crop_0.jpg\tone\n")
+    source = read_source(tmp_path / "in", tmp_path / "in")
+    assert isinstance(source, PageSource)
+    assert (source.format, source.count, len(source.regions)) == ("ppocrlabel", 4, 4)
+
+
+def test_padding_and_cut_are_in_the_manifest(tmp_path: Path) -> None:
+    labels = two_pages(tmp_path / "in")
+    flags = ("--padding", "25%", "--keep-tall", "--encoding", "png")
+    assert convert(tmp_path / "in", labels, tmp_path / "out", *flags) == 0
+    assert cv2.imread(str(tmp_path / "out/images/1.png/0001.png")).shape == (24 + 12, 80 + 12, 3)
+    manifest = json.loads((tmp_path / "out/dataset.json").read_text())
+    assert manifest["cut"] == {"padding": "25%", "tall": "kept", "encoding": "png"}
