@@ -15,6 +15,7 @@ import numpy as np
 import pytest
 from PIL import Image, ImageOps
 
+from data_preparation.images import decode
 from data_preparation.regions import PageSource
 from data_preparation.scripts.convert_data import main
 from data_preparation.sources import read_source
@@ -272,7 +273,9 @@ def test_the_size_of_a_page_is_that_of_its_pixels(tmp_path: Path, ending: str) -
     exif = image.getexif()
     exif[0x0112] = 6
     image.save(tmp_path / f"1.{ending}", exif=exif)
-    assert page_size(tmp_path / f"1.{ending}") == (20, 40) == cv2.imread(str(tmp_path / f"1.{ending}")).shape[1::-1]
+    pixels = decode((tmp_path / f"1.{ending}").read_bytes())
+    assert pixels is not None
+    assert page_size(tmp_path / f"1.{ending}") == (20, 40) == pixels.shape[1::-1]
 
 
 def stored_again(path: Path) -> Image.Image:
@@ -356,7 +359,7 @@ def a_worker(pid: int) -> int:
         ("Label.txt", label_line("1.png", []), ("--format", "icdar"), "holds no line such as 10,20,90,20,90,40,10,40"),
         ("gt_1.txt", "1,2,3,4,5,6,7,8,x\n", ("--format", "ppocrlabel"), "or name another --format"),
         ("gt_1.txt", "1,2,3,4,5,6,7,8,x\n", ("--format", "label-file"), "has no tab in any line"),
-        ("1.json", "{}", (), "1.json is not of a format known here: name it with --format (ppocrlabel, icdar"),
+        ("1.xml", "<a/>", (), "1.xml is not of a format known here: name it with --format (ppocrlabel, icdar"),
         ("1.json", "{}", ("--format", "labelme"), "holds no JSON file with shapes"),
         ("Label.txt", "1.png\t[]\n", ("--padding", "1000"), "'1000' is neither a number of pixels up to 100 nor"),
         ("Label.txt", "1.png\t[]\n", ("--padding", "nan"), "'nan' is neither a number of pixels up to 100 nor"),
