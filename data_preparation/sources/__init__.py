@@ -7,7 +7,7 @@ from pathlib import Path
 from contract.dataset import TRAIN_LABELS, VAL_LABELS
 from contract.errors import UserError
 from data_preparation.regions import PageSource
-from data_preparation.sources import abbyy_xml, icdar, labelme, page_xml, ppocrlabel
+from data_preparation.sources import abbyy_xml, icdar, labelme, page_xml, ppocrlabel, textract
 from data_preparation.sources.csv_file import is_csv, read_csv
 from data_preparation.sources.entries import Source
 from data_preparation.sources.gt_txt import ENDINGS, has_pairs, read_pairs
@@ -16,8 +16,8 @@ from data_preparation.sources.label_file import read_label_file, read_split_labe
 
 # Annotated pages. Each module has NAME, recognises(labels) -> bool and read(images, labels) -> PageSource; those that
 # know lines and words are LEVELLED, and their read() is told which.
-PAGE_FORMATS = {module.NAME: module for module in (ppocrlabel, icdar, labelme, page_xml, abbyy_xml)}
-LEVELLED = {module.NAME: module for module in (page_xml, abbyy_xml)}
+PAGE_FORMATS = {module.NAME: module for module in (ppocrlabel, icdar, labelme, page_xml, abbyy_xml, textract)}
+LEVELLED = {module.NAME: module for module in (page_xml, abbyy_xml, textract)}
 LEVELS = ("line", "word")
 
 # Crops listed in one file with named columns or keys; --columns says which.
@@ -43,7 +43,7 @@ def read_source(
         form = _guess(images, labels)
     for flag, value, formats in (("--level", level, LEVELLED), ("--columns", columns, TABLES)):
         if value and form not in formats:
-            raise UserError(f"{flag} is of {' and '.join(formats)} only: leave it out for {form}")
+            raise UserError(f"{flag} is for {', '.join(formats)} only: leave it out for {form}")
     if form in LEVELLED:
         return LEVELLED[form].read(images, labels, level or LEVELS[0])
     if form in PAGE_FORMATS:

@@ -15,10 +15,10 @@ from xml.etree.ElementTree import Element
 from contract.dataset import Problem
 from contract.errors import UserError
 from data_preparation.regions import PageSource, Polygon, Region
-from data_preparation.sources.annotation import upright_box
+from data_preparation.sources.annotation import files_below, upright_box
 from data_preparation.sources.entries import BadSample
 from data_preparation.sources.pages import relative_folder
-from data_preparation.sources.safe_xml import RefusedXml, note_others, pages_of, root_of, xml_files
+from data_preparation.sources.safe_xml import RefusedXml, note_others, pages_of, root_of
 from data_preparation.sources.same_name import SameName
 from data_preparation.sources.turned_text import from_the_text
 from data_preparation.wording import counted, verb
@@ -33,7 +33,7 @@ _TURNS = {"RotatedClockwise": 3, "RotatedUpsidedown": 2, "RotatedCounterclockwis
 
 def recognises(labels: Path) -> bool:
     """Whether the file, or an XML file in the folder or below it, is one of ABBYY's."""
-    return any(map(_is_abbyy, xml_files(labels)))
+    return any(map(_is_abbyy, files_below(labels, ".xml")))
 
 
 def read(images: Path, labels: Path, level: str) -> PageSource:
@@ -42,7 +42,7 @@ def read(images: Path, labels: Path, level: str) -> PageSource:
     The files name no image: it is the one of the same name (`scan.xml` or `scan.abbyy.xml` and `scan.jpg`), and for
     the pages of a longer document the one with the page's number at its end (`scan-1.jpg`, `scan_0001.jpg`).
     """
-    every = xml_files(labels)
+    every = files_below(labels, ".xml")
     files = [path for path in every if _is_abbyy(path)]
     if not files:
         raise UserError(f"{labels} holds no ABBYY XML: name its file or folder with --input-labels")

@@ -15,6 +15,8 @@ from data_preparation.sources.entries import BadSample
 
 ILLEGIBLE = ("###", "*")  # texts that mean "nobody can read this", to ICDAR and to PaddleOCR's text detection
 
+MAX_JSON = 64_000_000  # bytes of a file, about 500 MB once parsed: LabelMe's may hold the page itself
+
 _HEAD = 65_536  # bytes of a file by which its format is told: a page's line of a Label.txt is rarely longer
 
 
@@ -79,8 +81,16 @@ def read_annotation(path: Path) -> tuple[str, tuple[str, ...]]:
         raise BadSample("file", message, remedy) from None
 
 
+def files_below(labels: Path, ending: str) -> list[Path]:
+    """The file itself, or every file with this ending in the folder and below it."""
+    return [labels] if labels.is_file() else sorted(path for path in labels.rglob("*" + ending) if path.is_file())
+
+
 def read_json(path: Path) -> Any:
-    """The value of one of many JSON files. Raises BadSample when it is none."""
+    """The value of one of many JSON files. Raises BadSample when it is none, or too large to be an annotation."""
+    size = path.stat().st_size
+    if size > MAX_JSON:
+        raise BadSample("file", f"the file has {size:,} bytes, over the limit of {MAX_JSON:,}", "split or remove it")
     text, _ = read_annotation(path)
     try:
         return parse_json(text)

@@ -9,7 +9,7 @@ from pathlib import Path, PurePosixPath
 
 from contract.dataset import Problem
 from contract.errors import UserError
-from data_preparation.sources.annotation import read_annotation
+from data_preparation.sources.annotation import files_below, read_annotation
 from data_preparation.sources.crop_files import check_label
 from data_preparation.sources.entries import BadSample, Entry, Source, refuse_link, safe_name, unique
 from data_preparation.sources.finding import ImagesByStem
@@ -20,7 +20,7 @@ ENDINGS = {"gt-txt": ".gt.txt", "txt": ".txt"}  # of the texts, by format
 
 def has_pairs(images: Path, labels: Path, form: str) -> bool:
     """Whether the folder or one below it holds a text of this format; of the plain ones, one with its image."""
-    files = _label_files(labels, ENDINGS[form])
+    files = files_below(labels, ENDINGS[form])
     if form == "gt-txt":
         return bool(files)
     by_stem = ImagesByStem()
@@ -30,7 +30,7 @@ def has_pairs(images: Path, labels: Path, form: str) -> bool:
 def read_pairs(images: Path, labels: Path, form: str) -> Source:
     """Read every text below `labels`; its image has the same name at the same place below `images`."""
     ending = ENDINGS[form]
-    files = _label_files(labels, ending)
+    files = files_below(labels, ending)
     if not files:
         raise UserError(f"{labels} holds no name{ending}: name the folder that does with --input-labels")
     entries: list[Entry] = []
@@ -58,10 +58,6 @@ def read_pairs(images: Path, labels: Path, form: str) -> Source:
     notes = tuple(f"{counted(count, f'{ending} file')}:{note}" for note, count in accepted.items())
     reason = f"{labels} holds {counted(len(files), f'name{ending} file')}"
     return Source(form, reason, tuple(kept), tuple(problems + repeated), notes)
-
-
-def _label_files(folder: Path, ending: str) -> list[Path]:
-    return sorted(path for path in folder.rglob("*" + ending) if path.is_file())
 
 
 def _read_label(path: Path) -> tuple[str, tuple[str, ...]]:

@@ -16,7 +16,7 @@ from pathlib import Path
 from contract.dataset import Problem
 from contract.errors import UserError
 from data_preparation.regions import PageSource, Region
-from data_preparation.sources.annotation import check_legible, first_line, read_annotation
+from data_preparation.sources.annotation import check_legible, files_below, first_line, read_annotation
 from data_preparation.sources.entries import BadSample, refuse_link
 from data_preparation.sources.finding import ImagesByStem
 from data_preparation.wording import counted
@@ -32,7 +32,7 @@ _LOOKED_AT = 20  # files, to recognise the format by
 
 def recognises(labels: Path) -> bool:
     """Whether the file, or one of the first text files of the folder, begins with eight numbers and a text."""
-    return any(_LINE.fullmatch(first_line(path)) for path in _text_files(labels)[:_LOOKED_AT])
+    return any(_LINE.fullmatch(first_line(path)) for path in files_below(labels, ".txt")[:_LOOKED_AT])
 
 
 def read(images: Path, labels: Path) -> PageSource:
@@ -41,7 +41,7 @@ def read(images: Path, labels: Path) -> PageSource:
     Raises UserError when no line of them is of this format.
     """
     root = labels.parent if labels.is_file() else labels
-    files = _text_files(labels)
+    files = files_below(labels, ".txt")
     by_stem = ImagesByStem()
     regions: list[Region] = []
     problems: list[Problem] = []
@@ -68,10 +68,6 @@ def read(images: Path, labels: Path) -> PageSource:
     legible, illegible = check_legible(regions)
     reason = f"{counted(len(files), 'text file')} of eight numbers and a text"
     return PageSource(NAME, reason, legible, (*problems, *illegible), tuple(notes))
-
-
-def _text_files(labels: Path) -> list[Path]:
-    return [labels] if labels.is_file() else sorted(path for path in labels.rglob("*.txt") if path.is_file())
 
 
 def _find_page(images: Path, relative: Path, by_stem: ImagesByStem) -> Path | BadSample:

@@ -19,6 +19,7 @@ from data_preparation.regions import PageSource, Polygon, Region
 from data_preparation.sources.annotation import (
     as_polygon,
     check_legible,
+    files_below,
     from_top_left,
     head,
     illegible,
@@ -37,13 +38,13 @@ _LOOKED_AT = 20  # files, to recognise the format by
 
 def recognises(labels: Path) -> bool:
     """Whether the file, or one of the first JSON files of the folder, begins with what LabelMe writes."""
-    return any('"shapes"' in head(path) for path in _json_files(labels)[:_LOOKED_AT])
+    return any('"shapes"' in head(path) for path in files_below(labels, ".json")[:_LOOKED_AT])
 
 
 def read(images: Path, labels: Path) -> PageSource:
     """Read one JSON file, or all below a folder. Raises UserError when none of them has shapes."""
     root = labels.parent if labels.is_file() else labels
-    files = _json_files(labels)
+    files = files_below(labels, ".json")
     by_stem = ImagesByStem()
     regions: list[Region] = []
     descriptions: list[str] = []
@@ -81,10 +82,6 @@ def read(images: Path, labels: Path) -> PageSource:
     legible, bad_texts = check_legible(regions)
     reason = f"{counted(len(files) - others, 'JSON file')} with shapes"
     return PageSource(NAME, reason, legible, (*problems, *bad_texts), tuple(notes))
-
-
-def _json_files(labels: Path) -> list[Path]:
-    return [labels] if labels.is_file() else sorted(path for path in labels.rglob("*.json") if path.is_file())
 
 
 def _find_page(images: Path, name: object, relative: Path, by_stem: ImagesByStem) -> Path | BadSample:

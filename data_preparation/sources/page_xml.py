@@ -14,9 +14,10 @@ from xml.etree.ElementTree import Element
 from contract.dataset import Problem
 from contract.errors import UserError
 from data_preparation.regions import PageSource, Polygon, Region
+from data_preparation.sources.annotation import files_below
 from data_preparation.sources.entries import BadSample
 from data_preparation.sources.pages import find_page, relative_folder
-from data_preparation.sources.safe_xml import RefusedXml, note_others, pages_of, root_of, xml_files
+from data_preparation.sources.safe_xml import RefusedXml, note_others, pages_of, root_of
 from data_preparation.sources.turned_text import from_the_text, quarter_turns
 from data_preparation.wording import counted
 
@@ -28,12 +29,12 @@ _PLAIN = re.compile(r"\w[\w.-]{0,79}")  # an id that can name a file
 
 def recognises(labels: Path) -> bool:
     """Whether the file, or an XML file in the folder or below it, is PAGE XML."""
-    return any(map(_is_page, xml_files(labels)))
+    return any(map(_is_page, files_below(labels, ".xml")))
 
 
 def read(images: Path, labels: Path, level: str) -> PageSource:
     """Read a PAGE file, or all that lie below a folder. Raises UserError when there is none."""
-    every = xml_files(labels)
+    every = files_below(labels, ".xml")
     files = [path for path in every if _is_page(path)]
     if not files:
         raise UserError(f"{labels} holds no PAGE XML: name its file or folder with --input-labels")

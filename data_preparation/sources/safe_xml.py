@@ -18,11 +18,6 @@ MAX_DEPTH = 100
 _CHUNK = 1 << 16
 
 
-def xml_files(labels: Path) -> list[Path]:
-    """The file, or every XML file in the folder and below it."""
-    return [labels] if labels.is_file() else sorted(path for path in labels.rglob("*.xml") if path.is_file())
-
-
 def note_others(files: Sequence[Path], read: Sequence[Path]) -> tuple[str, ...]:
     """A note when some of the files were not read."""
     others = [path.name for path in files if path not in set(read)]

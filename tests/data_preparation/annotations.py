@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from html import escape
+from typing import Any
 
 Points = list[list[float]]
 Texts = Iterable[tuple[str, Points]]  # the text of a region, and its outline
@@ -71,3 +72,22 @@ def edges(points: Points) -> tuple[float, float, float, float]:
     """Left, top, right and bottom."""
     xs, ys = zip(*points, strict=True)
     return min(xs), min(ys), max(xs), max(ys)
+
+
+def textract_blocks(
+    kind: str, texts: Texts, page: int | None = 1, size: tuple[int, int] = (320, 240)
+) -> list[dict[str, Any]]:
+    """Blocks of LINE or WORD as DetectDocumentText answers them; a page that is None is not said."""
+    blocks: list[dict[str, Any]] = [] if page is None else [{"BlockType": "PAGE", "Page": page, "Id": f"page-{page}"}]
+    for number, (text, points) in enumerate(texts, start=1):
+        left, top, right, bottom = edges(points)
+        box = {"Left": left / size[0], "Top": top / size[1]}
+        box |= {"Width": (right - left) / size[0], "Height": (bottom - top) / size[1]}
+        polygon = [{"X": x / size[0], "Y": y / size[1]} for x, y in points]
+        block = {"BlockType": kind, "Id": f"{kind}-{number}", "Text": text, "Confidence": 99.1, "TextType": "PRINTED"}
+        blocks.append(block | {"Geometry": {"BoundingBox": box, "Polygon": polygon}} | ({"Page": page} if page else {}))
+    return blocks
+
+
+def textract(*blocks: dict[str, Any], **more: Any) -> dict[str, Any]:
+    return {"DocumentMetadata": {"Pages": 1}, "Blocks": list(blocks), "DetectDocumentTextModelVersion": "1.0", **more}

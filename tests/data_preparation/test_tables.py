@@ -73,7 +73,7 @@ def test_a_header_that_only_columns_tells(tmp_path: Path) -> None:
         ("0.png,x\n1.png,y\n", ("--columns", "0,1"), "--columns: there is no column '0': there are 2 columns and no"),
         ("image,text\n0.png,x\n", ("--columns", "image,words"), "no column 'words': the columns are image, text;"),
         ("image,text\n0.png,x\n", ("--columns", "image"), "--columns image names no two columns"),
-        ("image,text\n0.png,x\n", ("--format", "label-file", "--columns", "1,2"), "--columns is of csv and json only"),
+        ("image,text\n0.png,x\n", ("--format", "label-file", "--columns", "1,2"), "--columns is for csv, json only"),
         ("hello\n", (), "labels.csv has no columns with an image and its text"),
         ("", (), "labels.csv has no columns with an image and its text"),
         ("image,text\n", (), "0 sound samples are too few"),
