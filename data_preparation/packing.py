@@ -144,6 +144,8 @@ def unpack_dataset(dataset: Path, into: Path, advance: Advance | None = None) ->
 
     Raises UserError for a dataset that is not packed or whose shards are damaged, OSError for what cannot be written.
     """
+    if not dataset.is_dir():
+        raise UserError(f"{dataset} does not exist: name the folder of a packed dataset")
     if not is_packed(dataset):
         raise UserError(f"{dataset} is not packed: it has no {SHARDS}/{SUMMARY}, its images are files already")
     images = PackedImages(dataset)

@@ -201,7 +201,10 @@ def test_a_shard_that_vanishes_later_is_about_its_images_alone(packed: Path):
         images.read(IMAGES[2])
 
 
-def test_loose_images_stay_inside(loose: Path, tmp_path: Path):
+@pytest.mark.parametrize("windows", [False, True])
+def test_loose_images_stay_inside(loose: Path, tmp_path: Path, windows: bool, monkeypatch: pytest.MonkeyPatch):
+    if windows:
+        monkeypatch.setattr("contract.images._NO_FOLLOW", 0)  # it cannot open a file and refuse a link at once
     images = open_images(loose)
     (tmp_path / "secret").write_bytes(b"secret")
     (loose / "images/file").symlink_to(tmp_path / "secret")

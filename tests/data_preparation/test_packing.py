@@ -134,13 +134,14 @@ def test_labels_that_change_meanwhile_are_noticed(folder: Path, tmp_path: Path) 
         ("flip", "the image 'images/deep/a.png' is damaged: "),
         ("cut", "00000.bin is cut short"),
         ("loose", "is not packed"),
+        ("none", "does not exist: name the folder"),
     ],
 )
 def test_unpack_refuses_damage_and_writes_nothing(
     folder: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str], damage: str, sentence: str
 ) -> None:
-    packed = folder if damage == "loose" else pack(folder, tmp_path / "packed")
-    if damage != "loose":
+    packed = {"loose": folder, "none": tmp_path / "none"}.get(damage) or pack(folder, tmp_path / "packed")
+    if damage in ("flip", "cut"):
         shard = packed / "shards/00000.bin"
         data = bytearray(shard.read_bytes())
         place = len((folder / "images/b.png").read_bytes()) + 20
