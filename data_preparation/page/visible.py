@@ -34,15 +34,15 @@ def visible(text: str, longest: int = LONGEST) -> Markup:
         position += 1
     if len(text) > longest:
         pieces.append(element("span", f"… {len(text) - longest:,} more", class_="mark"))
-    return element("bdi", join(*pieces), class_="text")
+    return element("bdi", join(*pieces), class_="text", lang="")
 
 
 def glyph(character: str) -> Markup:
     """One character by itself: a combining mark stands on a dotted circle, an invisible one is its code point."""
     if not is_visible(character):
-        return element("bdi", _mark(character), class_="text")
+        return element("bdi", _mark(character), class_="text", lang="")
     base = "\u25cc" if unicodedata.combining(character) or unicodedata.category(character)[0] == "M" else ""
-    return element("bdi", base + character, class_="text")
+    return element("bdi", base + character, class_="text", lang="")
 
 
 def is_visible(character: str) -> bool:
@@ -64,7 +64,7 @@ def _one(text: str, position: int) -> str | Markup:
     character = text[position]
     if character == " ":
         alone = 0 < position < len(text) - 1 and text[position - 1] != " " != text[position + 1]
-        return " " if alone else element("span", "\u2423", class_="mark", title="space")
+        return " " if alone else _mark(character)
     return character if is_visible(character) else _mark(character)
 
 

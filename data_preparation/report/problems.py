@@ -18,6 +18,21 @@ AT_ONCE = 5  # of them that are shown at once
 PICTURES = 4  # of a kind
 LONGEST = 400  # code points of a message that are shown
 
+# What PaddleOCR would make of a problem (docs/paddleocr-problems.md): why each of them keeps a dataset from training.
+_REPLACED = "PaddleOCR trains a random other sample in its place, and validates the next one twice."
+FATES = {
+    "character": "PaddleOCR leaves the character out of the label and trains what remains.",
+    "too long": "PaddleOCR trains a random other sample in its place, however many labels that concerns.",
+    "too wide": "The loss of such a label is 0: it teaches nothing.",
+    "tab in label": "PaddleOCR ends the label at the tab.",
+    "no tab": _REPLACED,
+    "blank label": _REPLACED,
+    "missing image": _REPLACED,
+    "damaged image": _REPLACED,
+    "not an image": _REPLACED,
+    "unreadable image": _REPLACED,
+}
+
 # Kinds whose pictures another section shows, beside what they are compared with.
 ELSEWHERE = {
     "contradiction": "duplicates",
@@ -38,8 +53,8 @@ def problems(survey: Survey, album: Album) -> Section:
         count = counted(len(members), "problem") + (f", {times:,} times" if times > len(members) else "")
         found.append(_kind(survey, album, kind, members, ("bad", "✕", count), len(members)))
     lead = (
-        "A job refuses this dataset until the following is mended. PaddleOCR would train all the same: it leaves such "
-        "samples out, or puts others in their place, and says nothing."
+        "A job refuses this dataset until the following is mended. PaddleOCR would train all the same, without what it"
+        " drops, and would not say so."
         if found
         else "Nothing: every label and every image can be trained."
     )
@@ -57,7 +72,7 @@ def warnings(survey: Survey, album: Album) -> Section:
     lead = "This is trained, and may teach something wrong." if odd else "No label and no image is odd."
     notes = element("ul", *(element("li", visible(note, LONGEST)) for note in report.notes)) if report.notes else None
     heading = element("h3", "Also noticed") if notes else None
-    return Section("warnings", "Trained, and odd", join(element("p", lead), *odd, heading, notes))
+    return Section("warnings", "Warnings", join(element("p", lead), *odd, heading, notes))
 
 
 def _kind(
@@ -70,6 +85,7 @@ def _kind(
     return element(
         "div",
         element("h3", element("span", sign, class_="sign", aria_hidden="true"), f"{kind}: {count}"),
+        element("p", FATES[kind], class_="quiet") if kind in FATES else None,
         element("p", "What to do: ", visible(remedies.pop(), LONGEST)) if len(remedies) == 1 else None,
         element("ul", *rows[:AT_ONCE], class_="where"),
         _rest(rows, total),
