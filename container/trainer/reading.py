@@ -7,7 +7,6 @@ import random
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import cache
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -19,7 +18,7 @@ from container.trainer.unusable import Unusable
 from contract.batches import Size
 from contract.dataset import Sample
 from contract.image_header import read_header
-from contract.images import open_images
+from contract.images import Images
 from contract.recipe import ctc_steps, limits_of
 
 
@@ -52,12 +51,14 @@ class RecognitionDataset(paddle.io.Dataset):
     sample cannot be used. Nothing is ever swapped for a neighbour.
     """
 
-    def __init__(self, samples: tuple[Sample, ...], folder: Path, config: dict[str, Any], mode: str, seed: int | None):
+    def __init__(
+        self, samples: tuple[Sample, ...], images: Images, config: dict[str, Any], mode: str, seed: int | None
+    ):
         from ppocr.data.imaug import create_operators
         from ppocr.data.imaug.label_ops import BaseRecLabelEncode
 
         self.samples = samples
-        self.images = open_images(folder)
+        self.images = images
         self.seed = seed
         # create_operators writes the Global section into every operator's options: give it a copy
         transforms = copy.deepcopy(config[mode]["dataset"]["transforms"])

@@ -38,6 +38,7 @@ from container.trainer.zero_accuracy import ZeroAccuracy
 from contract.batches import scales_of
 from contract.dataset import read_labels
 from contract.events import print_event
+from contract.images import Images, open_images
 from contract.paths import EXIT_FINISHED, EXIT_INTERRUPTED
 from contract.recipe import wants_gpu
 
@@ -63,8 +64,11 @@ class Training:
         paddle.set_device("gpu" if gpu else "cpu")
         self.ranks = Ranks(stop)
         seed = int(self.config["Global"]["seed"])
-        self.train_set = self._dataset("Train", order.train_labels, order.train_folder, seed)
-        self.val_set = self._dataset("Eval", order.val_labels, order.val_folder, None)
+        images = open_images(Path(order.train_folder))
+        self.train_set = self._dataset("Train", order.train_labels, images, seed)
+        if order.val_folder != order.train_folder:
+            images = open_images(Path(order.val_folder))
+        self.val_set = self._dataset("Eval", order.val_labels, images, None)
         self.unusable = UnusableSamples(Path(order.train_labels).name, len(self.train_set), say)
         self.unusable_val = UnusableSamples(Path(order.val_labels).name, len(self.val_set), say)
         loader = self.config["Train"]["loader"]
@@ -368,8 +372,8 @@ class Training:
         config["Global"]["character_dict_path"] = self.order.dictionary
         return config
 
-    def _dataset(self, mode: str, labels: str, folder: str, seed: int | None) -> RecognitionDataset:
-        return RecognitionDataset(read_labels(Path(labels)).samples, Path(folder), self.config, mode, seed)
+    def _dataset(self, mode: str, labels: str, images: Images, seed: int | None) -> RecognitionDataset:
+        return RecognitionDataset(read_labels(Path(labels)).samples, images, self.config, mode, seed)
 
 
 def say(line: str) -> None:

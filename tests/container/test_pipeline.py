@@ -87,7 +87,7 @@ def test_without_augmentation_every_recipe_gives_paddleocrs_arrays_to_the_bit(fo
 
     config = recipe_over(folder, recipe, "RecConAug", "RecAug")
     ours = pipeline_of(folder, config, mode)
-    theirs = RecognitionDataset(ours.samples, folder, config, mode, None)
+    theirs = RecognitionDataset(ours.samples, ours.images, config, mode, None)
     scales = scales_of(config) if mode == "Train" else None
     for size in scales.sizes if scales else [None]:
         keys = [Key(0, sample, size) for sample in range(len(ours))]

@@ -17,6 +17,7 @@ import pytest
 from container.trainer.sampling import Key, Schedule
 from contract.batches import Scales
 from contract.dataset import Sample, read_labels
+from contract.images import open_images
 from contract.recipe import CONFIGS, ctc_steps, limits_of, load_recipe
 from data_preparation.demo.words import THAI
 from tests.container.jobs import draw_dataset
@@ -41,7 +42,7 @@ def dataset_of(
 
     enter_tree(locate_tree(print))
     samples = samples or read_labels(folder / "train.txt").samples
-    return RecognitionDataset(samples, folder, config, "Train", seed)
+    return RecognitionDataset(samples, open_images(folder), config, "Train", seed)
 
 
 def test_every_size_is_resized_to_the_bit_as_by_paddleocrs_own_dataset(folder: Path):

@@ -66,6 +66,7 @@ def test_a_batch_is_what_is_left_of_it(tmp_path: Path, workers: int, shared_memo
     from container.trainer.reading import RecognitionDataset, read_batches
     from container.tree import locate_tree
     from contract.dataset import read_labels
+    from contract.images import open_images
 
     enter_tree(locate_tree(print))
     folder = draw_dataset(tmp_path / "digits", train=6, val=1)
@@ -74,7 +75,8 @@ def test_a_batch_is_what_is_left_of_it(tmp_path: Path, workers: int, shared_memo
     (folder / "images/train1.png").write_bytes(bomb)
     config = yaml.safe_load((ROOT / RECIPE).read_text())
     config["Global"]["character_dict_path"] = str(folder / "dict.txt")
-    dataset = RecognitionDataset(read_labels(folder / "train.txt").samples, folder, config, "Train", 1)
+    samples = read_labels(folder / "train.txt").samples
+    dataset = RecognitionDataset(samples, open_images(folder), config, "Train", 1)
     keys = [[Key(0, sample) for sample in samples] for samples in ((0, 1, 2), (1,), (3, 4, 5))]
     whole, empty, last = read_batches(dataset, keys, len(keys), workers, shared_memory)
 
