@@ -12,9 +12,8 @@ from pathlib import Path
 
 from container.checkpoints import sha256_of
 from contract.errors import UserError
+from contract.tree_places import HOME_VARIABLE, cache_folder
 
-HOME_VARIABLE = "PADDLEOCR_HOME"
-CACHE_VARIABLE = "OCR_CACHE"
 VERSION = "3.7.0"
 SHA256 = "9b81eb62cf37e590d4873e60262ff56f968ff9de6ce1f565749760ceb1c422e2"
 
@@ -67,14 +66,6 @@ def download_source(name: str, version: str, sha256: str, folder: Path) -> Path:
     if sha256_of(found[0]) != sha256:
         raise UserError(f"{found[0].name} from the package index has another sha256 than the pinned {sha256}")
     return found[0]
-
-
-def cache_folder() -> Path:
-    """Where what was fetched once is kept: $OCR_CACHE, or a folder in the user's cache."""
-    chosen = os.environ.get(CACHE_VARIABLE)
-    if chosen:
-        return Path(chosen)
-    return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "paddleocr-sagemaker"
 
 
 def _fetch(tree: Path) -> None:

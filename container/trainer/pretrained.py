@@ -12,8 +12,8 @@ import paddle
 
 from container.checkpoints import sha256_of
 from container.trainer.weights import read_weights
-from container.trainer.weights_dictionary import OldDictionary, find_dictionary, rows_by_character
 from contract.errors import UserError
+from contract.weights_dictionary import OldDictionary, find_dictionary, rows_by_character
 
 WEIGHTS = "*.pdparams"
 LEAST_SHARE = 0.5  # of the backbone's tensors; below it the weights are another network's

@@ -17,10 +17,10 @@ import yaml
 
 from container.trainer.ppocr_rec.modeling.architectures import build_model
 from container.trainer.pretrained import Receipt, load_pretrained, weights_file
-from container.trainer.weights_dictionary import find_dictionary
 from contract.errors import UserError
 from contract.paths import EXIT_INTERRUPTED
 from contract.recipe import CONFIGS, load_recipe
+from contract.weights_dictionary import find_dictionary
 from tests.container.jobs import Base, at_step, draw_dataset
 from tests.container.pickle_payloads import Call, dump
 

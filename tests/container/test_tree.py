@@ -7,8 +7,9 @@ from pathlib import Path
 
 import pytest
 
-from container.tree import SHA256, cache_folder, download_source, locate_tree
+from container.tree import SHA256, download_source, locate_tree
 from contract.errors import UserError
+from contract.tree_places import cache_folder
 from tests.container.jobs import ROOT, Base, draw_dataset
 
 TINY = {"config": "rec/demo_digits.yml", "epochs": 1}

@@ -11,7 +11,8 @@ import tarfile
 import tempfile
 from pathlib import Path
 
-from container.tree import cache_folder, download_source
+from container.tree import download_source
+from contract.tree_places import cache_folder
 
 SHA256 = "87b3fc0d7bd5b4b7e2a34df474c16bf2a3eb23a127ceb525e017115c9352c496"  # calamari_ocr-2.3.0.tar.gz, 69 MB
 DATA = "calamari_ocr-2.3.0/calamari_ocr/test/data"

@@ -20,7 +20,7 @@ import tempfile
 from functools import cache
 from pathlib import Path
 
-from container.tree import cache_folder
+from contract.tree_places import cache_folder
 
 SOURCE = Path(__file__).with_name("pixels.c")
 COMPILER_LOCK = Path(__file__).parents[4] / "requirements" / "compiler.lock"

@@ -45,8 +45,7 @@ def find_dictionary(weights: Path, folder: Path, tree: Path, classes: int) -> Ol
     With use_space_char, PaddleOCR has one more class than lines: the last, the space. Raises UserError when a dict.txt
     lies beside the weights, and neither it nor anything else has that many lines.
     """
-    found = [each for path in files_beside(weights, folder) for each in _beside(path, tree)]
-    found += _official(weights.stem, tree)
+    found = [*_all_beside(weights, folder, tree), *_official(weights.stem, tree)]
     for lines, file in found:
         for characters in (lines, [*lines, " "]):
             if len(characters) + 1 == classes:
@@ -58,6 +57,42 @@ def find_dictionary(weights: Path, folder: Path, tree: Path, classes: int) -> Ol
                 "classes (blank, characters, perhaps the space): put the one of the weights there, or none"
             )
     return None
+
+
+def official_dictionary(name: str, tree: Path) -> OldDictionary | None:
+    """The dictionary of official weights by their name, with or without `_pretrained`; all of them read the space too.
+
+    None when the name is not known, or the tree lacks the file.
+    """
+    return next((OldDictionary((*lines, " "), file) for lines, file in _official(name, tree)), None)
+
+
+def official_names(tree: Path) -> list[str]:
+    """The official weights whose dictionary is in the tree."""
+    files = sorted((tree / "ppocr/utils/dict").glob("ppocrv5_*_dict.txt"))
+    languages = [file.name.removeprefix("ppocrv5_").removesuffix("_dict.txt") for file in files]
+    names = [*(f"{language}_PP-OCRv5_mobile_rec" for language in languages), *OFFICIAL]
+    return [name for name in names if official_dictionary(name, tree)]
+
+
+def dictionary_of(folder: Path, tree: Path) -> OldDictionary | None:
+    """The dictionary that lies with weights in a folder, without a look at the weights: the most telling file.
+
+    The space is added where the file has none: PaddleOCR's models read it.
+    """
+    weights = next(iter(sorted(folder.glob("*.pdparams"))), folder / "none.pdparams")
+    for lines, file in [*_all_beside(weights, folder, tree), *_official(weights.stem, tree)]:
+        return OldDictionary((*lines, *([] if " " in lines else [" "])), file)
+    return None
+
+
+def dictionary_file(path: Path) -> OldDictionary:
+    """A dictionary by its file: every line a class, and the space. Raises UserError."""
+    return OldDictionary((*_lines(path), " "), str(path))
+
+
+def _all_beside(weights: Path, folder: Path, tree: Path) -> list[tuple[list[str], str]]:
+    return [each for path in files_beside(weights, folder) for each in _beside(path, tree)]
 
 
 def _beside(path: Path, tree: Path) -> Iterator[tuple[list[str], str]]:
