@@ -18,7 +18,7 @@ import json
 import stat
 from collections.abc import Iterable
 from dataclasses import dataclass
-from pathlib import Path, PurePosixPath
+from pathlib import Path
 
 from contract.errors import UserError
 from contract.quoting import quoted
@@ -99,6 +99,8 @@ def read_text(path: Path) -> tuple[str, tuple[str, ...]]:
     notes = []
     if data.startswith((b"\xff\xfe", b"\xfe\xff")):
         raise UserError(f"{path}:1: the file is UTF-16: save it as UTF-8")
+    if b"\0" in data[:2]:  # UTF-16 without its mark, as far as it begins with ASCII
+        raise UserError(f"{path}:1: the file is UTF-16 or no text: save it as UTF-8")
     if data.startswith(b"\xef\xbb\xbf"):
         data = data[3:]
         notes.append(f"{path.name} starts with a byte order mark: accepted, ignored")
@@ -148,10 +150,10 @@ def path_problem(image: str) -> str | None:
         return "is an address, not a file of the dataset"
     if "\0" in image:
         return "holds a NUL character"
-    path = PurePosixPath(image.replace("\\", "/"))
-    if path.is_absolute() or image[1:2] == ":":
+    path = image.replace("\\", "/")
+    if path.startswith("/") or path[1:2] == ":":
         return "is an absolute path"
-    if ".." in path.parts:
+    if ".." in path and ".." in path.split("/"):
         return "leaves the dataset folder"
     return None
 
@@ -209,12 +211,13 @@ def _parse_line(line: str, where: str) -> tuple[str, str] | Problem:
     if not tab:
         what = "the line is blank" if not line.strip() else "the line has no tab"
         return Problem("no tab", where, what, "write image path, one tab, label")
+    if "\r" in label:
+        remedy = "remove it, or save the file with LF at the end of lines"
+        return Problem("bad character", where, "the label holds a carriage return", remedy)
     if "\t" in label:
         return Problem(
             "tab in label", where, "the label holds a tab and PaddleOCR would cut it there", "replace the tab"
         )
-    if "\r" in label:
-        return Problem("bad character", where, "the label holds a carriage return", "remove it")
     if not label.strip():
         return Problem(
             "blank label", where, f"the label of {quoted(image)} is blank", "write its text or delete the line"

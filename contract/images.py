@@ -92,7 +92,10 @@ class LooseImages:
         return _read_file(os.open(real, _READ))
 
     def _inside(self, path: Path) -> Path:
-        real = path.resolve(strict=True)
+        try:
+            real = path.resolve(strict=True)
+        except RuntimeError:  # Python before 3.13
+            raise BadImage("unreadable image", "is a link to itself") from None
         if not real.is_relative_to(self._root):
             raise BadImage("link", "is a link that leaves the dataset folder")
         return real
@@ -174,7 +177,7 @@ _NO_FOLLOW = _READ | os.O_NOFOLLOW if hasattr(os, "O_NOFOLLOW") else 0
 
 
 def _read_file(descriptor: int) -> bytes:
-    with open(descriptor, "rb", buffering=0) as file:
+    try:
         state = os.fstat(descriptor)
         if not stat.S_ISREG(state.st_mode):
             if stat.S_ISDIR(state.st_mode):
@@ -182,4 +185,9 @@ def _read_file(descriptor: int) -> bytes:
             raise BadImage("unreadable image", "is not a file")
         if state.st_size > MAX_BYTES:
             raise BadImage("huge image", f"has {state.st_size:,} bytes, over the limit of {MAX_BYTES:,}")
-        return file.readall()
+        data = os.read(descriptor, state.st_size)
+        while len(data) < state.st_size and (more := os.read(descriptor, state.st_size - len(data))):
+            data += more
+        return data
+    finally:
+        os.close(descriptor)
