@@ -49,7 +49,7 @@ def explain_end(code: int, last_words: str, at: Circumstances) -> str:
     if code == -signal.SIGKILL:
         return _killed(at)
     if code == -signal.SIGBUS:
-        return _shared_memory_full(None, at)
+        return _bus_error()
     if last := _last_exception(last_words):
         return f"the trainer failed: {in_one_line(last)}"
     if code < 0:
@@ -78,9 +78,9 @@ def in_one_line(text: str) -> str:
 
 
 def _last_exception(text: str) -> str:
-    """The last `SomeError: text` of a log. That paddle's queue was killed is never the cause: a worker's error is."""
+    """The last `SomeError: text` of a log."""
     found = re.findall(r"^([\w.]*(?:Error|Exception): [^\n]+)", text, re.MULTILINE)
-    return next((each for each in reversed(found) if "Blocking queue is killed" not in each), "")
+    return found[-1] if found else ""
 
 
 def _killed(at: Circumstances) -> str:
@@ -104,25 +104,17 @@ def _host_memory(found: re.Match[str], at: Circumstances) -> str:
     return f"the machine's memory is full ({in_one_line(found[0])}): {at.smaller_batch}{workers}, or a bigger instance"
 
 
-def _shared_memory_full(_found: re.Match[str] | None, _at: Circumstances) -> str:
+def _bus_error() -> str:
     return (
-        "shared memory is full (bus error in /dev/shm): give the container more (docker run --shm-size=8g), or set "
-        f"workers=0, which does without, and {AGAIN}"
+        "a bus error: a shard of the dataset was cut while it was read, or /dev/shm is full, where processes that "
+        f"train together meet (docker run --shm-size=8g gives it more); {AGAIN}"
     )
 
 
 def _worker_died(found: re.Match[str], at: Circumstances) -> str:
-    if found["signal"] == "Killed":
-        return (
-            f"a data-loading worker was killed, most often for memory: set {at.fewer_workers}, or use a bigger "
-            f"instance, and {AGAIN}"
-        )
-    how = f"died of signal {found['signal']}" if found["signal"] else f"ended with exit code {found['code']}"
-    return f"a data-loading worker {how}: set workers=0, which shows at which sample, and {AGAIN}"
-
-
-def _workers_gone(_found: re.Match[str], at: Circumstances) -> str:
-    return f"data-loading workers died without a word, most often for memory: set {at.fewer_workers} and {AGAIN}"
+    if signal.SIGKILL.name in found[1]:
+        return f"{found[1]}, most often for memory: set {at.fewer_workers}, or use a bigger instance, and {AGAIN}"
+    return f"{found[1]}: set workers=0, which shows more, and {AGAIN}"
 
 
 def _driver_too_old(found: re.Match[str], _at: Circumstances) -> str:
@@ -172,7 +164,6 @@ CAUSES: tuple[tuple[re.Pattern[str], Say], ...] = tuple(
     (re.compile(pattern), say)
     for pattern, say in (
         (r"(?:No space left on device|Disk quota exceeded|File too large)(?:: '([^'\n]+)')?", _disk_full),
-        (r"Unexpected BUS error encountered in DataLoader worker|killed by signal: Bus error", _shared_memory_full),
         (r"Out of memory error on (?!cpu)\S+ ?\d*\.[^\n]+", _gpu_memory),
         (r"C[Uu][Dd][Aa] error\(2\)[^\n]*|CU\w+_STATUS_ALLOC_FAILED", _gpu_memory),
         (r"C[Uu][Dd][Aa] error\(35\)[^\n]*|CUDA driver version is insufficient[^\n]*", _driver_too_old),
@@ -180,9 +171,7 @@ CAUSES: tuple[tuple[re.Pattern[str], Say], ...] = tuple(
         (r"C[Uu][Dd][Aa] error\(209\)|no kernel image is available for execution on the device", _no_code_for_card),
         (r"libcuda\.so[.\d]*: cannot open shared object file[^\n]*", _no_driver),
         (r"C[Uu][Dd][Aa] error\(\d+\)[^\n]*|uncorrectable ECC error[^\n]*", _gpu_broken),
-        (r"DataLoader process \(pid\s+\d+\) exited is killed by signal: (?P<signal>[^.\n]+)(?P<code>)", _worker_died),
-        (r"DataLoader process \(pid\s+\d+\) exited unexpectedly with code (?P<code>\d+)(?P<signal>)", _worker_died),
-        (r"DataLoader \d+ workers exit unexpectedly", _workers_gone),
+        (r"WorkerDied: ([^\n]+)", _worker_died),
         (r"Fail to alloc memory of \d+ size|\bMemoryError\b[^\n]*|Cannot allocate memory", _host_memory),
         (r"NCCL error\(\d+\)[^\n]*|Find timeout \w+ but not \w+ task[^\n]*", _processes_parted),
         (r"gloo::\w*Exception[^\n]*|\[[^\n]*gloo/[^\n]*\][^\n]*", _processes_parted),

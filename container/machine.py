@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import shutil
 import sys
 from collections.abc import Callable, Mapping
 from importlib.metadata import PackageNotFoundError, version
@@ -11,18 +10,16 @@ from pathlib import Path
 
 from contract.machine import Gpu, Machine
 
-SHARED_MEMORY = Path("/dev/shm")
 CGROUP = Path("/sys/fs/cgroup")  # version 2, as the container sees its own
 GPU_BUILD = "paddlepaddle-gpu"  # the package; the other one trains on the CPU whatever the host has
 VISIBLE = "CUDA_VISIBLE_DEVICES"
 
 
 def look_at_machine(say: Callable[[str], None]) -> Machine:
-    """Cores, memory, /dev/shm and the GPUs that the installed paddle will find."""
+    """Cores, memory and the GPUs that the installed paddle will find."""
     return Machine(
         cpus=cpus(_read(CGROUP / "cpu.max"), _cores()),
         memory=memory(_read(CGROUP / "memory.max"), os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")),
-        shared_memory=shutil.disk_usage(SHARED_MEMORY).free if SHARED_MEMORY.is_dir() else 0,
         gpus=visible_gpus(os.environ, say) if _computes_on_gpus() else (),
     )
 

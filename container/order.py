@@ -37,6 +37,7 @@ class WorkOrder:
     failure: str  # where the trainer writes one sentence when it fails
     gpu_summary: str  # where the supervisor keeps what the GPUs did so far; no such file without a GPU
     save_seconds: float
+    input_pipeline: str
     patience: int | None
     zero_accuracy_steps: int | None
     fitted_batch: int | None  # the batch size, when it was chosen and not asked for

@@ -74,7 +74,7 @@ def run_trainer(
         print_event("interrupted", step=resume.step if resume else 0)
         return Outcome(EXIT_INTERRUPTED, None)
     if code not in (EXIT_FINISHED, EXIT_INTERRUPTED):
-        reason = end.sentence or _lost_shard(dataset)
+        reason = _lost_shard(dataset) or end.sentence  # the cause before what the trainer has seen of it
         reason = reason or explain_end(code, end.last_words, _circumstances(resolved, killed_before))
         reason = f"{end.who}: {reason}" if end.who else reason
         raise UserError(reason) if code == REFUSED_BY_TRAINER else TrainerFailed(reason)
@@ -112,6 +112,7 @@ def _write_order(
         failure=str(work / "failure"),
         gpu_summary=str(work / "gpu.json"),
         save_seconds=job.parameters.save_minutes * 60,
+        input_pipeline=job.parameters.input_pipeline,
         patience=job.parameters.patience,
         zero_accuracy_steps=job.parameters.zero_accuracy_steps,
         fitted_batch=resolved.fitted_batch,

@@ -1,4 +1,4 @@
-"""A recipe fitted to machine and data: batch, learning rate, precision, workers, shared memory, evaluation.
+"""A recipe fitted to machine and data: batch, learning rate, precision, workers, evaluation.
 
 Pure: the same job on the same machine chooses the same. Every choice is a row with its reason, whether it changes the
 recipe or confirms it. What was asked for, by hyperparameter or by override, is left alone.
@@ -32,7 +32,7 @@ SMALLEST_BATCH = 16  # that is chosen for more steps: below, batch norm gets noi
 CPU_BATCH = 32  # on a CPU a larger one gains nothing, and a stop would wait for its end
 WORKERS_AT_MOST = 16
 WORKER_BYTES = GIB // 2  # of host memory, with the libraries that a worker imports
-BATCHES_AHEAD = 2  # that Paddle's loader keeps ready for each worker
+BATCHES_AHEAD = 2  # that each worker keeps ready
 SMALL_SET = 1000  # validation samples
 EVALUATION_STEPS = 2000  # PaddleOCR's usual interval
 EVALUATION_COST = 1 / 3  # of a training step's, per sample: forward only
@@ -131,7 +131,7 @@ def fit_recipe(
     """Choose what was not asked for. Raises UserError for a precision that the machine cannot do."""
     case = Case(recipe, recipe, parameters, asked, machine, data, processes, began)
     changes = []
-    for rule in (_precision, _batch, _rate, _workers, _shared_memory, _evaluation):
+    for rule in (_precision, _batch, _rate, _workers, _evaluation):
         for choice in rule(case):
             changes.append(Change(choice.key, case.value(choice.key), choice.value, choice.reason))
             case = replace(case, recipe=with_value(case.recipe, choice.key, choice.value))
@@ -217,7 +217,7 @@ def _workers(case: Case) -> list[Choice]:
             choices.append(Choice(key, case.parameters.workers, "hyperparameter workers"))
         elif key not in case.asked:
             stated = int(case.value(key) or 0)
-            each = WORKER_BYTES + BATCHES_AHEAD * _batch_bytes(case, mode)
+            each = WORKER_BYTES + (1 + BATCHES_AHEAD) * _batch_bytes(case, mode)
             limits = [
                 (stated, "the recipe's") if case.gpu is None else (WORKERS_AT_MOST, "more hardly helps"),
                 (spare, beside),
@@ -227,20 +227,6 @@ def _workers(case: Case) -> list[Choice]:
                 limits.append((0, f"{samples} samples are read faster than workers start"))
             choices.append(Choice(key, *min(limits, key=lambda limit: limit[0])))
     return choices
-
-
-def _shared_memory(case: Case) -> list[Choice]:
-    """Workers hand batches over in /dev/shm, which has 64 MB in Docker: too little ends in a bus error."""
-    trainers = case.processes.here
-    batches = {mode: int(case.value(key) or 0) * BATCHES_AHEAD * trainers for mode, key in WORKERS.items()}
-    needed = sum(count * _batch_bytes(case, mode) for mode, count in batches.items())
-    if not needed:
-        return []
-    enough = case.machine.shared_memory >= 2 * needed
-    has = f"/dev/shm has {_mb(case.machine.shared_memory)}, batches under way take {_mb(needed)}"
-    reason = has if enough else f"{has}: they go through pipes"
-    keys = [f"{mode}.loader.use_shared_memory" for mode in WORKERS]
-    return [Choice(key, enough, reason) for key in keys if key not in case.asked]
 
 
 def _evaluation(case: Case) -> list[Choice]:
@@ -301,7 +287,3 @@ def _short(rate: float) -> float:
 
 def _gib(size: int) -> str:
     return f"{size / GIB:.1f} GiB"
-
-
-def _mb(size: int) -> str:
-    return f"{size / 1e6:,.0f} MB"

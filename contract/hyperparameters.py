@@ -27,6 +27,9 @@ class Hyperparameter:
         return "--" + self.name.replace("_", "-")
 
 
+PADDLEOCR = "paddleocr"  # an input_pipeline
+PIPELINES = ("auto", PADDLEOCR)
+
 TABLE = (
     Hyperparameter("config", str, "recipe: a path under configs/, or a file in the training channel"),
     Hyperparameter("run_id", str, "name of the run; starting the same run again resumes it"),
@@ -54,7 +57,9 @@ TABLE = (
     Hyperparameter("workers", int, "processes that prepare batches; 0 prepares them in the trainer", minimum=0),
     Hyperparameter("processes", int, "training processes per host; default: one per GPU, one on a CPU", minimum=1),
     Hyperparameter("max_text_length", int, "longest label in code points (Global.max_text_length)", minimum=1),
-    Hyperparameter("input_pipeline", str, "who prepares batches; this version has PaddleOCR's", choices=("paddleocr",)),
+    Hyperparameter(
+        "input_pipeline", str, "auto: ours where it knows the recipe's transforms; or PaddleOCR's", choices=PIPELINES
+    ),
 )
 BY_NAME = {row.name: row for row in TABLE}
 
@@ -80,7 +85,7 @@ class Hyperparameters:
     workers: int | None = None
     processes: int | None = None
     max_text_length: int | None = None
-    input_pipeline: str = "paddleocr"
+    input_pipeline: str = "auto"
     overrides: tuple[tuple[str, str], ...] = ()  # dotted recipe key, raw value
 
 

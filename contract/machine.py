@@ -20,9 +20,8 @@ class Gpu:
 
 @dataclass(frozen=True)
 class Machine:
-    """One host of a job. Memory in bytes; `shared_memory` is what is free in /dev/shm."""
+    """One host of a job. Memory in bytes."""
 
     cpus: int
     memory: int
-    shared_memory: int
     gpus: tuple[Gpu, ...] = ()

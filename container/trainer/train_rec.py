@@ -25,7 +25,7 @@ from container.trainer.network import build_network
 from container.trainer.paddleocr_tree import enter_tree
 from container.trainer.pretrained import load_pretrained
 from container.trainer.ranks import Ranks
-from container.trainer.reading import Batch, RecognitionDataset, in_order, read_batches
+from container.trainer.reading import Batch, Samples, in_order, open_samples, read_batches, room_for
 from container.trainer.run_facts import run_facts
 from container.trainer.sampling import Key, Schedule, step_seed
 from container.trainer.scores_in_depth import in_words
@@ -36,7 +36,6 @@ from container.trainer.unusable import Unusable, UnusableSamples
 from container.trainer.window import Window
 from container.trainer.zero_accuracy import ZeroAccuracy
 from contract.batches import scales_of
-from contract.dataset import read_labels
 from contract.events import print_event
 from contract.images import Images, open_images
 from contract.paths import EXIT_FINISHED, EXIT_INTERRUPTED
@@ -65,10 +64,10 @@ class Training:
         self.ranks = Ranks(stop)
         seed = int(self.config["Global"]["seed"])
         images = open_images(Path(order.train_folder))
-        self.train_set = self._dataset("Train", order.train_labels, images, seed)
+        self.train_set = self._samples("Train", order.train_labels, images, seed)
         if order.val_folder != order.train_folder:
             images = open_images(Path(order.val_folder))
-        self.val_set = self._dataset("Eval", order.val_labels, images, None)
+        self.val_set = self._samples("Eval", order.val_labels, images, None)
         self.unusable = UnusableSamples(Path(order.train_labels).name, len(self.train_set), say)
         self.unusable_val = UnusableSamples(Path(order.val_labels).name, len(self.val_set), say)
         loader = self.config["Train"]["loader"]
@@ -275,12 +274,10 @@ class Training:
         keys = in_order(samples, int(self.config["Eval"]["loader"]["batch_size_per_card"]))
         return self._read(self.val_set, "Eval", keys, len(keys))
 
-    def _read(
-        self, dataset: RecognitionDataset, mode: str, batches: Iterable[list[Key]], count: int
-    ) -> Iterator[Batch]:
+    def _read(self, samples: Samples, mode: str, batches: Iterable[list[Key]], count: int) -> Iterator[Batch]:
         loader = self.config[mode]["loader"]
-        shared = loader.get("use_shared_memory", True)
-        return read_batches(dataset, batches, count, int(loader["num_workers"]), shared)
+        room = room_for(self.config, int(loader["batch_size_per_card"]))
+        return read_batches(samples, batches, count, int(loader["num_workers"]), room)
 
     def _save_if_due(self) -> None:
         waited = time.monotonic() - self.saved_at
@@ -372,10 +369,15 @@ class Training:
         config["Global"]["character_dict_path"] = self.order.dictionary
         return config
 
-    def _dataset(self, mode: str, labels: str, images: Images, seed: int | None) -> RecognitionDataset:
-        return RecognitionDataset(read_labels(Path(labels)).samples, images, self.config, mode, seed)
+    def _samples(self, mode: str, labels: str, images: Images, seed: int | None) -> Samples:
+        note = say if self.ranks.first else _unsaid
+        return open_samples(self.config, mode, Path(labels), images, seed, self.order.input_pipeline, note)
 
 
 def say(line: str) -> None:
     """One line for people on stderr, at once."""
     print(line, file=sys.stderr, flush=True)
+
+
+def _unsaid(_line: str) -> None:
+    """The first rank says it."""

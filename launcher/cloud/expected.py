@@ -44,7 +44,7 @@ def expect(
         memory = int(SHOWN * instance.gpu.memory_gib * GIB)
         gpus = (Gpu(instance.gpu.name, memory, (int(major), int(minor))),) * instance.gpus
     host = int(instance.memory_gib * GIB)
-    machine = Machine(instance.vcpus, host, host // 2, gpus)
+    machine = Machine(instance.vcpus, host, gpus)
     here = parameters.processes or max(1, len(gpus))
     processes = Processes(here * count, here)
     figures = data or Figures(train=MANY * processes.world, val=MANY, classes=100)

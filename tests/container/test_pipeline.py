@@ -82,12 +82,12 @@ def same_draws(seed: int) -> None:
 @pytest.mark.parametrize("recipe", RECIPES)
 @pytest.mark.parametrize("mode", ["Train", "Eval"])
 def test_without_augmentation_every_recipe_gives_paddleocrs_arrays_to_the_bit(folder: Path, recipe: str, mode: str):
+    from container.trainer.paddleocr_samples import PaddleOCRSamples
     from container.trainer.pipeline.planes import normalise
-    from container.trainer.reading import RecognitionDataset
 
     config = recipe_over(folder, recipe, "RecConAug", "RecAug")
     ours = pipeline_of(folder, config, mode)
-    theirs = RecognitionDataset(ours.samples, ours.images, config, mode, None)
+    theirs = PaddleOCRSamples(ours.samples, ours.images, config, mode, None)
     scales = scales_of(config) if mode == "Train" else None
     for size in scales.sizes if scales else [None]:
         keys = [Key(0, sample, size) for sample in range(len(ours))]
@@ -99,6 +99,20 @@ def test_without_augmentation_every_recipe_gives_paddleocrs_arrays_to_the_bit(fo
         for own, other in zip(arrays, columns, strict=True):
             assert own.dtype == other.dtype
             np.testing.assert_array_equal(own, other)
+
+
+def test_numbers_are_the_same_wherever_they_are_made():
+    import paddle
+
+    from container.trainer.pipeline.planes import normalise
+    from container.trainer.pipeline_samples import normalise_on_device
+
+    draw = np.random.RandomState(4)
+    images = draw.randint(0, 256, (5, 32, 40, 3), np.uint8)
+    images[0, :, :, 0] = np.resize(np.arange(256), (32, 40))  # every byte
+    widths = np.array([40, 1, 39, 20, 0], np.int32)
+    made = normalise_on_device(paddle.to_tensor(images), paddle.to_tensor(widths))
+    np.testing.assert_array_equal(made.numpy(), normalise(images, widths))
 
 
 def test_what_is_compiled_and_numpy_are_one(monkeypatch: pytest.MonkeyPatch):

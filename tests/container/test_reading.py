@@ -36,13 +36,13 @@ def dataset_of(
     folder: Path, config: dict[str, Any], seed: int | None = 7, samples: tuple[Sample, ...] | None = None
 ) -> Any:
     pytest.importorskip("paddle")
+    from container.trainer.paddleocr_samples import PaddleOCRSamples
     from container.trainer.paddleocr_tree import enter_tree
-    from container.trainer.reading import RecognitionDataset
     from container.tree import locate_tree
 
     enter_tree(locate_tree(print))
     samples = samples or read_labels(folder / "train.txt").samples
-    return RecognitionDataset(samples, open_images(folder), config, "Train", seed)
+    return PaddleOCRSamples(samples, open_images(folder), config, "Train", seed)
 
 
 def test_every_size_is_resized_to_the_bit_as_by_paddleocrs_own_dataset(folder: Path):
@@ -87,18 +87,22 @@ def test_a_line_of_repeats_is_never_joined_beyond_the_time_steps(folder: Path, t
     assert {int(dataset[Key(epoch, sample, (320, 48))][3]) for epoch in range(4) for sample in range(12)} == {11}
 
 
-def test_batches_are_the_same_for_any_workers_and_from_any_position(folder: Path):
-    dataset = dataset_of(folder, recipe_over(folder, RECIPE))
-    from container.trainer.reading import read_batches
+@pytest.mark.parametrize("by", ["auto", "paddleocr"])
+def test_batches_are_the_same_for_any_workers_and_from_any_position(folder: Path, by: str):
+    config = recipe_over(folder, RECIPE)
+    dataset_of(folder, config)  # enters the tree
+    from container.trainer.reading import open_samples, read_batches, room_for
 
+    dataset = open_samples(config, "Train", folder / "train.txt", open_images(folder), 7, by, pytest.fail)
+    room = room_for(config, 6)
     schedule = Schedule(len(dataset), 6, 1, 7, Scales(SIZES[:3], 320 * 32, fix_batch=False))
     keys = list(schedule.batches(0, 0))
     random.seed(1)
     np.random.seed(1)
-    here = list(read_batches(dataset, keys, len(keys), workers=0))
-    there = list(read_batches(dataset, keys, len(keys), workers=2))
+    here = list(read_batches(dataset, keys, len(keys), 0, room))
+    there = list(read_batches(dataset, keys, len(keys), 2, room))
     consumed = sum(map(len, keys[:2]))
-    later = list(read_batches(dataset, schedule.batches(0, consumed), len(keys) - 2, workers=0))
+    later = list(read_batches(dataset, schedule.batches(0, consumed), len(keys) - 2, 0, room))
     assert {tuple(batch.tensors[0].shape[2:]) for batch in here} == {(32, 320), (48, 320), (64, 320)}
     for batches, expected in ((there, here), (later, here[2:])):
         assert len(batches) == len(expected)

@@ -18,7 +18,7 @@ from contract.machine import GIB, Gpu, Machine
 from contract.paths import JobPaths
 from tests.container.jobs import ROOT, draw_dataset
 
-T4 = Machine(4, 16 * GIB, 7 * GIB, (Gpu("Tesla T4", 15360 << 20, (7, 5)),))
+T4 = Machine(4, 16 * GIB, (Gpu("Tesla T4", 15360 << 20, (7, 5)),))
 
 
 class Asked:

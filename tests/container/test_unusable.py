@@ -15,6 +15,7 @@ from container.trainer.errors import TrainingFailed
 from container.trainer.sampling import Key
 from container.trainer.scoring import Prediction
 from container.trainer.unusable import Unusable, UnusableSamples
+from contract.images import open_images
 from data_preparation.packing import pack_dataset
 from tests.container.jobs import ROOT, Base, draw_dataset
 
@@ -44,11 +45,14 @@ def test_a_run_goes_on_without_an_image_that_vanished(tmp_path: Path):
     assert (rows[2]["prediction"], rows[2]["confidence"], rows[2]["correct"]) == ("", "0.0000", "0")
 
 
-def test_a_shard_that_is_cut_under_the_trainer_is_named(tmp_path: Path):
+@pytest.mark.parametrize("workers", [0, 1])
+def test_a_shard_that_is_cut_under_the_trainer_is_named(tmp_path: Path, workers: int):
     loose, packed = draw_dataset(tmp_path / "digits", train=24, val=6), tmp_path / "packed"
     packed.mkdir()
     pack_dataset(loose, packed)
-    base = Base(tmp_path / "ml", packed, config=RECIPE, epochs=30, batch_size=8, workers=0, Global__print_batch_step=1)
+    base = Base(
+        tmp_path / "ml", packed, config=RECIPE, epochs=30, batch_size=8, workers=workers, Global__print_batch_step=1
+    )
 
     def cut(event: dict) -> bool:
         if event["event"] == "train" and event["step"] == 1:
@@ -60,13 +64,12 @@ def test_a_shard_that_is_cut_under_the_trainer_is_named(tmp_path: Path):
     assert "copy shards/ once more from where it is whole" in base.failure
 
 
-@pytest.mark.parametrize(("workers", "shared_memory"), [(0, True), (2, True), (2, False)])
-def test_a_batch_is_what_is_left_of_it(tmp_path: Path, workers: int, shared_memory: bool):
+@pytest.mark.parametrize("workers", [0, 2])
+@pytest.mark.parametrize("by", ["auto", "paddleocr"])
+def test_a_batch_is_what_is_left_of_it(tmp_path: Path, workers: int, by: str):
     from container.trainer.paddleocr_tree import enter_tree
-    from container.trainer.reading import RecognitionDataset, read_batches
+    from container.trainer.reading import open_samples, read_batches, room_for
     from container.tree import locate_tree
-    from contract.dataset import read_labels
-    from contract.images import open_images
 
     enter_tree(locate_tree(print))
     folder = draw_dataset(tmp_path / "digits", train=6, val=1)
@@ -75,18 +78,17 @@ def test_a_batch_is_what_is_left_of_it(tmp_path: Path, workers: int, shared_memo
     (folder / "images/train1.png").write_bytes(bomb)
     config = yaml.safe_load((ROOT / RECIPE).read_text())
     config["Global"]["character_dict_path"] = str(folder / "dict.txt")
-    samples = read_labels(folder / "train.txt").samples
-    dataset = RecognitionDataset(samples, open_images(folder), config, "Train", 1)
+    samples = open_samples(config, "Train", folder / "train.txt", open_images(folder), 1, by, pytest.fail)
     keys = [[Key(0, sample) for sample in samples] for samples in ((0, 1, 2), (1,), (3, 4, 5))]
-    whole, empty, last = read_batches(dataset, keys, len(keys), workers, shared_memory)
+    whole, empty, last = read_batches(samples, keys, len(keys), workers, room_for(config, 3))
 
     assert whole.usable == (True, False, True)
     assert [each.line for each in whole.unusable] == [2]
     reason = "the image 'images/train1.png' claims 30000 x 30000 pixels, over the limit of 50,000,000"
     assert whole.unusable[0].reason == reason, "the check before training has seen another file"
-    alone = [dataset[Key(0, sample)] for sample in (0, 2)]
-    for tensor, arrays in zip(whole.tensors, zip(*alone, strict=True), strict=True):
-        assert np.array_equal(tensor.numpy(), np.stack(arrays))
+    (alone,) = read_batches(samples, [[Key(0, 0), Key(0, 2)]], 1, 0, 0)
+    for tensor, same in zip(whole.tensors, alone.tensors, strict=True):
+        assert np.array_equal(tensor.numpy(), same.numpy())
     assert (empty.tensors, empty.size) == ([], 1)
     assert (last.size, last.unusable) == (3, ())
 

@@ -24,10 +24,10 @@ V100 = Gpu("Tesla V100-SXM2-16GB", 16160 << 20, (7, 0))
 A10G = Gpu("NVIDIA A10G", 23028 << 20, (8, 6))
 P100 = Gpu("Tesla P100", 16280 << 20, (6, 0))
 
-LAPTOP = Machine(cpus=2, memory=8 * GIB, shared_memory=64 << 20)
-G4DN = Machine(cpus=4, memory=16 * GIB, shared_memory=7 * GIB, gpus=(T4,))
-G5 = Machine(cpus=4, memory=16 * GIB, shared_memory=7 * GIB, gpus=(A10G,))
-P3 = Machine(cpus=8, memory=61 * GIB, shared_memory=30 * GIB, gpus=(V100,))
+LAPTOP = Machine(cpus=2, memory=8 * GIB)
+G4DN = Machine(cpus=4, memory=16 * GIB, gpus=(T4,))
+G5 = Machine(cpus=4, memory=16 * GIB, gpus=(A10G,))
+P3 = Machine(cpus=8, memory=61 * GIB, gpus=(V100,))
 
 
 def fitted(recipe: str, machine: Machine, train: int = 50_000, val: int = 1000, began: int = 0, **raw: Any) -> Fitted:
@@ -71,7 +71,7 @@ def test_batch(recipe: str, machine: Machine, train: int, batch: int, why: str):
 
 
 def test_a_card_that_is_too_small_gets_a_smaller_batch():
-    small = Machine(4, 16 * GIB, 7 * GIB, (Gpu("GTX 1650", 4 * GIB, (7, 5)),))
+    small = Machine(4, 16 * GIB, (Gpu("GTX 1650", 4 * GIB, (7, 5)),))
     result = fitted(THAI, small)
     assert chosen(result, BATCH) == 16
     assert reason(result, BATCH) == "GTX 1650 with 4.0 GiB takes no more, by estimate"
@@ -132,8 +132,8 @@ def test_a_resumed_run_keeps_the_batch_that_it_began_with():
         (G5, "auto", "bfloat16", False, "NVIDIA A10G, compute capability 8.6"),
         (G5, "fp16", "float16", True, "hyperparameter amp"),
         (G5, "off", None, None, "hyperparameter amp"),
-        (Machine(8, 61 * GIB, GIB, (P100,)), "auto", None, None, "Tesla P100, compute capability 6.0: no tensor cores"),
-        (Machine(8, 61 * GIB, GIB, (A10G, T4)), "auto", "float16", True, "Tesla T4, compute capability 7.5"),
+        (Machine(8, 61 * GIB, (P100,)), "auto", None, None, "Tesla P100, compute capability 6.0: no tensor cores"),
+        (Machine(8, 61 * GIB, (A10G, T4)), "auto", "float16", True, "Tesla T4, compute capability 7.5"),
     ],
 )
 def test_precision(machine: Machine, amp: str, dtype: str | None, scaling: bool | None, why: str):
@@ -163,8 +163,8 @@ def test_a_precision_that_the_machine_cannot_do_is_refused(machine: Machine, amp
         (CRNN, G4DN, 2000, (3, 3), "3 cores beside the trainer's"),
         (CRNN, G4DN, 500, (3, 0), "3 cores beside the trainer's"),
         (CRNN, LAPTOP, 500, (1, 0), "1 core beside the trainer's"),
-        (CRNN, Machine(96, 1152 * GIB, 500 * GIB, (A10G,)), 500, (16, 0), "more hardly helps"),
-        (CRNN, Machine(16, 2 * GIB, GIB, (A10G,)), 500, (1, 0), "half of 2.0 GiB of memory"),
+        (CRNN, Machine(96, 1152 * GIB, (A10G,)), 500, (16, 0), "more hardly helps"),
+        (CRNN, Machine(16, 2 * GIB, (A10G,)), 500, (1, 0), "half of 2.0 GiB of memory"),
         (DEMO, LAPTOP, 500, (0, 0), "the recipe's"),
         (DEMO, G4DN, 500, (3, 0), "3 cores beside the trainer's"),
     ],
@@ -180,15 +180,6 @@ def test_workers_that_were_asked_for():
     assert (chosen(both, "Train.loader.num_workers"), chosen(both, "Eval.loader.num_workers")) == (9, 9)
     assert reason(both, "Train.loader.num_workers") == "hyperparameter workers"
     assert chosen(fitted(CRNN, G4DN, Train__loader__num_workers="11"), "Train.loader.num_workers") == 11
-
-
-def test_shared_memory_is_used_where_batches_fit():
-    key = "Train.loader.use_shared_memory"
-    assert chosen(fitted(CRNN, G4DN), key) is True
-    docker = fitted(CRNN, Machine(8, 32 * GIB, 64 << 20, (T4,)))
-    assert chosen(docker, key) is False
-    assert reason(docker, key).startswith("/dev/shm has 67 MB, batches under way take ")
-    assert key not in {change.key for change in fitted(DEMO, LAPTOP).changes}, "nothing is handed over"
 
 
 @pytest.mark.parametrize(

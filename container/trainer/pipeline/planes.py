@@ -7,7 +7,7 @@ import numpy as np
 from container.trainer.pipeline.native.build import library
 
 # x / 255 - 0.5, times 2, as PaddleOCR computes it: in float32, and divided by 0.5.
-_NORMALISED = (np.arange(256, dtype=np.float32) / 255 - np.float32(0.5)) / np.float32(0.5)
+NORMALISED = (np.arange(256, dtype=np.float32) / 255 - np.float32(0.5)) / np.float32(0.5)
 
 
 def normalise(images: np.ndarray, widths: np.ndarray) -> np.ndarray:
@@ -19,7 +19,7 @@ def normalise(images: np.ndarray, widths: np.ndarray) -> np.ndarray:
     planes: np.ndarray = np.empty((count, 3, height, width), np.float32)
     compiled = library()
     if compiled is None:
-        np.take(_NORMALISED, images.transpose(0, 3, 1, 2), out=planes)
+        np.take(NORMALISED, images.transpose(0, 3, 1, 2), out=planes)
         for plane, own_width in zip(planes, widths, strict=True):
             plane[:, :, own_width:] = 0
         return planes
@@ -32,6 +32,6 @@ def normalise(images: np.ndarray, widths: np.ndarray) -> np.ndarray:
         height,
         width,
         widths.ctypes.data,
-        _NORMALISED.ctypes.data,
+        NORMALISED.ctypes.data,
     )
     return planes
