@@ -7,7 +7,7 @@ from pathlib import Path
 from contract.dataset import TRAIN_LABELS, VAL_LABELS
 from contract.errors import UserError
 from data_preparation.regions import PageSource
-from data_preparation.sources import abbyy_xml, icdar, labelme, page_xml, ppocrlabel, textract
+from data_preparation.sources import abbyy_xml, groundtruth, icdar, labelme, page_xml, ppocrlabel, textract
 from data_preparation.sources.csv_file import is_csv, read_csv
 from data_preparation.sources.entries import Source
 from data_preparation.sources.gt_txt import ENDINGS, has_pairs, read_pairs
@@ -16,7 +16,9 @@ from data_preparation.sources.label_file import read_label_file, read_split_labe
 
 # Annotated pages. Each module has NAME, recognises(labels) -> bool and read(images, labels) -> PageSource; those that
 # know lines and words are LEVELLED, and their read() is told which.
-PAGE_FORMATS = {module.NAME: module for module in (ppocrlabel, icdar, labelme, page_xml, abbyy_xml, textract)}
+PAGE_FORMATS = {
+    module.NAME: module for module in (ppocrlabel, icdar, labelme, page_xml, abbyy_xml, textract, groundtruth)
+}
 LEVELLED = {module.NAME: module for module in (page_xml, abbyy_xml, textract)}
 LEVELS = ("line", "word")
 

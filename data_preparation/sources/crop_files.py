@@ -38,7 +38,7 @@ def find_crops(
     for sample in listed:
         try:
             check_label(sample.label)
-            image, name = _find(roots, sample)
+            image, name = _find(images, roots, sample)
         except BadSample as bad:
             problems.append(bad.problem(sample.where))
         else:
@@ -58,28 +58,28 @@ def check_label(label: str) -> None:
     refuse_no_text(label)
 
 
-def _find(roots: tuple[Path, Path], sample: Listed) -> tuple[Path, str]:
+def _find(images: Path, roots: tuple[Path, Path], sample: Listed) -> tuple[Path, str]:
     """The image file of a sample and its name in the dataset. Raises BadSample when there is none."""
     reason = path_problem(sample.image)
     allowed = roots[:1] if reason else roots
     image = find_file(sample.image, allowed, shortened_in=allowed[:1])
     if image is None:
-        raise _not_found(roots[0], sample, reason)
+        raise _not_found(images, sample, reason)
     refuse_link(image, *allowed)
     root = next(root for root in allowed if image.is_relative_to(root))
     return image, safe_name(PurePosixPath(image.relative_to(root).as_posix()))
 
 
-def _not_found(root: Path, sample: Listed, reason: str | None) -> BadSample:
-    if find_file(sample.label, (root,), shortened_in=(root,)):
+def _not_found(images: Path, sample: Listed, reason: str | None) -> BadSample:
+    if find_file(sample.label, (images,), shortened_in=(images,)):
         message = f"the columns are swapped, the second one is the image {quoted(sample.label)}"
         return BadSample(SWAPPED, message, "write the image first, then its text")
     if sample.image.startswith("s3://"):
-        return only_in_s3(sample.image, root)
+        return only_in_s3(sample.image, images)
     if reason:
-        message = f"{quoted(sample.image)} {reason} and no such file is in {root.name}/"
+        message = f"{quoted(sample.image)} {reason} and no such file is in {images.name}/"
         return BadSample("path", message, "write it relative to --input-images")
-    message = f"the image {quoted(sample.image)} is neither in {root.name}/ nor beside the label file"
+    message = f"the image {quoted(sample.image)} is neither in {images.name}/ nor beside the label file"
     return BadSample("image", message, "correct the path or --input-images")
 
 

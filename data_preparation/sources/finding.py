@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import shlex
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path, PurePosixPath
@@ -13,6 +14,7 @@ from data_preparation.wording import quoted
 # In order of preference: a line may lie there as scanned and as binarised.
 IMAGE_ENDINGS = (".png", ".jpg", ".jpeg", ".bmp", ".tif", ".tiff", ".webp", ".nrm.png", ".bin.png")
 
+_LONGEST_ADDRESS = 1_100  # characters: s3://, a bucket of 63, a key of 1,024
 _ANCHOR = re.compile(r"^(?:[A-Za-z]:)?/+")  # what makes a path absolute: `/`, `C:/`, `//server`
 
 
@@ -20,8 +22,10 @@ def find_file(name: str, roots: Sequence[Path], shortened_in: Sequence[Path]) ->
     """Where the file lies: at its path below a root, or below one of `shortened_in` without some leading folders.
 
     Annotations made elsewhere carry such folders (`train_data/rec/0001.png`, `C:\\crops\\0001.png`): these are
-    dropped one by one. No path with `..` in it is ever looked up.
+    dropped one by one, as are `s3://` and `file://`. No path with `..` in it is ever looked up, and no web address.
     """
+    if name.startswith(("http://", "https://")):
+        return None
     path = PurePosixPath(_ANCHOR.sub("", name.replace("\\", "/")))
     places = [root / path for root in roots]
     places += [root.joinpath(*path.parts[dropped:]) for dropped in range(1, len(path.parts)) for root in shortened_in]
@@ -33,9 +37,11 @@ def find_file(name: str, roots: Sequence[Path], shortened_in: Sequence[Path]) ->
 
 def only_in_s3(address: str, folder: Path) -> BadSample:
     """For an image that an annotation names by its address in S3 and that is not in the folder."""
-    prefix = address.rpartition("/")[0]
     message = f"the image {quoted(address)} is in S3, no copy of it is in {folder.name}/"
-    return BadSample("in S3", message, f"download it first: aws s3 sync {prefix}/ {folder.name}")
+    if len(address) > _LONGEST_ADDRESS:
+        return BadSample("in S3", message, "correct the address: S3 has none that long")
+    command = shlex.join(["aws", "s3", "sync", address.rpartition("/")[0] + "/", str(folder)])
+    return BadSample("in S3", message, f"download it first: {command}")
 
 
 @dataclass

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
 from contract.dataset import Problem, read_text
 from contract.errors import UserError
-from data_preparation.sources.annotation import first_line
+from data_preparation.sources.annotation import first_line, parse_json
 from data_preparation.sources.columns import chosen_columns, named_columns
 from data_preparation.sources.crop_files import Listed, find_crops
 from data_preparation.sources.entries import BadSample, Source, unique
@@ -71,8 +70,8 @@ def _items(labels: Path, text: str) -> tuple[list[tuple[str, Any]], list[Problem
 def _parsed(text: str) -> Any:
     """The value of a JSON text; None when it has none."""
     try:
-        return json.loads(text)
-    except (ValueError, RecursionError):
+        return parse_json(text)
+    except ValueError:
         return None
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -18,6 +17,7 @@ from contract.dataset import (
 )
 from contract.errors import UserError
 from contract.shards import is_packed
+from data_preparation.sources.annotation import parse_json
 from data_preparation.sources.crop_files import SWAPPED, Listed, find_crops
 from data_preparation.sources.entries import Entry, Source, unique
 from data_preparation.sources.wrong_columns import guess_separator
@@ -114,8 +114,8 @@ def _list_of_images(text: str) -> list[str] | None:
     if not text.startswith("["):
         return None
     try:
-        images = json.loads(text)
-    except (ValueError, RecursionError):
+        images = parse_json(text)
+    except ValueError:
         return None
     sound = isinstance(images, list) and images and all(isinstance(image, str) for image in images)
     return images if sound else None

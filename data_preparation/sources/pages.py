@@ -7,7 +7,7 @@ from pathlib import Path
 
 from contract.image_header import read_header
 from data_preparation.sources.entries import BadSample, refuse_link
-from data_preparation.sources.finding import find_file
+from data_preparation.sources.finding import find_file, only_in_s3
 from data_preparation.wording import quoted
 
 _ORIENTATION = 0x0112  # EXIF
@@ -17,16 +17,18 @@ _ON_ITS_SIDE = (5, 6, 7, 8)
 def find_page(images: Path, name: str, beside: str = "") -> Path:
     """The page image that an annotation names; `beside`: the annotation's own folder below --input-labels.
 
-    The name may be absolute, of Windows, or lead elsewhere with `..`: it is looked for below `images` only, first in
-    the folder `beside`, then in those above it (Transkribus puts annotations into a folder `page` beside the images),
-    with its leading folders and without them. Raises BadSample when it is not there.
+    The name may be absolute, of Windows, in S3, or lead elsewhere with `..`: it is looked for below `images` only,
+    first in the folder `beside`, then in those above it (Transkribus puts annotations into a folder `page` beside the
+    images), with its leading folders and without them. Raises BadSample when it is not there.
     """
-    if "://" in name:
-        raise BadSample("page", f"the page {quoted(name)} is an address, not a file", "download it and name the file")
     if not name.strip() or "\0" in name:
         raise BadSample("page", f"the page's name {quoted(name)} names no file", "name the page's image file")
     roots = [images / folder for folder in (Path(beside), *Path(beside).parents)]
     page = find_file(name, roots, shortened_in=roots)
+    if page is None and name.startswith("s3://"):
+        raise only_in_s3(name, images)
+    if page is None and "://" in name:
+        raise BadSample("page", f"the page {quoted(name)} is an address, not a file", "download it and name the file")
     if page is None:
         raise BadSample("page", f"the page {quoted(name)} is not in {images.name}/", "add it or correct --input-images")
     refuse_link(page, images)

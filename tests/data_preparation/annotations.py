@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterable
 from html import escape
 from typing import Any
@@ -91,3 +92,25 @@ def textract_blocks(
 
 def textract(*blocks: dict[str, Any], **more: Any) -> dict[str, Any]:
     return {"DocumentMetadata": {"Pages": 1}, "Blocks": list(blocks), "DetectDocumentTextModelVersion": "1.0", **more}
+
+
+def boxes_line(image: str, texts: Texts, classes: dict[str, str], **metadata: Any) -> dict[str, Any]:
+    """A line of a Ground Truth manifest of a bounding box job; the text of a box is the name of its class."""
+    ids = {name: int(number) for number, name in classes.items()}
+    annotations = []
+    for text, points in texts:
+        left, top, right, bottom = edges(points)
+        box = {"class_id": ids[text], "left": left, "top": top, "width": right - left, "height": bottom - top}
+        annotations.append(box)
+    size = [{"width": 320, "height": 240, "depth": 3}]
+    about = {"type": "groundtruth/object-detection", "class-map": classes, "human-annotated": "yes", **metadata}
+    return {"source-ref": image, "boxes": {"image_size": size, "annotations": annotations}, "boxes-metadata": about}
+
+
+def custom_line(image: str, *answers: dict[str, Any]) -> dict[str, Any]:
+    """A line of a job with a template of one's own, as the consolidation that passes all answers on writes it."""
+    workers = [
+        {"workerId": f"w{n}", "annotationData": {"content": json.dumps(answer)}} for n, answer in enumerate(answers)
+    ]
+    about = {"type": "groundtruth/custom", "job-name": "x", "human-annotated": "yes"}
+    return {"source-ref": image, "job": {"annotationsFromAllWorkers": workers}, "job-metadata": about}

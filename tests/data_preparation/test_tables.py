@@ -103,7 +103,7 @@ def test_every_bad_row_has_its_reason(tmp_path: Path) -> None:
         "../5.png,x": "'../5.png' leaves the dataset folder and no such file is in crops/",
         "/etc/hostname,x": "is an absolute path and no such file is in crops/",
         "https://example.org/5.png,x": "is an address, not a file of the dataset and no such file is in crops/",
-        "s3://bucket/lines/5.png,x": "download it first: aws s3 sync s3://bucket/lines/ crops",
+        "s3://bucket/lines/5.png,x": f"download it first: aws s3 sync s3://bucket/lines/ {tmp_path}/crops",
         f"5.png,{'x' * 1_000_000}": "a column has more than 131,072 characters",
         f"{'x' * 100_000}.png,x": "… (100,004 characters) is neither in crops/",
         "0.png,again": "the image '0.png' is listed at labels.csv:1 already",
