@@ -31,7 +31,8 @@ from contract.check import check_dataset
 from contract.dataset import read_labels
 from contract.images import LooseImages, PackedImages
 from data_preparation.__main__ import main as data_preparation
-from data_preparation.images import look_quietly
+from data_preparation.images import look
+from data_preparation.looking import over
 from data_preparation.packing import pack_dataset, unpack_dataset
 
 PEER = "files, as PaddleOCR"
@@ -106,9 +107,9 @@ def measure(loose: Path, packed: Path, database: Path, rounds: int) -> dict[str,
         ),
         "a whole dataset": timed(
             {
-                "check loose": partial(check_dataset, loose, None, look_quietly),
-                "check packed": partial(check_dataset, packed, None, look_quietly),
-                "pack": partial(in_a_new_folder, partial(pack_dataset, loose, decode=look_quietly)),
+                "check loose": partial(check_dataset, loose, None, look, over=over(1)),
+                "check packed": partial(check_dataset, packed, None, look, over=over(1)),
+                "pack": partial(in_a_new_folder, partial(pack_dataset, loose, decode=look, over=over(1))),
                 "pack, not decoding": partial(in_a_new_folder, partial(pack_dataset, loose)),
                 "unpack": partial(in_a_new_folder, partial(unpack_dataset, packed)),
             },
