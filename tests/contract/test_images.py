@@ -8,6 +8,7 @@ import os
 import pickle
 from collections.abc import Callable
 from pathlib import Path
+from random import Random
 
 import pytest
 
@@ -167,6 +168,27 @@ def test_each_damage_is_one_sentence_and_no_exception_of_the_check(
     assert problem.where.startswith("shards/")
     assert " " not in problem.where
     assert problem.remedy == "copy shards/ once more from where it is whole, or pack the images again"
+
+
+def test_no_change_of_a_byte_goes_unseen(packed: Path):
+    """Bits flipped, bytes put in or taken out, anywhere in shards/: never an exception, and never another dataset."""
+    whole = check_dataset(packed, None, looked)
+    random = Random(1)
+    for path in sorted((packed / "shards").iterdir()):
+        data = path.read_bytes()
+        for place in random.sample(range(len(data)), min(len(data), 120)):
+            flipped = bytes([data[place] ^ 1 << random.randrange(8)])
+            for changed in (
+                data[:place] + flipped + data[place + 1 :],
+                data[:place],
+                data[:place] + b"9" + data[place:],
+            ):
+                path.write_bytes(changed)
+                report = check_dataset(packed, None, looked)
+                assert report.problems or report.content_sha256 == whole.content_sha256
+                # What shards.json says of a whole shard is for uploads, which hash it.
+                assert report.problems or path.name == "shards.json", (path.name, place)
+        path.write_bytes(data)
 
 
 def test_a_flipped_bit_is_found_by_the_check(packed: Path):
