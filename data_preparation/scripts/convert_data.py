@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 from contract.errors import UserError
 from data_preparation import cli
 from data_preparation.cli import say
-from data_preparation.sources import FORMATS, LEVELS, read_source
+from data_preparation.sources import FORMATS, LEVELS
 from data_preparation.split_flags import add_split_arguments, split_rule
 from data_preparation.wording import counted, verb
 
@@ -101,6 +101,7 @@ def run(args: argparse.Namespace) -> int:
     """Read the annotations, then convert what they are of: crops, or pages to cut."""
     from data_preparation.new_folder import check_new
     from data_preparation.regions import PageSource
+    from data_preparation.sources.reading import read_source
     from data_preparation.spelling import spelled
 
     check_new(args.output_dir)

@@ -15,7 +15,7 @@ from data_preparation.sources.entries import BadSample
 
 ILLEGIBLE = ("###", "*")  # texts that mean "nobody can read this", to ICDAR and to PaddleOCR's text detection
 
-MAX_JSON = 64_000_000  # bytes of a file, about 500 MB once parsed: LabelMe's may hold the page itself
+MAX_JSON = 40_000_000  # bytes of a file, some 300 MB once parsed; LabelMe's may hold the page itself
 
 _HEAD = 65_536  # bytes of a file by which its format is told: a page's line of a Label.txt is rarely longer
 

@@ -10,6 +10,9 @@ import pytest
 
 from contract.dataset import read_labels
 from data_preparation.scripts.convert_data import main
+from data_preparation.sources import FORMATS
+from data_preparation.sources.gt_txt import ENDINGS
+from data_preparation.sources.reading import PAGE_FORMATS, TABLES
 from tests.data_preparation.folders import crops, dataset, huge_png, jpeg, png
 
 
@@ -361,6 +364,10 @@ def test_whole_inputs_that_are_refused(tmp_path: Path, capsys: pytest.CaptureFix
         assert said.startswith("error: ")
         assert words in said
     assert not (tmp_path / "out").exists()
+
+
+def test_every_format_has_its_name_in_the_help() -> None:
+    assert set(FORMATS) == {"auto", "label-file", *ENDINGS, *TABLES, *PAGE_FORMATS}
 
 
 def test_output_must_be_new(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -18,8 +18,8 @@ from PIL import Image, ImageOps
 from data_preparation.images import decode
 from data_preparation.regions import PageSource
 from data_preparation.scripts.convert_data import main
-from data_preparation.sources import read_source
 from data_preparation.sources.pages import page_size
+from data_preparation.sources.reading import read_source
 from tests.data_preparation.folders import REPOSITORY, huge_png, png
 from tests.data_preparation.pages import box, draw_page, icdar_line, label_line, labelme_file, shape
 from tests.data_preparation.test_convert_data import samples
