@@ -16,6 +16,9 @@ MAX_PIXELS = 50_000_000
 MAX_PROGRESSIVE_PIXELS = 25_000_000  # the decoder keeps all coefficients as well: up to 11 bytes a pixel
 MAX_SCANS = 100  # of a progressive JPEG, which has some ten; each is a pass over all pixels
 
+Bytes = bytes | memoryview
+JPEG_END = b"\xff\xd9"
+
 
 @dataclass(frozen=True)
 class ImageHeader:
@@ -28,12 +31,12 @@ class ImageHeader:
     progressive: bool = False
 
 
-def read_header(data: bytes) -> ImageHeader:
-    """Size of a PNG, JPEG, BMP, WebP or TIFF. Raises BadImage."""
+def read_header(data: Bytes) -> ImageHeader:
+    """Size of a PNG, JPEG, BMP, WebP or TIFF, copying as little as can be. Raises BadImage."""
     if not data:
         raise BadImage("damaged image", "is empty")
     for magic, read in _READERS:
-        if data.startswith(magic):
+        if data[: len(magic)] == magic:
             try:
                 header = read(data)
             except (struct.error, IndexError):
@@ -48,7 +51,7 @@ def read_header(data: bytes) -> ImageHeader:
     raise _not_an_image()
 
 
-def _png(data: bytes) -> ImageHeader:
+def _png(data: Bytes) -> ImageHeader:
     position = 8
     animated, orientation = False, 1
     while True:  # chunks: length, type, data, CRC; the last is IEND
@@ -66,7 +69,7 @@ def _png(data: bytes) -> ImageHeader:
     return ImageHeader(width, height, animated, orientation)
 
 
-def _jpeg(data: bytes) -> ImageHeader:
+def _jpeg(data: Bytes) -> ImageHeader:
     position = 2
     width = height = orientation = 0
     progressive = False
@@ -87,21 +90,22 @@ def _jpeg(data: bytes) -> ImageHeader:
             orientation = _orientation(data[position + 10 : position + 2 + length])
         position += 2 + length
     # Cameras append bytes after the end marker, so it is searched, not expected at the end.
-    if data.rfind(b"\xff\xd9") < position:
+    end = len(data) - 2 if data[-2:] == JPEG_END else bytes(data).rfind(JPEG_END)
+    if end < position:
         raise _cut()
-    if progressive and (scans := data.count(b"\xff\xda", position)) > MAX_SCANS:
+    if progressive and (scans := bytes(data).count(b"\xff\xda", position)) > MAX_SCANS:
         raise BadImage("huge image", f"has {scans:,} scans, over the limit of {MAX_SCANS}")
     return ImageHeader(width, height, orientation=orientation or 1, progressive=progressive)
 
 
-def _bmp(data: bytes) -> ImageHeader:
+def _bmp(data: Bytes) -> ImageHeader:
     width, height = struct.unpack_from("<ii", data, 18)
     if len(data) < struct.unpack_from("<I", data, 2)[0]:
         raise _cut()
     return ImageHeader(width, abs(height))  # negative: stored top-down
 
 
-def _webp(data: bytes) -> ImageHeader:
+def _webp(data: Bytes) -> ImageHeader:
     if data[8:12] != b"WEBP":
         raise _not_an_image()
     if len(data) < struct.unpack_from("<I", data, 4)[0] + 8:
@@ -115,26 +119,26 @@ def _webp(data: bytes) -> ImageHeader:
         return ImageHeader((bits & 0x3FFF) + 1, (bits >> 14 & 0x3FFF) + 1)
     width, height = (int.from_bytes(data[at : at + 3], "little") + 1 for at in (24, 27))
     flags = data[20]
-    exif = data.find(b"EXIF", 30) if flags & 0x08 else -1
+    exif = bytes(data).find(b"EXIF", 30) if flags & 0x08 else -1
     orientation = _orientation(data[exif + 8 :]) if exif > 0 else 1
     return ImageHeader(width, height, bool(flags & 0x02), orientation)
 
 
-def _tiff(data: bytes) -> ImageHeader:
+def _tiff(data: Bytes) -> ImageHeader:
     tags, following = _tags(data)
     return ImageHeader(tags.get(256, 0), tags.get(257, 0), animated=following != 0)  # ImageWidth, ImageLength
 
 
-def _orientation(exif: bytes) -> int:
+def _orientation(exif: Bytes) -> int:
     """The orientation that EXIF data state: a TIFF without an image. 1, upright, where they do not."""
     try:
-        orientation = _tags(exif.removeprefix(b"Exif\0\0"))[0].get(274, 1)
+        orientation = _tags(bytes(exif).removeprefix(b"Exif\0\0"))[0].get(274, 1)
     except struct.error:
         return 1
     return orientation if 1 <= orientation <= 8 else 1
 
 
-def _tags(data: bytes) -> tuple[dict[int, int], int]:
+def _tags(data: Bytes) -> tuple[dict[int, int], int]:
     """The first directory of a TIFF: tags with their first value, as far as it stands there; where the next begins."""
     order = "<" if data[:2] == b"II" else ">"
     directory = struct.unpack_from(order + "I", data, 4)[0]

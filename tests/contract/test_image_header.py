@@ -24,6 +24,31 @@ def test_size_of_each_format(kind: str):
     assert (header.width, header.height) == (37, 21)
 
 
+def turned() -> bytes:
+    exif = Image.Exif()
+    exif[274] = 6
+    return exif.tobytes()
+
+
+@pytest.mark.parametrize("kind", ["PNG", "JPEG", "BMP", "TIFF", "WEBP"])
+def test_a_view_says_the_same_as_bytes(kind: str):
+    options = {} if kind == "BMP" else {"exif": turned()}
+    for data in (encoded(kind, **options), encoded(kind, **options, progressive=True) + b"appended"):
+        header = read_header(data)
+        assert read_header(memoryview(data)) == header
+        assert header.orientation == (6 if kind in ("PNG", "JPEG", "WEBP") else 1)
+        assert header.progressive == (kind == "JPEG" and data.endswith(b"appended"))
+    for kept in range(len(data)):
+        assert told(memoryview(data[:kept])) == told(data[:kept])
+
+
+def told(data: bytes | memoryview) -> object:
+    try:
+        return read_header(data)
+    except ValueError as error:
+        return str(error)
+
+
 def test_lossless_webp():
     assert read_header(encoded("WEBP", lossless=True)).width == 37
 

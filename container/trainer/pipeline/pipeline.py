@@ -144,7 +144,7 @@ class Pipeline:
 
     def _decode(self, sample: int) -> np.ndarray:
         """uint8 (height, width, 3), BGR. ValueError continues "the image 'x' …"."""
-        data = self.images.read(self.samples[sample].image)
+        data = self.images.view(self.samples[sample].image)
         read_header(data)  # again: it may have changed since the check, and its decoder believes what it claims
         return _decoded(data)
 
@@ -185,7 +185,7 @@ class Pipeline:
         return self._aspects[sample]
 
 
-def _decoded(data: bytes) -> np.ndarray:
+def _decoded(data: bytes | memoryview) -> np.ndarray:
     try:
         image = cv2.imdecode(np.frombuffer(data, np.uint8), cv2.IMREAD_COLOR)
     except cv2.error as error:
