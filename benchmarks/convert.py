@@ -1,12 +1,13 @@
 """Cutting crops out of annotated pages beside PaddleOCR's rotate-crop in a loop, as PPOCRLabel exports them.
 
-python -m benchmarks.convert [--rounds 5] [--pages 60] [--json]
+python -m benchmarks.convert [--rounds 5] [--pages 60] [--many 600] [--json]
 
 Drawn pages of 1280 x 960 pixels (JPEG) with 30 regions each and their Label.txt: pages of upright boxes, as most
 documents have them, pages of tilted quadrilaterals, and half of each. Ours is the whole `convert`: reading, checks, a
-SHA-256 for each crop, the split, the dictionary. The peer reads the same Label.txt and the pages with OpenCV, cuts with
-PaddleOCR's own function, and writes files and a label list: as JPEG of the same quality, and as PNG. Samples a
-CPU-second in one process; then samples a second of wall clock with two processes, beside one. All in turns, medians.
+SHA-256 and a likeness for each crop, the split, the dictionary. The peer reads the same Label.txt and the pages with
+OpenCV, cuts with PaddleOCR's own function, and writes files and a label list: as JPEG of the same quality, and as PNG.
+Both in this process, samples a CPU-second. Then the command itself on --many pages, with one process and with two:
+samples a second of wall clock, for which two cores must be idle. All in turns.
 """
 
 from __future__ import annotations
@@ -20,9 +21,12 @@ import random
 import resource
 import shutil
 import statistics
+import subprocess
+import sys
 import tempfile
 import time
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -38,56 +42,81 @@ from tests.data_preparation.rotate_crop import rotate_crop
 WIDTH, HEIGHT = 1280, 960
 COLUMNS, ROWS = 3, 10
 TILT = 8  # degrees, either way
-KIND_OF_PAGES = ("boxes", "mixed", "tilted")
+
+Figures = dict[str, tuple[float, float, float]]  # lowest, median and highest of the rounds
+KINDS_OF_PAGES = ("boxes", "tilted", "mixed")
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--rounds", type=int, default=5)
     parser.add_argument("--pages", type=int, default=60)
+    parser.add_argument("--many", type=int, default=600, help="pages for one process and two; 0: leave that out")
     parser.add_argument("--json", action="store_true")
     options = parser.parse_args()
     load = os.getloadavg()[0]
+    results = {}
     with tempfile.TemporaryDirectory(prefix="ocr-convert-") as name:
-        results = {
-            kind: measure(draw_pages(Path(name) / kind, kind, options.pages), options.rounds) for kind in KIND_OF_PAGES
-        }
+        for kind in KINDS_OF_PAGES:
+            pages = draw_pages(Path(name) / kind, kind, options.pages)
+            results[kind] = beside_the_peer(pages, options.rounds)
+        if options.many:
+            many = repeated(pages, Path(name) / "many", options.many)
+            results[f"{kind}, {options.many} pages"] = in_two_processes(many, options.rounds)
     if options.json:
-        print(json.dumps({"load": load, "rounds": options.rounds, "pages": options.pages, **results}))
+        print(json.dumps({"load": load, "rounds": options.rounds, "pages": options.pages, "results": results}))
         return
-    print(f"{options.pages} pages of {ROWS * COLUMNS} regions, {options.rounds} rounds, load {load:.1f}")
-    for kind, rates in results.items():
+    print(
+        f"{options.pages} pages of {ROWS * COLUMNS} regions, {options.rounds} rounds, load {load:.1f}; median (range)"
+    )
+    for kind, figures in results.items():
         print(kind)
-        for what, figures in rates.items():
-            low, middle, high = figures
-            print(f"  {what:34} {middle:8,.2f}  ({low:,.2f} to {high:,.2f})")
+        for what, (low, middle, high) in figures.items():
+            print(f"  {what:30} {middle:8,.2f}  ({low:,.2f} to {high:,.2f})")
 
 
-def measure(pages: Path, rounds: int) -> dict[str, tuple[float, float, float]]:
-    """Rates and ratios as (lowest, median, highest) of the rounds."""
+def beside_the_peer(pages: Path, rounds: int) -> Figures:
     out = pages.parent / "out"
     ways: dict[str, Callable[[], int]] = {
-        "ours": lambda: ours(pages, out, 1),
+        "ours": lambda: ours(pages, out),
         "peer, jpg": lambda: peer(pages, out, ".jpg", [cv2.IMWRITE_JPEG_QUALITY, 95]),
         "peer, png": lambda: peer(pages, out, ".png", []),
-        "ours, two processes": lambda: ours(pages, out, 2),
     }
-    taken: dict[str, list[tuple[float, float]]] = {way: [] for way in ways}  # samples a CPU-second, a second
+    rates = in_turns(ways, out, rounds, cpu_s)
+    return {f"{way}, samples/CPU-s": summary(figures) for way, figures in rates.items()} | {
+        f"ratio to {way}": summary(ratios(rates["ours"], rates[way])) for way in ("peer, jpg", "peer, png")
+    }
+
+
+def in_two_processes(pages: Path, rounds: int) -> Figures:
+    out = pages.parent / "out"
+    ways = {f"{workers} process(es)": partial(command, pages, out, workers) for workers in (1, 2)}
+    rates = in_turns(ways, out, rounds, time.perf_counter)
+    figures = {f"{way}, samples/s": summary(each) for way, each in rates.items()}
+    one, two = rates.values()
+    return figures | {"ratio of two to one": summary(ratios(two, one))}
+
+
+def in_turns(
+    ways: dict[str, Callable[[], int]], out: Path, rounds: int, clock: Callable[[], float]
+) -> dict[str, list[float]]:
+    """Samples in a unit of the clock of each way, each round; `out` is what they write."""
+    rates: dict[str, list[float]] = {way: [] for way in ways}
     for _ in range(rounds):
         for way, run in ways.items():
-            started, cpu = time.perf_counter(), cpu_s()
+            started = clock()
             count = run()
-            taken[way].append((count / (cpu_s() - cpu), count / (time.perf_counter() - started)))
+            rates[way].append(count / (clock() - started))
             shutil.rmtree(out)
-    rates = {f"{way}, samples/CPU-s": [rate for rate, _ in figures] for way, figures in taken.items()}
-    rates["ratio to peer, jpg"] = ratios(taken["ours"], taken["peer, jpg"], 0)
-    rates["ratio to peer, png"] = ratios(taken["ours"], taken["peer, png"], 0)
-    rates["two processes to one (wall)"] = ratios(taken["ours, two processes"], taken["ours"], 1)
-    return {what: (min(figures), statistics.median(figures), max(figures)) for what, figures in rates.items()}
+    return rates
 
 
-def ratios(ours: list[tuple[float, float]], theirs: list[tuple[float, float]], index: int) -> list[float]:
-    return [a[index] / b[index] for a, b in zip(ours, theirs, strict=True)]
+def summary(figures: list[float]) -> tuple[float, float, float]:
+    return min(figures), statistics.median(figures), max(figures)
+
+
+def ratios(ours: list[float], theirs: list[float]) -> list[float]:
+    return [a / b for a, b in zip(ours, theirs, strict=True)]
 
 
 def cpu_s() -> float:
@@ -96,13 +125,30 @@ def cpu_s() -> float:
     return sum(each.ru_utime + each.ru_stime for each in used)
 
 
-def ours(pages: Path, out: Path, workers: int) -> int:
-    command = ["--input-images", str(pages), "--input-labels", str(pages), "--output-dir", str(out)]
+def ours(pages: Path, out: Path) -> int:
+    """One process, this one."""
     with contextlib.redirect_stderr(io.StringIO()) as said:
-        code = convert_data.main([*command, "--workers", str(workers)])
+        code = convert_data.main(flags(pages, out, 1))
     if code:
         raise SystemExit(said.getvalue())
-    manifest = json.loads((out / "dataset.json").read_text())
+    return samples(out)
+
+
+def command(pages: Path, out: Path, workers: int) -> int:
+    """The command as people give it."""
+    words = [sys.executable, "-m", "data_preparation", "convert", *flags(pages, out, workers)]
+    done = subprocess.run(words, capture_output=True, text=True, check=False)
+    if done.returncode:
+        raise SystemExit(done.stderr)
+    return samples(out)
+
+
+def flags(pages: Path, out: Path, workers: int) -> list[str]:
+    return ["--input-images", str(pages), "--output-dir", str(out), "--workers", str(workers)]
+
+
+def samples(out: Path) -> int:
+    manifest = json.loads((out / "dataset.json").read_text(encoding="utf-8"))
     return manifest["train"] + manifest["val"]
 
 
@@ -136,6 +182,19 @@ def draw_pages(folder: Path, kind: str, count: int) -> Path:
         cv2.imwrite(str(folder / f"{number:04}.jpg"), pixels, [cv2.IMWRITE_JPEG_QUALITY, 92])
         lines.append(f"{number:04}.jpg\t{json.dumps(regions, ensure_ascii=False)}\n")
     (folder / "Label.txt").write_text("".join(lines), encoding="utf-8")
+    return folder
+
+
+def repeated(pages: Path, folder: Path, count: int) -> Path:
+    """So many pages, the same ones again and again under other names."""
+    folder.mkdir()
+    lines = (pages / "Label.txt").read_text(encoding="utf-8").splitlines()
+    more = []
+    for number in range(count):
+        page, _, regions = lines[number % len(lines)].partition("\t")
+        os.link(pages / page, folder / f"{number:05}.jpg")
+        more.append(f"{number:05}.jpg\t{regions}\n")
+    (folder / "Label.txt").write_text("".join(more), encoding="utf-8")
     return folder
 
 

@@ -6,12 +6,13 @@ import hashlib
 import os
 import signal
 import sys
-from collections import deque
+from collections import Counter, deque
 from collections.abc import Generator, Iterable, Sequence
 from concurrent.futures import Future, ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
 from contextlib import closing
 from dataclasses import dataclass
+from functools import lru_cache
 from multiprocessing import get_context
 from pathlib import Path, PurePosixPath
 
@@ -21,6 +22,7 @@ import numpy as np
 from contract.dataset import IMAGES, Problem
 from contract.errors import UserError
 from contract.image_header import read_header
+from contract.text import normalise
 from data_preparation.cropping import Cut, cut_out, encoded
 from data_preparation.images import decode
 from data_preparation.likeness import picture_hash
@@ -28,7 +30,7 @@ from data_preparation.progress import Advance
 from data_preparation.quadrilaterals import quadrilateral
 from data_preparation.regions import Region
 from data_preparation.sources.entries import BadSample, refuse_no_text, safe_name
-from data_preparation.together import Likeness
+from data_preparation.together import NO_PICTURE, Likeness
 
 AHEAD = 4  # pages under way for each process
 PAGES_PER_PROCESS = 50  # a process starts in the time in which some 20 pages are cut
@@ -51,6 +53,7 @@ class PageOrder:
     page: Path
     name: str  # the page's path below --input-images
     regions: tuple[Region, ...]
+    repeated: frozenset[str]  # those of their texts that other regions have too, so that pictures are to be compared
     folder: Path
     how: Cut
 
@@ -86,10 +89,11 @@ def page_orders(
             problems.append(Problem("annotated twice", region.where, message, "keep one of the two"))
         else:
             pages.setdefault((region.page, region.page_size), []).append(region)
-    orders = [
-        PageOrder(page, page.relative_to(images).as_posix(), tuple(found), folder, how)
-        for (page, _), found in pages.items()
-    ]
+    counts = Counter(normalise(region.text) for found in pages.values() for region in found)
+    orders = []
+    for (page, _), found in pages.items():
+        repeated = frozenset(region.text for region in found if counts[normalise(region.text)] > 1)
+        orders.append(PageOrder(page, page.relative_to(images).as_posix(), tuple(found), repeated, folder, how))
     return orders, problems
 
 
@@ -106,7 +110,8 @@ def cut_page(order: PageOrder) -> Cutting:
         try:
             _check_text(region.text)
             crop = cut_out(page, quadrilateral(region.polygon, size), order.how)
-            cut.append((region, encoded(crop, order.how.encoding), picture_hash(crop)))
+            picture = picture_hash(crop) if region.text in order.repeated else NO_PICTURE
+            cut.append((region, encoded(crop, order.how.encoding), picture))
         except BadSample as bad:
             problems.append(bad.problem(region.where))
     return _write(cut, order), problems
@@ -120,11 +125,18 @@ def _write(cut: list[tuple[Region, bytes, int]], order: PageOrder) -> list[Crop]
         place.mkdir(parents=True, exist_ok=True)
     crops = []
     for region, data, picture in cut:
-        file = safe_name(PurePosixPath(f"{region.ident}.{order.how.encoding}"))
-        (place / file).write_bytes(data)
+        file = _file_name(region.ident, order.how.encoding)
+        with open(f"{place}/{file}", "wb", buffering=0) as image:
+            image.write(data)
         likeness = Likeness(hashlib.sha256(data).hexdigest(), picture)
         crops.append(Crop(region.where, f"{folder}/{file}", region.text, likeness))
     return crops
+
+
+@lru_cache(maxsize=4096)
+def _file_name(ident: str, encoding: str) -> str:
+    """Idents are mostly numbers, the same ones on every page."""
+    return safe_name(PurePosixPath(f"{ident}.{encoding}"))
 
 
 def _check_text(text: str) -> None:

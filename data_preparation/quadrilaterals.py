@@ -39,7 +39,9 @@ def quadrilateral(polygon: Polygon, page: tuple[int, int]) -> Quadrilateral:
         raise BadSample("polygon", f"the region has {len(polygon)} of at least 4 points", _CORRECT)
     if not all(-_FARTHEST < number < _FARTHEST for point in polygon for number in point):  # not so for NaN either
         raise BadSample("polygon", "a coordinate is no number of pixels", _CORRECT)
-    corners = _clockwise(polygon if len(polygon) == 4 else _smallest_rectangle(polygon))
+    corners = polygon if len(polygon) == 4 else _smallest_rectangle(polygon)
+    if upright_box(corners) is None:
+        corners = _clockwise(corners)
     width, height = _size(corners)
     if min(width, height) < MIN_SIDE:
         raise BadSample("too small", f"the region is {width} x {height} pixels, of at least {MIN_SIDE}", _CORRECT)
@@ -55,7 +57,9 @@ def upright_box(corners: Corners) -> tuple[int, int, int, int] | None:
     (left, top), _, (right, bottom), _ = corners
     if corners != ((left, top), (right, top), (right, bottom), (left, bottom)):
         return None
-    if int(left) != left or int(top) != top or int(right) != right or int(bottom) != bottom or left > right:
+    if left >= right or top >= bottom:
+        return None  # counter-clockwise, or on its head
+    if int(left) != left or int(top) != top or int(right) != right or int(bottom) != bottom:
         return None
     return int(left), int(top), int(right), int(bottom)
 
@@ -101,7 +105,8 @@ def _smallest_rectangle(polygon: Polygon) -> Corners:
 def _share_inside(corners: Corners, page: tuple[int, int]) -> float:
     """The share of the area that lies on the page."""
     width, height = page
-    if all(0 <= x <= width and 0 <= y <= height for x, y in corners):
+    xs, ys = zip(*corners, strict=True)
+    if min(xs) >= 0 and min(ys) >= 0 and max(xs) <= width and max(ys) <= height:
         return 1.0
     quad = np.float32(corners)
     whole = np.float32([[0, 0], [width, 0], [width, height], [0, height]])

@@ -30,7 +30,11 @@ def spelled(source: AnySource, normal: bool) -> AnySource:
     if not normal:
         return replace(source, notes=notes)
     if isinstance(source, PageSource):
-        regions = tuple(replace(region, text=normalise(region.text)) for region in source.regions)
+        texts = [normalise(region.text) for region in source.regions]
+        regions = tuple(
+            region if text == region.text else replace(region, text=text)
+            for region, text in zip(source.regions, texts, strict=True)
+        )
         return replace(source, regions=regions, notes=notes)
     entries = [replace(entry, label=normalise(entry.label)) for entry in source.entries]
     blank = [

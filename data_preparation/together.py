@@ -10,6 +10,7 @@ from itertools import combinations
 from contract.text import normalise
 
 NEAR = 12  # bits of 256 in which near-duplicates differ at most
+NO_PICTURE = 0  # for a crop whose text no other one has: it is compared with none
 BANDS = 16  # of 16 bits: with 12 that differ, four of them are equal
 
 
@@ -18,7 +19,7 @@ class Likeness:
     """What tells whether two crops show the same picture."""
 
     sha256: str  # of the image file
-    picture: int  # 256 bits, likeness.picture_hash
+    picture: int  # 256 bits, likeness.picture_hash, or NO_PICTURE
 
 
 @dataclass(frozen=True)
