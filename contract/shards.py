@@ -34,7 +34,6 @@ REMEDY = f"copy {SHARDS}/ once more from where it is whole, or pack the images a
 _SHA256 = re.compile(r"[0-9a-f]{64}")
 # What path_problem and plain_path let pass without a further look: nearly all paths, and there may be a million.
 _PLAIN = re.compile(r"[^/.\\:\0][^/\\:\0]*(/[^/.\\:\0][^/\\:\0]*)*")
-_COLUMNS = 5
 
 
 @dataclass(frozen=True)
@@ -117,7 +116,7 @@ def read_summary(folder: Path) -> tuple[tuple[Shard, ...], str]:
         return shards, str(summary["index_sha256"])
     except OSError as error:
         raise UserError(f"{path} cannot be read ({error.strerror}): {REMEDY}") from None
-    except (ValueError, KeyError, TypeError) as error:
+    except (ValueError, KeyError, TypeError, RecursionError) as error:
         reason = " ".join(str(error).replace(":", ",").split())
         raise UserError(f"{path} is not what pack writes ({type(error).__name__}, {reason}): {REMEDY}") from None
 
@@ -170,39 +169,45 @@ def _shard(number: int, **row: Any) -> Shard:
     return shard
 
 
-def _path_problem(image: str) -> str | None:
-    return path_problem(image) or (None if plain_path(image) == image else "is not a plain path")
-
-
 def _parse_index(path: Path, data: bytes, shards: tuple[Shard, ...]) -> Index:
     index = Index()
     shard = end = images = 0  # the shard that is being filled, how far, and with how many
     line = 0
     try:
         for line, text in enumerate(BytesIO(data), start=1):
-            columns = text.decode().removesuffix("\n").split("\t")
-            if len(columns) != _COLUMNS:
-                raise ValueError(f"the line has {len(columns)} columns, not {_COLUMNS}")
-            image, (number, offset, length) = columns[0], map(int, columns[1:4])
+            image, number, offset, length, digest = _parse_line(text.decode())
             if number == shard + 1 < len(shards) and (end, images) == (shards[shard].bytes, shards[shard].images):
                 shard, end, images = number, 0, 0
-            if number != shard or offset != end or length < 1:
+            if number != shard or offset != end:
                 raise ValueError(f"{image!r} is not where it belongs, at byte {end:,} of {shard_name(shard)}")
-            if length > MAX_BYTES:
-                raise ValueError(f"{image!r} has {length:,} bytes, over the limit of {MAX_BYTES:,}")
-            if not _PLAIN.fullmatch(image) and (what := _path_problem(image)):
-                raise ValueError(f"{image!r} {what}")
             if index.rows.setdefault(image, line - 1) != line - 1:
                 raise ValueError(f"{image!r} has a line already")
             index.shards.append(number)
             index.offsets.append(offset)
             index.lengths.append(length)
-            index.digests += bytes.fromhex(columns[4])
-            if len(index.digests) != 32 * line:
-                raise ValueError(f"{image!r} has no sha256")
+            index.digests += digest
             end, images = end + length, images + 1
         if (shard, end, images) != (len(shards) - 1, shards[shard].bytes, shards[shard].images):
             raise ValueError(f"the line does not end what {SUMMARY} says is in {shard_name(shard)}")
     except ValueError as error:
         raise UserError(f"{path}:{line}: {str(error).replace(': ', ', ')}: {REMEDY}") from None
     return index
+
+
+def _parse_line(text: str) -> tuple[str, int, int, int, bytes]:
+    """Path, shard, offset, length and the bytes of the sha256."""
+    columns = text.removesuffix("\n").split("\t")
+    if len(columns) != 5:
+        raise ValueError(f"the line has {len(columns)} columns, not 5")
+    image, digest = columns[0], bytes.fromhex(columns[4])
+    number, offset, length = map(int, columns[1:4])
+    if not _PLAIN.fullmatch(image):
+        if what := path_problem(image):
+            raise ValueError(f"{image!r} {what}")
+        if plain_path(image) != image:
+            raise ValueError(f"{image!r} is not a plain path")
+    if not 1 <= length <= MAX_BYTES:
+        raise ValueError(f"{image!r} has {length:,} bytes, not 1 to {MAX_BYTES:,}")
+    if len(digest) != 32:
+        raise ValueError(f"{image!r} has no sha256")
+    return image, number, offset, length, digest

@@ -154,7 +154,11 @@ def remove(name: str) -> Callable[[Path], None]:
         (forge(lambda lines: [lines[0], lines[0], *lines[1:]]), "index.tsv:2: 'images/a.png' is not where it belongs"),
         (forge(lambda lines: [lines[0].replace(b"\t", b" "), *lines[1:]]), "index.tsv:1: the line has 1 columns"),
         (forge(lambda lines: [lines[0][:-9] + b"\n", *lines[1:]]), "index.tsv:1: .*(sha256|fromhex)"),
-        (forge(lambda lines: [b"a.png\t0\t0\t999999999\t00\n"]), "index.tsv:1: 'a.png' has 999,999,999 bytes, over"),
+        (
+            forge(lambda lines: [b"a.png\t0\t0\t999999999\t00\n"]),
+            "index.tsv:1: 'a.png' has 999,999,999 bytes, not 1 to",
+        ),
+        (edit("shards.json", lambda data: b"[" * 100_000), "shards.json is not what pack writes"),
     ],
 )
 def test_each_damage_is_one_sentence_and_no_exception_of_the_check(
