@@ -126,7 +126,7 @@ def _write(cut: list[tuple[Region, bytes, int]], order: PageOrder) -> list[Crop]
     crops = []
     for region, data, picture in cut:
         file = _file_name(region.ident, order.how.encoding)
-        with open(f"{place}/{file}", "wb", buffering=0) as image:
+        with open(f"{place}/{file}", "wb") as image:
             image.write(data)
         likeness = Likeness(hashlib.sha256(data).hexdigest(), picture)
         crops.append(Crop(region.where, f"{folder}/{file}", region.text, likeness))

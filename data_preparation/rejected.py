@@ -16,7 +16,8 @@ _PLACE = re.compile(r"(?P<source>.*?)(:(?P<line>\d+))?(#(?P<ident>[^/#]*))?")  #
 
 def write_rejected(folder: Path, rejected: Iterable[Problem]) -> None:
     """Write rejected.csv: the file of the annotation, its line or id in it, and why it was left out."""
-    with (folder / REJECTED).open("w", encoding="utf-8", newline="") as file:
+    # Names of files may be no text: such bytes are written as \\udc….
+    with (folder / REJECTED).open("w", encoding="utf-8", errors="backslashreplace", newline="") as file:
         rows = csv.writer(file, lineterminator="\n")
         rows.writerow(("source", "region", "reason"))
         for problem in rejected:

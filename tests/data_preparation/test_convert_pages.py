@@ -246,6 +246,18 @@ def test_names_are_stable_and_never_clash(tmp_path: Path) -> None:
     assert fewer.items() < found.items()
 
 
+@pytest.mark.skipif(sys.platform != "linux", reason="other systems have no such names")
+def test_names_that_are_no_text_are_taken_and_listed(tmp_path: Path) -> None:
+    stem = os.fsdecode(b"img_\xff")
+    draw_page(tmp_path / "in/2.png")
+    (tmp_path / "in/2.png").rename(tmp_path / f"in/{stem}.png")
+    lines = [icdar_line(text, box(10, 10 + 30 * number)) for number, text in enumerate(("one", "two", "###"))]
+    (tmp_path / f"in/gt_{stem}.txt").write_text("".join(lines))
+    assert convert(tmp_path / "in", tmp_path / "in", tmp_path / "out") == 0
+    assert rejected(tmp_path / "out")[0][:2] == (r"gt_img_\udcff.txt", "3")
+    assert len(samples(tmp_path / "out", "train") | samples(tmp_path / "out", "val")) == 2
+
+
 @pytest.mark.parametrize("orientation", [1, 3, 6, 8])
 @pytest.mark.parametrize("stated", [(240, 320), (320, 240)])
 def test_pages_of_a_camera_held_upright(tmp_path: Path, orientation: int, stated: tuple[int, int]) -> None:
