@@ -83,19 +83,24 @@ class Dictionary:
         return "".join(character + "\n" for character in self.characters)
 
 
-def read_text(path: Path) -> tuple[str, tuple[str, ...]]:
-    """A UTF-8 file with LF line ends, and a note for each oddity that was accepted (BOM, CRLF)."""
+def read_bytes(path: Path) -> bytes:
+    """A text file as it is stored. Raises UserError when there is none of a sensible size."""
     try:
         state = path.stat()
         if stat.S_ISREG(state.st_mode) and state.st_size > MAX_TEXT_BYTES:
             raise UserError(f"{path} has {state.st_size:,} bytes: it must be a text file of at most {MAX_TEXT_BYTES:,}")
         if not stat.S_ISREG(state.st_mode) and not stat.S_ISDIR(state.st_mode):  # reading a pipe would never end
             raise UserError(f"{path} is not a file: put a text file in its place")
-        data = path.read_bytes()
+        return path.read_bytes()
     except FileNotFoundError:
         raise UserError(f"{path} does not exist: {_REMEDY_MISSING.get(path.name, 'check the path')}") from None
     except OSError as error:
         raise UserError(f"{path} cannot be read ({error.strerror}): it must be a readable text file") from None
+
+
+def read_text(path: Path) -> tuple[str, tuple[str, ...]]:
+    """A UTF-8 file with LF line ends, and a note for each oddity that was accepted (BOM, CRLF)."""
+    data = read_bytes(path)
     notes = []
     if data.startswith((b"\xff\xfe", b"\xfe\xff")):
         raise UserError(f"{path}:1: the file is UTF-16: save it as UTF-8")

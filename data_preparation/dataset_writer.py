@@ -14,6 +14,7 @@ from contract.dataset import (
     MANIFEST_FORMAT,
     TRAIN_LABELS,
     VAL_LABELS,
+    Dictionary,
     build_dictionary,
     content_hash,
     format_line,
@@ -44,9 +45,12 @@ class DatasetWriter:
         self.labels.add(label)
         self.entries.append((split, image, label, sha256))
 
-    def finish(self, facts: dict[str, Any]) -> dict[str, Any]:
-        """Write the text files; return the manifest: format, counts, the given facts, content hash."""
-        dictionary = build_dictionary(self.labels)
+    def finish(self, facts: dict[str, Any], dictionary: Dictionary | None = None) -> dict[str, Any]:
+        """Write the text files; return the manifest: format, counts, the given facts, content hash.
+
+        dictionary: None builds the one of the labels.
+        """
+        dictionary = dictionary or build_dictionary(self.labels)
         manifest = {
             "format": MANIFEST_FORMAT,
             "train": len(self.lines["train"]),

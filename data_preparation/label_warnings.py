@@ -45,12 +45,22 @@ def label_oddities(label: str) -> Iterator[Oddity]:
     yield from _marks(normal)
 
 
+def without_invisible(text: str) -> str:
+    """The text without what no image shows; a normal form first leaves nothing else of that sort."""
+    return "".join(character for character in text if not _is_invisible(character))
+
+
+def _is_invisible(character: str) -> bool:
+    if character.isprintable():
+        return bool(_BLANK_LETTERS.match(character))
+    return unicodedata.category(character) not in ("Zs", "Co", "Cn") and character not in _JOINERS
+
+
 def _unseen(text: str) -> Iterator[Oddity]:
-    odd = [c for c in text if not c.isprintable() and unicodedata.category(c) != "Zs" and c not in _JOINERS]
-    codes = [c for c in odd if unicodedata.category(c) in ("Co", "Cn")]
-    unseen = [c for c in odd if c not in codes] + _BLANK_LETTERS.findall(text)
+    unseen = [character for character in text if _is_invisible(character)]
     if unseen:
         yield "invisible", f"holds {_named(unseen)}, which no image shows", "delete it from the label"
+    codes = [character for character in text if unicodedata.category(character) in ("Co", "Cn")]
     if codes:
         remedy = "write the character that the image shows"
         yield "private use", f"holds {_named(codes)}, which means something else in each font", remedy

@@ -11,12 +11,12 @@ from pathlib import Path
 from contract.errors import UserError
 
 
-def check_new(folder: Path) -> None:
-    """Raise UserError unless the folder does not exist yet or is empty."""
+def check_new(folder: Path, flag: str = "--output-dir") -> None:
+    """Raise UserError unless the folder does not exist yet or is empty. `flag`: what names it."""
     if folder.is_file():
-        raise UserError(f"{folder} is a file: name a new folder with --output-dir")
+        raise UserError(f"{folder} is a file: name a new folder with {flag}")
     if folder.is_dir() and any(folder.iterdir()):
-        raise UserError(f"{folder} is not empty: name a new folder with --output-dir, or empty it first")
+        raise UserError(f"{folder} is not empty: name a new folder with {flag}, or empty it first")
 
 
 @contextmanager

@@ -6,7 +6,9 @@ python data_preparation/scripts/validate_data.py dataset --config rec/rec_mv3_no
 from __future__ import annotations
 
 import argparse
+import codecs
 import json
+from collections import Counter
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -14,6 +16,7 @@ from contract.errors import UserError
 from contract.report import KEPT
 from data_preparation import cli
 from data_preparation.cli import say
+from data_preparation.fixes import FIXES
 from data_preparation.wording import counted
 
 if TYPE_CHECKING:
@@ -27,7 +30,8 @@ Exit code 0 when the dataset trains as it is, 1 when not. Warnings are about wha
 examples:
   python data_preparation/scripts/validate_data.py dataset
   python data_preparation/scripts/validate_data.py dataset --config rec/rec_mv3_none_bilstm_ctc.yml \\
-    -o Global.max_text_length=40"""
+    -o Global.max_text_length=40
+  python data_preparation/scripts/validate_data.py dataset --fix cleaned"""
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -48,6 +52,22 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help="processes that look at the images (default: one for each core, at most 8; one for few images)",
     )
     parser.add_argument("--json", action="store_true", help="print one JSON object with everything on stdout")
+    fixing = parser.add_argument_group("a cleaned copy")
+    fixing.add_argument(
+        "--fix",
+        type=Path,
+        metavar="OUTPUT_DIR",
+        help="repair what can be, leave out what cannot be used, write the rest to this new folder with a list of every"
+        f" change ({FIXES}), and check it",
+    )
+    fixing.add_argument(
+        "--drop-unknown",
+        action="store_true",
+        help="with --fix: leave labels with characters that dict.txt lacks out, instead of adding these to it",
+    )
+    fixing.add_argument(
+        "--encoding", type=_encoding, metavar="NAME", help="with --fix: of texts that are not UTF-8, such as cp874"
+    )
 
 
 def run(args: argparse.Namespace) -> int:
@@ -55,6 +75,7 @@ def run(args: argparse.Namespace) -> int:
     from data_preparation.verdict_json import as_json, refusal
 
     try:
+        _check_flags(args)
         verdict = _validate(args)
     except UserError as error:
         if args.json:
@@ -75,15 +96,41 @@ def main(argv: list[str] | None = None) -> int:
     return cli.run(parser, argv, run)
 
 
+def _check_flags(args: argparse.Namespace) -> None:
+    if args.overrides and not args.config:
+        raise UserError("-o changes a recipe: name the recipe with --config")
+    if not args.fix and (args.drop_unknown or args.encoding):
+        raise UserError("--drop-unknown and --encoding say how to clean: name the folder of the copy with --fix")
+
+
 def _validate(args: argparse.Namespace) -> Verdict:
     from data_preparation.progress import progress
     from data_preparation.validation import open_recipe, validate
 
-    if args.overrides and not args.config:
-        raise UserError("-o changes a recipe: name the recipe with --config")
     recipe = open_recipe(args.config, args.dataset, args.overrides) if args.config else None
+    if args.fix:
+        _fix(args)
     with progress("checking") as advance:
-        return validate(args.dataset, recipe, advance, workers=args.workers)
+        return validate(args.fix or args.dataset, recipe, advance, workers=args.workers)
+
+
+def _fix(args: argparse.Namespace) -> None:
+    """Write the cleaned copy; say what was done."""
+    from data_preparation.fixing import Options, plan_fixes, write_fixed
+    from data_preparation.new_folder import check_new
+    from data_preparation.progress import progress
+
+    check_new(args.fix, "--fix")
+    with progress("checking") as advance:
+        plan = plan_fixes(args.dataset, Options(args.encoding, args.drop_unknown, args.workers), advance)
+    with progress("copying") as advance:
+        manifest = write_fixed(plan, args.fix, advance)
+    for (kind, action), count in Counter((fix.kind, fix.action) for fix in plan.fixes).items():
+        say(f"{kind}: {count:,} {action}")
+    say(
+        f"wrote {args.fix}: {manifest['train']:,} train and {manifest['val']:,} val samples;"
+        f" {FIXES} lists {counted(len(plan.fixes), 'change')}"
+    )
 
 
 def _explain(verdict: Verdict, args: argparse.Namespace) -> None:
@@ -106,7 +153,7 @@ def _explain(verdict: Verdict, args: argparse.Namespace) -> None:
     if verdict.overrides:
         fit = "the dataset is fit to train" if verdict.fits_with_overrides else "the labels fit, the rest stays wrong"
         say(f"with these flags {fit}; add them to validate and to submit, by hand or in a shell as")
-        say(f"  $(python -m data_preparation validate {args.dataset} --config {args.config})")
+        say(f"  $(python -m data_preparation validate {report.folder} --config {args.config})")
         for override in verdict.overrides if args.json else ():
             say(f"-o {override}")
     say(f"error: {report.folder} is not fit to train as it is: {counted(len(report.problems), 'problem')}")
@@ -127,6 +174,14 @@ def _summarise(verdict: Verdict) -> None:
     )
     if report.aspects:
         say(f"nine images in ten are at most {report.typical_aspect:.1f} times as wide as high")
+
+
+def _encoding(name: str) -> str:
+    """argparse type: the name of a text encoding."""
+    try:
+        return codecs.lookup(name).name
+    except LookupError:
+        raise argparse.ArgumentTypeError(f"{name!r} is no encoding that Python knows, such as cp874") from None
 
 
 if __name__ == "__main__":
