@@ -201,8 +201,9 @@ def build_dictionary(labels: Iterable[str]) -> Dictionary:
 def content_hash(entries: Iterable[tuple[str, str, str, str]]) -> str:
     """Hash of a dataset's content: (split, image path, label, image sha256) in any order."""
     digest = hashlib.sha256()
+    encode = json.JSONEncoder(ensure_ascii=False).encode  # json.dumps makes an encoder each time
     for entry in sorted(entries):
-        digest.update(json.dumps(entry, ensure_ascii=False).encode() + b"\n")
+        digest.update(encode(entry).encode() + b"\n")
     return digest.hexdigest()
 
 
