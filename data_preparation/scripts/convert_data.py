@@ -25,10 +25,12 @@ SUMMARY = "turn annotated crops or pages into a dataset"
 EXAMPLE = """\
 crops:
   a folder of crops and a label file (image path, tab, text; BOM and CRLF are fine)
-  folders of name.png (name.bin.png, name.jpg, …) and name.gt.txt, searched with their subfolders
+  a folder of crops and a table: CSV, or JSON with an image and its text in each line
+  folders of name.png (name.bin.png, name.jpg, …) and name.gt.txt or name.txt, searched with their subfolders
   a folder with train.txt and val.txt
 pages, from which the annotated regions are cut out:
-  PPOCRLabel's Label.txt, ICDAR 2015 text files, LabelMe's JSON files, PAGE XML, ABBYY XML
+  PPOCRLabel's Label.txt, ICDAR 2015 text files, LabelMe's JSON files, PAGE XML, ABBYY XML,
+  answers of Amazon Textract, manifests of SageMaker Ground Truth (also of crops)
 
 examples:
   python data_preparation/scripts/convert_data.py --input-images crops --input-labels labels.txt \\
