@@ -6,6 +6,7 @@ from data_preparation import cli
 from data_preparation.scripts import (
     convert_data,
     create_demo_data,
+    dictionary,
     pack_dataset,
     report_data,
     split_dataset,
@@ -19,6 +20,7 @@ VERBS = {
     "convert": convert_data,
     "validate": validate_data,
     "split": split_dataset,
+    "dictionary": dictionary,
     "report": report_data,
     "pack": pack_dataset,
     "unpack": unpack_dataset,

@@ -98,8 +98,11 @@ def validate(
             "a split was interrupted, so samples may be missing:"
             f" python -m data_preparation split {dataset} puts the rest in place"
         )
-    if recipe is None:
-        return Verdict(report, None)
+    return judge(report, recipe) if recipe else Verdict(report, None)
+
+
+def judge(report: Report, recipe: OpenRecipe) -> Verdict:
+    """What a recipe makes of a checked dataset. Its problems and what a job chooses are added to the report."""
     fitted = fit_to_labels(recipe, report)
     chosen = fitted.changes[len(recipe.changes) :]
     report.notes += [f"the job takes {change.key}={change.after}: {change.reason}" for change in chosen]

@@ -11,6 +11,8 @@ SCRIPTS = {
     "demo": "create_demo_data",
     "convert": "convert_data",
     "validate": "validate_data",
+    "split": "split_dataset",
+    "dictionary": "dictionary",
     "report": "report_data",
     "pack": "pack_dataset",
     "unpack": "unpack_dataset",
