@@ -12,6 +12,7 @@ import cv2
 import numpy as np
 
 from container.trainer.pipeline.draws import Draws
+from container.trainer.pipeline.noise import subtract_bits
 from container.trainer.pipeline.tia import LEAST_SIDE, tia
 
 _GAUSS = cv2.getGaussianKernel(ksize=5, sigma=1, ktype=cv2.CV_32F)
@@ -86,5 +87,4 @@ def add_noise(image: np.ndarray, draws: Draws) -> np.ndarray:
     That is what PaddleOCR's Gaussian noise comes to: half of a standard deviation of sqrt(0.1), 0.158, cut down to
     whole numbers, changes a value in any other way with a chance of 3e-10.
     """
-    bits = np.unpackbits(np.frombuffer(draws.bits(image.size), np.uint8), count=image.size)
-    return cv2.subtract(image, bits.reshape(image.shape))
+    return subtract_bits(image, draws.seed())

@@ -16,8 +16,8 @@ class Draws:
     """Random numbers, each used once."""
 
     def __init__(self, seed: int | None, epoch: int, sample: str):
-        self._key = f"{seed}/sample/{epoch}/{sample}".encode()
-        self._next = self._words().__next__
+        self._words = _words(f"{seed}/sample/{epoch}/{sample}".encode())
+        self._next = self._words.__next__
 
     def unit(self) -> float:
         """From 0 up to, not including, 1."""
@@ -27,14 +27,23 @@ class Draws:
         """A whole number from 0 up to, not including, `count`."""
         return self._next() * count >> 32
 
+    def several_below(self, count: int, numbers: int) -> list[int]:
+        """That many of `below`."""
+        return [word * count >> 32 for word in itertools.islice(self._words, numbers)]
+
     def between(self, least: int, most: int) -> int:
         """A whole number, both ends included."""
         return least + self.below(most - least + 1)
 
-    def bits(self, count: int) -> bytes:
-        """At least `count` random bits, for what needs one a pixel. To be asked once."""
-        return hashlib.shake_128(self._key).digest(count + 7 >> 3)
+    def seed(self) -> int:
+        """64 bits, for what needs one a pixel."""
+        return self._next() << 32 | self._next()
 
-    def _words(self) -> Iterator[int]:
-        for block in itertools.count():
-            yield from struct.unpack("<16I", hashlib.blake2b(b"%s/%d" % (self._key, block), digest_size=64).digest())
+
+def _words(key: bytes) -> Iterator[int]:
+    """Random numbers of 32 bits."""
+    for block in itertools.count():
+        yield from _BLOCK.unpack(hashlib.blake2b(b"%s/%d" % (key, block), digest_size=64).digest())
+
+
+_BLOCK = struct.Struct("<16I")

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import itertools
+from array import array
 from collections.abc import Mapping, Sequence
 
 import numpy as np
@@ -26,9 +28,10 @@ class Labels:
             table[ord(character)] = number
         code_points = np.frombuffer("".join(labels).encode("utf-32-le"), "<u4")
         self._codes = table[np.minimum(code_points, len(table) - 1)]
-        self._ends = np.cumsum([len(label) for label in labels])
-        self._lossy: np.ndarray = np.zeros(len(labels), bool)
-        self._lossy[np.searchsorted(self._ends, np.flatnonzero(self._codes == _UNKNOWN), side="right")] = True
+        self._ends = array("q", itertools.accumulate(map(len, labels)))
+        lossy: np.ndarray = np.zeros(len(labels), bool)
+        lossy[np.searchsorted(self._ends, np.flatnonzero(self._codes == _UNKNOWN), side="right")] = True
+        self._lossy = lossy.tobytes()
 
     def codes(self, sample: int) -> np.ndarray:
         """int32, one a character."""
@@ -37,9 +40,11 @@ class Labels:
 
     def refusal(self, parts: Sequence[int]) -> str | None:
         """What happened to the labels of `parts`, one after the other, that cannot be used; None where they can."""
-        length = sum(len(self._texts[part]) for part in parts)
+        length, lossy = 0, 0
+        for part in parts:
+            length += len(self._texts[part])
+            lossy |= self._lossy[part]
         most = self._longest - 2 if self._multi else self._longest
-        lossy = self._lossy[parts[0]] if len(parts) == 1 else any(self._lossy[part] for part in parts)
         if 0 < length <= most and not lossy:
             return None
         known = sum(int((self.codes(part) != _UNKNOWN).sum()) for part in parts)
@@ -65,10 +70,11 @@ class Labels:
 
     def counts(self) -> dict[str, int]:
         """What the encoder makes of all labels, beside what they hold: it drops what it does not know."""
-        starts = np.r_[0, self._ends[:-1]]
+        ends = np.array(self._ends, np.int64)
+        lengths = np.diff(ends, prepend=0)
         before = np.r_[0, np.cumsum(self._codes != _UNKNOWN)]
-        known = before[self._ends] - before[starts]
-        known[self._ends - starts > self._longest] = 0
+        known = before[ends] - before[ends - lengths]
+        known[lengths > self._longest] = 0
         return {
             "samples": len(self._texts),
             "code_points": len(self._codes),

@@ -80,7 +80,8 @@ class Pipeline:
             self.transforms.longest,
             self.transforms.encoder,
         )
-        self.most_steps = limits_of(config).time_steps
+        self._most_steps = limits_of(config).time_steps
+        self._steps = array("q", map(ctc_steps, (sample.label for sample in samples)))
         self._aspects = array("d", [0.0]) * len(samples)  # width / height of each image as far as known, else 0
 
     def __len__(self) -> int:
@@ -111,16 +112,18 @@ class Pipeline:
     def sample(self, key: Key, canvas: np.ndarray | None = None) -> Prepared | Unusable:
         """One sample, its image written into `canvas`, or why it cannot be used. Nothing ever takes its place."""
         sample = self.samples[key.sample]
-        draws = Draws(self.seed, key.epoch, sample.image)
+        transforms = self.transforms
         parts = [key.sample]
         try:
             image = self._decode(key.sample)
         except ValueError as error:
             return Unusable(sample.line, f"the image {sample.image!r} {error}")
-        if self.transforms.joining:
-            image, parts = self._joined(image, key.sample, self.transforms.joining, draws)
-        if self.transforms.augmentation:
-            image = self.transforms.augmentation.apply(image, draws)
+        if transforms.joining or transforms.augmentation:
+            draws = Draws(self.seed, key.epoch, sample.image)
+            if transforms.joining:
+                image, parts = self._joined(image, key.sample, transforms.joining, draws)
+            if transforms.augmentation:
+                image = transforms.augmentation.apply(image, draws)
         refusal = self.labels.refusal(parts)
         if refusal:
             label = "".join(self.samples[part].label for part in parts)
@@ -129,7 +132,7 @@ class Pipeline:
         if canvas is None:
             width, height = self._size(key)
             canvas = np.empty((height, width, 3), np.uint8)
-        width = _resize_into(canvas, image, self.transforms.padding)
+        width = _resize_into(canvas, image, transforms.padding)
         return Prepared(canvas, width, codes[0] if len(codes) == 1 else np.concatenate(codes))
 
     def _size(self, key: Key) -> Size:
@@ -157,10 +160,12 @@ class Pipeline:
         others = [draws.below(len(self.samples)) for _ in range(joining.count)]
         if draws.unit() > joining.chance:
             return image, parts
-        label = self.samples[sample].label
+        label, steps = self.samples[sample].label, self._steps[sample]
         for other in others:
-            label += self.samples[other].label
-            if len(label) > joining.most_characters or ctc_steps(label) > self.most_steps:
+            added = self.samples[other].label
+            steps += self._steps[other] + (label[-1:] == added[:1])  # a blank where the same character meets itself
+            label += added
+            if len(label) > joining.most_characters or steps > self._most_steps:
                 break
             height, width, _ = image.shape
             try:

@@ -23,17 +23,19 @@ def tia(image: np.ndarray, draws: Draws) -> np.ndarray:
 
 
 def distorted(width: int, height: int, segments: int, draws: Draws) -> Move:
-    """Corners move inwards, cuts between the segments to any side, by up to a ninth or so of a third of the width."""
+    """Corners move inwards, and cuts between the segments to any side, by a ninth to an eighteenth of the width."""
     cut = width // segments
     most = cut // 3
-    corners = _corners(width, height)
-    moved: Points = [
-        (x - draws.below(most) if x else draws.below(most), y - draws.below(most) if y else draws.below(most))
-        for x, y in corners
-    ]
-    cuts = [(cut * index, y) for index in range(1, segments) for y in (0, height)]
-    moved += [(x + draws.below(most) - most / 2, y + draws.below(most) - most / 2) for x, y in cuts]
-    return corners + cuts, moved
+    x0, y0, x1, y1, x2, y2, x3, y3, *moves = draws.several_below(most, 8 + 4 * (segments - 1))
+    sources = _corners(width, height)
+    targets: Points = [x0, y0, width - x1, y1, width - x2, height - y2, x3, height - y3]
+    half = most / 2
+    for index in range(1, segments):
+        x = cut * index
+        by_x, by_y, below_by_x, below_by_y = moves[4 * index - 4 : 4 * index]
+        sources += (x, 0, x, height)
+        targets += (x + by_x - half, by_y - half, x + below_by_x - half, height + below_by_y - half)
+    return sources, targets
 
 
 def stretched(width: int, height: int, segments: int, draws: Draws) -> Move:
@@ -41,18 +43,19 @@ def stretched(width: int, height: int, segments: int, draws: Draws) -> Move:
     cut = width // segments
     most = cut * 4 // 5
     sources, targets = _corners(width, height), _corners(width, height)
-    for index in range(1, segments):
-        move = draws.below(most) - most / 2
-        sources += [(cut * index, 0), (cut * index, height)]
-        targets += [(cut * index + move, 0), (cut * index + move, height)]
+    for index, move in enumerate(draws.several_below(most, segments - 1), start=1):
+        x = cut * index
+        moved = x + move - most / 2
+        sources += (x, 0, x, height)
+        targets += (moved, 0, moved, height)
     return sources, targets
 
 
 def tilted(width: int, height: int, draws: Draws) -> Move:
     """Corners move up or down into the image, by up to half its height."""
-    corners = _corners(width, height)
-    return corners, [(x, y - draws.below(height // 2) if y else draws.below(height // 2)) for x, y in corners]
+    y0, y1, y2, y3 = draws.several_below(height // 2, 4)
+    return _corners(width, height), [0, y0, width, y1, width, height - y2, 0, height - y3]
 
 
 def _corners(width: int, height: int) -> Points:
-    return [(0, 0), (width, 0), (width, height), (0, height)]
+    return [0, 0, width, 0, width, height, 0, height]

@@ -5,12 +5,14 @@ Compiled where the library of native/ is there, else in NumPy: the same pixels, 
 
 from __future__ import annotations
 
+from array import array
+
 import numpy as np
 
 from container.trainer.pipeline.native.build import library
 from container.trainer.pipeline.warp_numpy import warp_in_numpy
 
-Points = list[tuple[float, float]]  # x, y in pixels; at most 64
+Points = list[float]  # x and y of each in turn, in pixels; of at most 64
 Move = tuple[Points, Points]  # where points are in the source, and where they are in the result
 
 
@@ -19,22 +21,25 @@ def warp(image: np.ndarray, moves: list[Move]) -> np.ndarray:
     compiled = library()
     if compiled is None:
         for move in moves:
-            image = warp_in_numpy(image, *np.array(move, np.float64))
+            image = warp_in_numpy(image, *np.array(move, np.float64).reshape(2, -1, 2))
         return image
     image = np.ascontiguousarray(image)
     height, width, _ = image.shape
     result = np.empty_like(image)
     work = np.empty(16 * height * width, np.uint8)
-    points = np.array([point for move in moves for side in move for point in side], np.float64)
-    counts = np.array([len(sources) for sources, _ in moves], np.int32)
+    points, counts = array("d"), array("i")
+    for sources, targets in moves:
+        points.extend(sources)
+        points.extend(targets)
+        counts.append(len(sources) // 2)
     compiled.warp(
         image.ctypes.data,
         result.ctypes.data,
         work.ctypes.data,
         width,
         height,
-        points.ctypes.data,
-        counts.ctypes.data,
+        points.buffer_info()[0],
+        counts.buffer_info()[0],
         len(moves),
     )
     return result

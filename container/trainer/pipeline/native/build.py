@@ -96,7 +96,8 @@ def _open(file: Path) -> ctypes.CDLL:
     pointer, number = ctypes.c_void_p, ctypes.c_int
     opened.warp.argtypes = [pointer, pointer, pointer, number, number, pointer, pointer, number]
     opened.planes.argtypes = [pointer, pointer, number, number, number, pointer, pointer]
-    opened.warp.restype = opened.planes.restype = None
+    opened.subtract_bits.argtypes = [pointer, pointer, ctypes.c_int64, ctypes.c_uint64]
+    opened.warp.restype = opened.planes.restype = opened.subtract_bits.restype = None
     return opened
 
 

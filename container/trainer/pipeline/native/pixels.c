@@ -1,6 +1,6 @@
-/* The two loops over pixels that NumPy and OpenCV have no fast way for: lines of text bent, and bytes made into planes of
- * floats. warp_numpy.py and planes.py are the same in NumPy, to the bit: every sum here has its order, and nothing may be
- * contracted or reordered (FLAGS in build.py).
+/* The loops over pixels that NumPy and OpenCV have no fast way for: lines of text bent, noise, and bytes made into planes
+ * of floats. warp_numpy.py, noise.py and planes.py are the same in NumPy, to the bit: every sum here has its order, and
+ * nothing may be contracted or reordered (FLAGS in build.py). Little-endian, as every machine that paddle runs on.
  */
 #include <stdint.h>
 #include <string.h>
@@ -163,6 +163,43 @@ EXPORT void warp(const uint8_t *source, uint8_t *result, Pixel *work, int width,
     for (int64_t at = 0; at < pixels; at++)
         for (int c = 0; c < 3; c++)
             result[3 * at + c] = (uint8_t)(now[at] >> 16 * c);
+}
+
+/* --- noise: every one of `count` bytes less by a random bit, and none below 0. The bits are SplitMix64's (Steele, Lea and
+ * Flood, "Fast splittable pseudorandom number generators", OOPSLA 2014), the lowest of a number first. */
+
+static uint64_t next_bits(uint64_t *state)
+{
+    uint64_t z = *state += 0x9e3779b97f4a7c15;
+    z = (z ^ z >> 30) * 0xbf58476d1ce4e5b9;
+    z = (z ^ z >> 27) * 0x94d049bb133111eb;
+    return z ^ z >> 31;
+}
+
+/* Eight bytes at a time in one register: a 1 in each byte that holds anything. */
+static uint64_t ones(uint64_t bytes)
+{
+    return (((bytes & 0x7f7f7f7f7f7f7f7f) + 0x7f7f7f7f7f7f7f7f) | bytes) >> 7 & 0x0101010101010101;
+}
+
+static uint64_t less_bits(uint64_t bytes, uint64_t bits)
+{
+    return bytes - (ones((bits & 255) * 0x0101010101010101 & 0x8040201008040201) & ones(bytes));
+}
+
+EXPORT void subtract_bits(const uint8_t *source, uint8_t *result, int64_t count, uint64_t seed)
+{
+    uint64_t bits = 0, bytes;
+    int64_t at = 0;
+    for (; at + 8 <= count; at += 8) {
+        bits = at % 64 ? bits >> 8 : next_bits(&seed);
+        memcpy(&bytes, source + at, 8);
+        bytes = less_bits(bytes, bits);
+        memcpy(result + at, &bytes, 8);
+    }
+    bits = at % 64 ? bits >> 8 : next_bits(&seed);
+    for (; at < count; at++, bits >>= 1)
+        result[at] = (uint8_t)(source[at] - (source[at] > 0 && bits & 1));
 }
 
 /* --- planes: (count, height, width, 3) bytes to (count, 3, height, width) floats by a table of 256; of each image as
