@@ -7,7 +7,7 @@ https://docs.abbyy.com/fine-reader/engine/specifications/export-formats/xml-sche
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from functools import partial
+from functools import cache, partial
 from itertools import groupby
 from pathlib import Path
 from xml.etree.ElementTree import Element
@@ -55,7 +55,7 @@ def read(images: Path, labels: Path, level: str) -> PageSource:
         stem = path.name.removesuffix(".xml").removesuffix(".abbyy").removesuffix("_abbyy")
         try:
             for number, page in enumerate(pages_of(path, "page"), start=1):
-                find = partial(named.find, stem, relative_folder(path.relative_to(root)), number)
+                find = cache(partial(named.find, stem, relative_folder(path.relative_to(root)), number))
                 found, bad = _read_page(page, find, f"{where}:{number}", level)
                 regions += found
                 problems += bad

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cache, partial
 from pathlib import Path
 
 from contract.dataset import Problem, read_text
@@ -120,15 +121,14 @@ def _pages(
     bad_boxes = []
     classes: list[str] = []
     for line, drawing in drawn:
+        find = cache(partial(find_page, images, line.image))
         for number, box in enumerate(drawing.boxes, start=1):
             where = f"{line.where}#{number}"
             try:
                 outline, text, is_class = read_box(box, drawing.classes)
                 if is_class:
                     classes.append(text)
-                regions.append(
-                    Region(where, find_page(images, line.image), outline, text, f"{number:04}", drawing.size)
-                )
+                regions.append(Region(where, find(), outline, text, f"{number:04}", drawing.size))
             except BadSample as bad:
                 bad_boxes.append(bad.problem(where))
     if len(classes) > 1 and len(set(classes)) == 1:

@@ -18,7 +18,7 @@ from data_preparation.wording import counted
 def is_json(path: Path) -> bool:
     """Whether the file begins as such JSON does; a list of images with a tab and a text is a line of a label file."""
     line = first_line(path).lstrip()
-    return line.startswith("{") or (line.startswith("[") and "\t" not in line)
+    return line.startswith(("{", "[")) and "\t" not in line
 
 
 def read_json(images: Path, labels: Path, columns: str | None = None) -> Source:

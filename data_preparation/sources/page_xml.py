@@ -8,6 +8,7 @@ from __future__ import annotations
 import math
 import re
 from collections.abc import Iterator
+from functools import cache, partial
 from pathlib import Path
 from xml.etree.ElementTree import Element
 
@@ -66,14 +67,14 @@ def _read_page(images: Path, page: Element, where: str, beside: str, level: str)
     regions = []
     problems = []
     size = _size(page)
+    find = cache(partial(find_page, images, page.get("imageFilename", ""), beside))
     known: set[str] = set()
     for number, (element, turns) in enumerate(_texts(page, LEVELS[level], 0), start=1):
         ident = _ident(element, f"{level}-{number:04}", known)
         place = f"{where}#{ident}"
         try:
-            image = find_page(images, page.get("imageFilename", ""), beside)
             outline = from_the_text(_outline(element), turns)
-            regions.append(Region(place, image, outline, _text(element), ident, size))
+            regions.append(Region(place, find(), outline, _text(element), ident, size))
         except BadSample as bad:
             problems.append(bad.problem(place))
     return regions, problems

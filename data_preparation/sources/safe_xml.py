@@ -20,7 +20,8 @@ _CHUNK = 1 << 16
 
 def note_others(files: Sequence[Path], read: Sequence[Path]) -> tuple[str, ...]:
     """A note when some of the files were not read."""
-    others = [path.name for path in files if path not in set(read)]
+    known = set(read)
+    others = [path.name for path in files if path not in known]
     if not others:
         return ()
     return (f"{counted(len(others), 'XML file')} of another kind: left alone, first {others[0]}",)

@@ -55,7 +55,7 @@ def read(images: Path, labels: Path, level: str) -> PageSource:
             continue
         if answers:
             files += 1
-            find = partial(named.find, stem, relative_folder(path.relative_to(root)))
+            find = cache(partial(named.find, stem, relative_folder(path.relative_to(root))))
             found, bad_blocks = _read_blocks(answers, level.upper(), where, find)
             regions += found
             problems += bad_blocks

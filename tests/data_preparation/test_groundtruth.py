@@ -85,6 +85,7 @@ def test_texts_of_crops(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> N
         {"source-ref": "s3://bucket/crops/d.png", "word": {"text": "four"}, "word-metadata": own},
         {"source-ref": "s3://bucket/crops/e.png", "digits": 0, "digits-metadata": of_class},
         {"source-ref": "s3://bucket/crops/f.png", "mask-ref": "s3://bucket/mask.png", "mask-ref-metadata": of_mask},
+        custom_line("s3://bucket/crops/f.png"),
     ]  # fmt: skip
     assert list(sorted(converted(tmp_path, lines).items())) == [
         ("images/a.png", "one"), ("images/b.png", "two"), ("images/c.png", "three"),
@@ -92,7 +93,7 @@ def test_texts_of_crops(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> N
     ]  # fmt: skip
     said = capsys.readouterr().err
     assert "format: ground-truth (output.manifest has 5 images with a text)" in said
-    assert "note: 1 image without boxes or text: left alone, first at output.manifest:6" in said
+    assert "note: 2 images without boxes or text: left alone, first at output.manifest:6" in said
 
 
 def test_every_bad_box_has_its_reason(tmp_path: Path) -> None:
