@@ -95,10 +95,15 @@ class Suggestion:
 
 def suggest(dataset: Path, tree: Path, progress: Progress) -> Suggestion:
     """Read labels and the headers of all images, and compare. Raises UserError when there is no label."""
-    report = check_dataset(dataset, None, _not_decoded, progress=progress)
+    return suggest_for(check_dataset(dataset, None, _not_decoded, progress=progress), tree)
+
+
+def suggest_for(report: Report, tree: Path) -> Suggestion:
+    """The same for a dataset that was checked; what the check had against it is left aside. Raises UserError."""
     counts = Counter("".join(sample.label for split in report.splits for sample in split.file.samples))
     if not counts:
-        raise UserError(f"{dataset} has no label to go by: python -m data_preparation validate {dataset} says why")
+        folder = report.folder
+        raise UserError(f"{folder} has no label to go by: python -m data_preparation validate {folder} says why")
     characters = Characters((*sorted({*counts} - {" "}), " "), counts)
     total = sum(counts.values())
     stacked = sum(count for each, count in counts.items() if unicodedata.category(each) == "Mn") > STACKING * total

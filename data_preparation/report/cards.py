@@ -43,7 +43,7 @@ def read(survey: Survey, image: str) -> bytes | None:
 
 def place(where: str) -> Markup:
     """`train.txt:12` as it is written everywhere."""
-    return element("code", visible(where), class_="place")
+    return element("code", visible(where), class_="whole")
 
 
 def more(shown: int, total: int, what: str) -> Markup | None:

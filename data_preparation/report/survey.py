@@ -14,7 +14,9 @@ from contract.images import Images, open_images
 from contract.parameters import OpenRecipe
 from contract.picture import Picture
 from contract.report import Split
+from data_preparation.old_dictionaries import find_tree
 from data_preparation.progress import Advance
+from data_preparation.suggestion import Suggestion, suggest_for
 from data_preparation.validation import Verdict, validate
 
 SPLITS = ("train", "val")
@@ -57,6 +59,7 @@ class Survey:
     verdict: Verdict
     recipe: OpenRecipe | None
     images: Images | None  # None: the shards are not those that were packed, and no picture can be read
+    suggestion: Suggestion | str  # str: why there is none
     pictures: dict[str, Picture] = field(default_factory=dict)  # by the path that labels name
 
     @property
@@ -108,9 +111,10 @@ class Survey:
         return sorted(several, key=lambda group: (not contradicts(group), not leaks(group), -len(group)))
 
 
-def take_survey(folder: Path, recipe: OpenRecipe | None, advance: Advance | None) -> Survey:
+def take_survey(folder: Path, recipe: OpenRecipe | None, tree: Path | None, advance: Advance | None) -> Survey:
     """Check a dataset as `validate` does, and keep what the pass over its images has seen.
 
+    tree: a PaddleOCR tree, whose dictionaries say which weights suit; None: the one of this machine, if it has one.
     Raises UserError only when there is no dataset folder to look at.
     """
     pictures: dict[str, Picture] = {}
@@ -123,7 +127,11 @@ def take_survey(folder: Path, recipe: OpenRecipe | None, advance: Advance | None
         images = open_images(folder)
     except UserError:  # it is among the problems
         images = None
-    return Survey(verdict, recipe, images, pictures)
+    try:
+        suggestion: Suggestion | str = suggest_for(verdict.report, find_tree(tree))
+    except UserError as error:
+        suggestion = str(error)
+    return Survey(verdict, recipe, images, suggestion, pictures)
 
 
 def contradicts(group: Sequence[Row]) -> bool:

@@ -37,6 +37,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--output", type=Path, default=Path("report.html"), metavar="FILE", help="the page (default: report.html)"
     )
+    parser.add_argument(
+        "--tree",
+        type=Path,
+        metavar="DIR",
+        help="a PaddleOCR tree, whose dictionaries say which weights suit (default: the one here, if there is one)",
+    )
     parser.add_argument("--open", action="store_true", help="show it in the browser")
 
 
@@ -53,7 +59,7 @@ def run(args: argparse.Namespace) -> int:
 
     recipe = open_recipe(args.config, args.dataset, args.overrides) if args.config else None
     with progress("checking") as advance:
-        survey = take_survey(args.dataset, recipe, advance)
+        survey = take_survey(args.dataset, recipe, args.tree, advance)
     _write(args.output, data_report(survey))
     say(f"wrote {args.output} ({args.output.stat().st_size / 1e6:.1f} MB): open it in a browser")
     print(args.output)

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from container.tree import locate_tree
 from data_preparation.scripts.pack_dataset import main as main_of_pack
 from data_preparation.scripts.report_data import main
 from tests.chromium import Chromium, chromium
@@ -38,7 +39,8 @@ def sound(folder: Path) -> Path:
     """The page of a dataset that trains."""
     train = {f"{number}.png": f"{number:03}" for number in range(60)}
     made = dataset(folder / "sound", train, {"v.png": "012", "w.png": "345"})
-    assert main([str(made), "--config", RECIPE, "--output", str(folder / "sound.html")]) == 0
+    tree = str(locate_tree(print))
+    assert main([str(made), "--config", RECIPE, "--tree", tree, "--output", str(folder / "sound.html")]) == 0
     return folder / "sound.html"
 
 
@@ -74,8 +76,9 @@ def section(page: Path, ident: str) -> str:
 def test_a_sound_dataset(sound: Path) -> None:
     assert "Fit to train with rec/rec_mv3" in sound.read_text(encoding="utf-8")
     assert "Nothing: every label and every image can be trained." in section(sound, "problems")
-    assert "60 samples" not in section(sound, "characters")
     assert "The labels hold 10 characters." in section(sound, "characters")
+    assert "--config rec/PP-OCRv5/en_PP-OCRv5_mobile_rec.yml" in section(sound, "recipe")
+    assert "they know 100.0% of the characters" in section(sound, "recipe")
 
 
 def test_what_is_wrong_is_said(hostile: Path) -> None:
@@ -217,19 +220,22 @@ WEAK = """(() => {
 })()"""
 
 
-def test_a_dataset_without_anything_still_has_its_page(tmp_path: Path) -> None:
+def test_a_dataset_without_anything_still_has_its_page(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("OCR_CACHE", str(tmp_path))  # and a machine without PaddleOCR's dictionaries
+    monkeypatch.delenv("PADDLEOCR_HOME", raising=False)
     (tmp_path / "empty").mkdir()
     page = tmp_path / "page.html"
     assert main([str(tmp_path / "empty"), "--output", str(page)]) == 1
     assert "train.txt" in section(page, "problems")
     assert "No image of this dataset could be read" in section(page, "images")
+    assert "No recommendation: the official dictionaries are in a PaddleOCR tree" in section(page, "recipe")
 
 
 def test_a_packed_dataset_has_the_same_page(sound: Path, tmp_path: Path) -> None:
     packed = tmp_path / "sound"
     assert main_of_pack([str(sound.parent / "sound"), "--output-dir", str(packed)]) == 0
     page = tmp_path / "page.html"
-    assert main([str(packed), "--config", RECIPE, "--output", str(page)]) == 0
+    assert main([str(packed), "--config", RECIPE, "--tree", str(locate_tree(print)), "--output", str(page)]) == 0
     assert page.read_text(encoding="utf-8") == sound.read_text(encoding="utf-8")
 
 
