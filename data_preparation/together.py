@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import combinations
 
@@ -11,7 +11,8 @@ from contract.text import normalise
 
 NEAR = 12  # bits of 256 in which near-duplicates differ at most
 NO_PICTURE = 0  # for a crop whose text no other one has: it is compared with none
-BANDS = 16  # of 16 bits: with 12 that differ, four of them are equal
+PARTS = (range(5), range(5, 10), range(10, 16))  # of the 16 bands of 16 bits
+FEW = 40  # pictures of one text that are compared each with each
 
 
 @dataclass(frozen=True)
@@ -105,17 +106,30 @@ def _join_pictures(clusters: Clusters, samples: Sequence[Candidate]) -> None:
     """Join samples whose texts are the same in the normal form and whose pictures differ in NEAR bits at most.
 
     The text is asked for because two short words in one typeface can look nearly the same, and because it is cheap:
-    only pictures of the same text are compared, and of those only the ones with an equal band.
+    only pictures of the same text are compared.
     """
     by_text: dict[str, dict[int, int]] = defaultdict(dict)
     for number, sample in enumerate(samples):
         clusters.join(by_text[normalise(sample.label)].setdefault(sample.likeness.picture, number), number)
     for pictures in by_text.values():
-        bands: dict[tuple[int, int], list[int]] = defaultdict(list)
-        for picture in pictures if len(pictures) > 1 else ():
-            for band in range(BANDS):
-                bands[band, picture >> 16 * band & 0xFFFF].append(picture)
-        for mates in bands.values():
-            for one, other in combinations(mates, 2):
-                if (one ^ other).bit_count() <= NEAR:
-                    clusters.join(pictures[one], pictures[other])
+        for one, other in _near(list(pictures)):
+            clusters.join(pictures[one], pictures[other])
+
+
+def _near(pictures: Sequence[int]) -> Iterator[tuple[int, int]]:
+    """Pairs that differ in NEAR bits at most, some of them more than once."""
+    groups = [pictures] if len(pictures) <= FEW else _with_equal_bands(pictures)
+    for group in groups:
+        for one, other in combinations(group, 2):
+            if (one ^ other).bit_count() <= NEAR:
+                yield one, other
+
+
+def _with_equal_bands(pictures: Sequence[int]) -> Iterable[list[int]]:
+    """Groups among which every near pair is: NEAR bits leave four bands equal, so two of them in one of three parts."""
+    found: dict[tuple[int, int], list[int]] = defaultdict(list)
+    for number, (one, other) in enumerate(pair for part in PARTS for pair in combinations(part, 2)):
+        for picture in pictures:
+            bands = (picture >> 16 * one & 0xFFFF) << 16 | picture >> 16 * other & 0xFFFF
+            found[number, bands].append(picture)
+    return found.values()
