@@ -53,7 +53,7 @@ def _from_pattern(names: Sequence[str], pattern: str) -> list[str]:
     if not compiled.groups:
         raise UserError(f"--group-by {pattern} says no group: {_REMEDY}")
     found = [compiled.search(name) for name in names]
-    if not any(found):
+    if names and not any(found):
         raise UserError(f"--group-by {pattern} is found in no image path (the first is {names[0]}): {_REMEDY}")
     return [
         "/".join(group or "" for group in match.groups()) if match else name
@@ -64,7 +64,7 @@ def _from_pattern(names: Sequence[str], pattern: str) -> list[str]:
 def _from_table(names: Sequence[str], column: str, table: Path) -> list[str]:
     known = set(names)
     groups = {_name_in(known, image): group for image, group in _rows(table, column) if group}
-    if not any(name in groups for name in names):
+    if names and not any(name in groups for name in names):
         raise UserError(
             f"{table} names none of the images (the first is {names[0]}): write paths as the labels have them"
         )

@@ -18,12 +18,12 @@ from contract.dataset import (
 )
 from contract.errors import UserError
 from contract.images import Images, open_images
-from data_preparation.grouping import name_of
+from data_preparation.grouping import groups_of, name_of
 from data_preparation.label_swap import swap_in
 from data_preparation.likeness import likeness_of
 from data_preparation.manifest import manifest_bytes, read_manifest
 from data_preparation.progress import Advance
-from data_preparation.split import Split, choose_split
+from data_preparation.split import Split, split_by_hash
 from data_preparation.split_flags import SplitRule
 from data_preparation.together import Candidate
 
@@ -60,10 +60,12 @@ class Resplit:
 def plan_resplit(folder: Path, rule: SplitRule, advance: Advance) -> Resplit:
     """Look at every image and choose. Raises UserError for a dataset that is not sound."""
     listed = [Listed(side, sample) for side in FILES for sample in _samples(folder, side)]
-    candidates = _candidates(open_images(folder), listed, advance)
-    if len({each.name for each in candidates}) < 2:
+    names = [name_of(each.sample.image) for each in listed]
+    if len(set(names)) < 2:
         raise UserError(f"{folder} has one image only: one to train and one to validate are the least")
-    split = choose_split(candidates, rule)
+    groups = groups_of(names, rule.group_by, rule.groups)  # before the images: they take long
+    candidates = _candidates(open_images(folder), listed, advance)
+    split = split_by_hash(candidates, groups, rule)
     rows = []
     moving = 0
     for each, candidate in zip(listed, candidates, strict=True):

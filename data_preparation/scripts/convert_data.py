@@ -126,10 +126,14 @@ def run(args: argparse.Namespace) -> int:
 def _convert_crops(args: argparse.Namespace, source: Source) -> dict[str, Any]:
     """Check everything, then copy. Nothing is written when a sample is bad, unless --skip-bad."""
     from data_preparation.conversion import check_entries, plan_conversion, write_conversion
+    from data_preparation.grouping import groups_of
     from data_preparation.problems_text import show_problems
     from data_preparation.progress import progress
     from data_preparation.rejected import REJECTED
 
+    table = args.input_labels if source.format == "csv" else None
+    rule = split_rule(args, table)
+    groups_of([entry.name for entry in source.entries], rule.group_by, rule.groups)  # refused before images are read
     with progress("checking") as advance:
         entries, problems = check_entries(source, advance)
     if problems:
@@ -140,8 +144,7 @@ def _convert_crops(args: argparse.Namespace, source: Source) -> dict[str, Any]:
             " so nothing was written:"
             " correct them or leave them out with --skip-bad"
         )
-    table = args.input_labels if source.format == "csv" else None
-    plan = plan_conversion(source, entries, problems, split_rule(args, table))
+    plan = plan_conversion(source, entries, problems, rule)
     _say_split(plan.split)
     with progress("copying") as advance:
         return write_conversion(plan, args.output_dir, with_rejected=args.skip_bad, advance=advance)

@@ -182,6 +182,11 @@ def test_groups(by: str, groups: list[str]) -> None:
     assert groups_of(NAMES, by, None) == groups
 
 
+def test_no_names_have_no_groups(tmp_path: Path) -> None:
+    (tmp_path / "groups.csv").write_text("image,writer\na.png,w\n")
+    assert groups_of([], "(a)", None) == groups_of([], "writer", tmp_path / "groups.csv") == []
+
+
 def test_groups_of_a_table(tmp_path: Path) -> None:
     table = tmp_path / "groups.csv"
     table.write_text('image,note,writer\nimages/a.png,"x,\ny",w1\np.png/1.jpg,,w1\nsub\\p.png/2.jpg,,\nelse.png,,w3\n')
