@@ -62,8 +62,8 @@ def split_by_hash(samples: Sequence[Candidate], groups: Sequence[str], rule: Spl
 
     Its side depends on nothing else, so adding data moves no sample, but for three rare cases: a new sample that
     belongs to two clusters makes them one, and one of the two may move; a cluster goes to training where only it has a
-    character, until another one has it too; where a side would stay empty, the cluster nearest to the threshold crosses
-    over. Needs samples of two names or more.
+    character, until another one has it too (but half of the validation samples stay); where a side would stay empty,
+    the cluster nearest to the threshold crosses over. Needs samples of two names or more.
 
     groups: the group of each sample.
     """
@@ -83,10 +83,15 @@ def split_by_hash(samples: Sequence[Candidate], groups: Sequence[str], rule: Spl
         facts["alike"] = together.alike
         show = verb(together.alike, "shows", "show")
         notes.append(f"{counted(together.alike, 'sample')} {show} what another one does: they stay together")
-    moved = _lone_teachers([{*"".join(samples[each].label for each in members)} for members in clusters], val)
+    characters = [{*"".join(samples[each].label for each in members)} for members in clusters]
+    moved, untaught = _lone_teachers(characters, [len(members) for members in clusters], val)
     if moved:
-        facts["moved_to_train"] = sum(len(clusters[number]) for number in moved)
-        notes.append(_moved_note(facts["moved_to_train"], moved.values()))
+        count = facts["moved_to_train"] = sum(len(clusters[number]) for number in moved)
+        go = f"{counted(count, 'sample')} {verb(count, 'goes', 'go')} to training"
+        notes.append(f"{go}, which would not have {_shown(moved.values())} otherwise")
+    if untaught:
+        facts["not_in_train"] = "".join(untaught)
+        notes.append(f"only validation has {_shown(untaught)}: annotate more samples with such characters")
     return Split(
         val=frozenset(samples[each].name for number in val if number not in moved for each in clusters[number]),
         reason=f"a hash of each {what} picks {rule.fraction:.0%} for validation (seed {rule.seed})",
@@ -95,29 +100,31 @@ def split_by_hash(samples: Sequence[Candidate], groups: Sequence[str], rule: Spl
     )
 
 
-def _lone_teachers(characters: Sequence[set[str]], val: Sequence[int]) -> dict[int, str]:
-    """The clusters that must go to training so that it has every character of validation, and for which character.
+def _lone_teachers(
+    characters: Sequence[set[str]], sizes: Sequence[int], val: Sequence[int]
+) -> tuple[dict[int, str], list[str]]:
+    """The clusters that go to training so that it has every character of validation, and for which character; and the
+    characters that it lacks all the same, because at most half of the validation samples go. Small clusters go first.
 
-    characters: of each cluster. val: the numbers of those that validate, the one nearest to training last; one stays.
+    characters, sizes: of each cluster. val: the numbers of those that validate, the one nearest to training last.
     """
     validating = set(val)
     taught = set().union(*(each for number, each in enumerate(characters) if number not in validating))
     holder = {character: number for number in val for character in characters[number] - taught}
+    may_go = sum(sizes[number] for number in val) // 2
     moved: dict[int, str] = {}
-    for character in sorted(holder):
-        if character not in taught and len(moved) < len(val) - 1:
-            moved[holder[character]] = character
-            taught |= characters[holder[character]]
-    return moved
+    for character in sorted(holder, key=lambda each: (sizes[holder[each]], each)):
+        number = holder[character]
+        if character not in taught and sizes[number] <= may_go:
+            moved[number] = character
+            taught |= characters[number]
+            may_go -= sizes[number]
+    return moved, sorted(holder.keys() - taught)
 
 
-def _moved_note(samples: int, characters: Iterable[str]) -> str:
+def _shown(characters: Iterable[str]) -> str:
     shown = [f"{each!r} (U+{ord(each):04X})" for each in characters]
-    more = ", …" if len(shown) > EXAMPLES else ""
-    return (
-        f"{counted(samples, 'sample')} {verb(samples, 'goes', 'go')} to training, which would not have"
-        f" {', '.join(shown[:EXAMPLES])}{more} otherwise"
-    )
+    return ", ".join(shown[:EXAMPLES]) + (", …" if shown[EXAMPLES:] else "")
 
 
 def _place(seed: int, groups: Collection[str]) -> float:

@@ -136,9 +136,15 @@ def test_every_validation_character_is_in_training() -> None:
     )
 
 
-def test_the_last_sample_of_validation_stays() -> None:
-    samples = [candidate("a", "x"), candidate("b", "y")]
-    assert len(split(samples).val) == 1
+def test_half_of_validation_stays_and_its_characters_are_said() -> None:
+    """Each sample has a character of its own: none of them can be both trained and validated."""
+    chosen = split(candidate(f"{number}.png", chr(0x4E00 + number)) for number in range(300))
+    without = len(split(named(300)).val)
+    assert len(chosen.val) == without - without // 2
+    assert chosen.facts["moved_to_train"] == without // 2
+    assert len(chosen.facts["not_in_train"]) == len(chosen.val)
+    assert chosen.notes[1].startswith("only validation has '")
+    assert len(split([candidate("a", "x"), candidate("b", "y")]).val) == 1
 
 
 def test_pictures_that_were_encoded_again_are_near_and_others_are_not() -> None:
