@@ -45,13 +45,6 @@ def table(
     return element("div", whole, class_="scroll", role="region", aria_label=caption, tabindex=0)
 
 
-def facts(rows: Iterable[tuple[str, Content]]) -> Markup:
-    """A few names with their values."""
-    return element(
-        "dl", *(element("div", element("dt", name), element("dd", value)) for name, value in rows), class_="facts"
-    )
-
-
 def _row(columns: Sequence[Column], row: Sequence[Content]) -> Markup:
     first, *others = row
     heading = element("th", first, scope="row", class_=_kind(columns[0]))

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 
 from contract.recipe import Limits
 from contract.report import Report
+from data_preparation.page.blocks import to_copy, whole
 from data_preparation.page.document import Section
 from data_preparation.page.markup import Content, Markup, element, join
 from data_preparation.page.tables import Column, table
@@ -32,7 +33,7 @@ def advice(survey: Survey) -> Section:
 def flags(survey: Survey) -> Markup | None:
     """The overrides to copy."""
     overrides = survey.verdict.overrides
-    return _code(" ".join(f"-o {override}" for override in overrides)) if overrides else None
+    return to_copy(" ".join(f"-o {override}" for override in overrides)) if overrides else None
 
 
 def _suggested(suggestion: Suggestion) -> Markup:
@@ -47,7 +48,7 @@ def _suggested(suggestion: Suggestion) -> Markup:
         if best.fits
         else element("p", "No setting makes all labels fit: check the dataset against it to see which.")
     )
-    pretrained = join(" (submit takes the folder of the weights with ", _whole("--pretrained"), ")")
+    pretrained = join(" (submit takes the folder of the weights with ", whole("--pretrained"), ")")
     columns = [
         *(Column("Weights"), Column("Know", number=True), Column("To be learnt"), Column("Forgotten", number=True)),
         *(Column("Labels fit"), Column("Recipe")),
@@ -56,7 +57,7 @@ def _suggested(suggestion: Suggestion) -> Markup:
         element("p", "Recommended is ", element("code", best.recipe), weights),
         fit,
         element("p", "For validate, report and submit alike", pretrained if best.helpful else None, ":"),
-        _code(" ".join([f"--config {best.recipe}", *(f"-o {override}" for override in best.overrides)])),
+        to_copy(" ".join([f"--config {best.recipe}", *(f"-o {override}" for override in best.overrides)])),
         table("Official weights beside each other", columns, map(_option, _worth_comparing(suggestion))),
         element("p", "Without a GPU: ", element("code", SMALL), ", a small network that learns from nothing."),
     )
@@ -83,7 +84,7 @@ def _known(option: Option) -> str:
 def _checked(survey: Survey) -> Markup:
     if survey.recipe is None or survey.verdict.limits is None:
         words = "No recipe was named, so labels and images are not compared with one: "
-        return element("p", words, _whole("--config RECIPE"), " does that.")
+        return element("p", words, whole("--config RECIPE"), " does that.")
     report, limits = survey.verdict.report, survey.verdict.limits
     changes = len(survey.recipe.changes)
     changed = f", with {counted(changes, 'override')}" if changes else ""
@@ -108,12 +109,3 @@ def _limits(report: Report, limits: Limits) -> Markup:
         ],
     ]
     return table("What the dataset needs and what the recipe takes", columns, rows)
-
-
-def _whole(text: str) -> Markup:
-    return element("code", text, class_="whole")
-
-
-def _code(text: str) -> Markup:
-    """Text to copy into a shell."""
-    return element("div", element("pre", element("code", text)), class_="code")

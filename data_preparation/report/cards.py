@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from data_preparation.page.blocks import whole
 from data_preparation.page.markup import Content, Markup, element
 from data_preparation.page.pictures import Album, gallery
 from data_preparation.page.visible import visible
@@ -43,7 +44,7 @@ def read(survey: Survey, image: str) -> bytes | None:
 
 def place(where: str) -> Markup:
     """`train.txt:12` as it is written everywhere."""
-    return element("code", visible(where), class_="whole")
+    return whole(visible(where))
 
 
 def more(shown: int, total: int, what: str) -> Markup | None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from contract.dataset import DICTIONARY
 from contract.scripts import script_of
+from data_preparation.page.blocks import BAD, DOUBTFUL, badge
 from data_preparation.page.document import Section
 from data_preparation.page.markup import Content, Markup, element, join
 from data_preparation.page.tables import Column, table
@@ -78,17 +79,16 @@ def _table(uses: list[Use], known: set[str]) -> Markup:
 def _row(use: Use, known: set[str]) -> list[Content]:
     badges = []
     if known and use.character not in known:
-        badges.append(("bad", NOT_LISTED))
+        badges.append(badge(BAD, NOT_LISTED))
     if not use.train:
-        badges.append(("doubtful", NOT_TRAINED))
+        badges.append(badge(DOUBTFUL, NOT_TRAINED))
     elif use.train < RARE:
-        badges.append(("doubtful", IS_RARE))
+        badges.append(badge(DOUBTFUL, IS_RARE))
     name = join(element("code", code_point(use.character)), " ", name_of(use.character))
-    remarks = join(*(element("span", words, class_=f"badge {tone}") for tone, words in badges))
     script = script_of(use.character)
     return [
         element("span", glyph(use.character), class_="glyph"),
-        *(use.train, use.val, remarks, script, place(use.place), name),
+        *(use.train, use.val, join(*badges), script, place(use.place), name),
     ]
 
 

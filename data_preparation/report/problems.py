@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from contract.dataset import Problem
+from data_preparation.page.blocks import BAD, DOUBTFUL, finding
 from data_preparation.page.document import Section
 from data_preparation.page.markup import Content, Markup, element, join
 from data_preparation.page.pictures import Album
@@ -51,7 +52,7 @@ def problems(survey: Survey, album: Album) -> Section:
     for kind, members in kinds.items():
         times = sum(each.count for each in members)
         count = counted(len(members), "problem") + (f", {times:,} times" if times > len(members) else "")
-        found.append(_kind(survey, album, kind, members, ("bad", "✕", count), len(members)))
+        found.append(_kind(survey, album, kind, members, (BAD, count), len(members)))
     lead = (
         "A job refuses this dataset until the following is mended. PaddleOCR would train all the same, without what it"
         " drops, and would not say so."
@@ -66,7 +67,7 @@ def warnings(survey: Survey, album: Album) -> Section:
     report = survey.verdict.report
     counts = report.warnings.counts
     odd = [
-        _kind(survey, album, kind, members, ("doubtful", "!", counted(counts[kind], "warning")), counts[kind])
+        _kind(survey, album, kind, members, (DOUBTFUL, counted(counts[kind], "warning")), counts[kind])
         for kind, members in report.warnings.kept.items()
     ]
     lead = "This is trained, and may teach something wrong." if odd else "No label and no image is odd."
@@ -75,22 +76,19 @@ def warnings(survey: Survey, album: Album) -> Section:
     return Section("warnings", "Warnings", join(element("p", lead), *odd, heading, notes))
 
 
-def _kind(
-    survey: Survey, album: Album, kind: str, members: list[Problem], look: tuple[str, str, str], total: int
-) -> Markup:
-    """One kind, of which there are `total`. look: its tone, its sign, and how many there are in words."""
-    tone, sign, count = look
+def _kind(survey: Survey, album: Album, kind: str, members: list[Problem], look: tuple[str, str], total: int) -> Markup:
+    """One kind, of which there are `total`. look: how it is meant, and how many there are in words."""
+    tone, count = look
     remedies = {each.remedy for each in members}
     rows = [_one(each, with_remedy=len(remedies) > 1) for each in members[:ROWS]]
-    return element(
-        "div",
-        element("h3", element("span", sign, class_="sign", aria_hidden="true"), f"{kind}: {count}"),
+    return finding(
+        tone,
+        f"{kind}: {count}",
         element("p", FATES[kind], class_="quiet") if kind in FATES else None,
         element("p", "What to do: ", visible(remedies.pop(), LONGEST)) if len(remedies) == 1 else None,
         element("ul", *rows[:AT_ONCE], class_="where"),
         _rest(rows, total),
         _pictures(survey, album, kind, members),
-        class_=f"finding {tone}",
     )
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from data_preparation.page.blocks import BAD, DOUBTFUL, badge
 from data_preparation.page.document import Section
 from data_preparation.page.markup import Markup, element, join
 from data_preparation.page.pictures import Album, gallery
@@ -40,11 +41,9 @@ def _lead(groups: list[list[Shot]]) -> Markup:
 
 
 def _group(survey: Survey, album: Album, group: list[Shot]) -> Markup:
-    badges = [("bad", "different labels")] if contradicts(group) else []
-    badges += [("doubtful", "in train and val")] if leaks(group) else []
-    signs = element(
-        "p", *(element("span", words, class_=f"badge {tone}") for tone, words in badges or [("", "repeated")])
-    )
+    badges = [badge(BAD, "different labels")] if contradicts(group) else []
+    badges += [badge(DOUBTFUL, "in train and val")] if leaks(group) else []
+    signs = element("p", *badges or [badge("", "repeated")])
     picture = album.picture(read(survey, group[0].sample.image), f"the image of {group[0].place}", signs)
     rows = [(place(row.place), visible(row.sample.label), visible(row.sample.image)) for row in group[:ROWS]]
     labels = table(f"The labels of one image, first at {group[0].place}", LABELS, rows)

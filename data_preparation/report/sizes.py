@@ -9,10 +9,10 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from statistics import median
 
+from data_preparation.page.blocks import fact, facts
 from data_preparation.page.charts import Bin, Limit, histogram, share
 from data_preparation.page.document import Section
 from data_preparation.page.markup import Content, Markup, element, join
-from data_preparation.page.tables import facts
 from data_preparation.report.survey import SPLITS, Shot, Survey
 
 
@@ -26,6 +26,7 @@ class Mark:
 
 # Where one column ends and the next begins; beyond the last there is one more.
 ASPECTS = (0.5, 1, 1.5, 2, 2.5, 3, 3.5, 4, 5, 6, 7, 8, 10, 12, 15, 20, 30)
+ENDINGS = ("png", "jpg", "jpeg", "bmp", "webp", "tif", "tiff")
 HEIGHTS = (8, 12, 16, 20, 24, 28, 32, 40, 48, 56, 64, 80, 96, 128, 192, 256)
 
 
@@ -73,17 +74,14 @@ def _figures(shots: list[Shot]) -> list[tuple[str, Content]]:
     widths = [shot.picture.width for shot in shots]
     heights = [shot.picture.height for shot in shots]
     sizes = [shot.picture.size for shot in shots]
-    kinds = Counter(shot.sample.image.rpartition(".")[2].lower() for shot in shots)
+    endings = Counter(shot.sample.image.rpartition(".")[2].lower() for shot in shots)
+    kinds = [ending for ending, _ in endings.most_common() if ending in ENDINGS]
     return [
-        ("Height, median", _with(f"{median(heights):,.0f} px", f"{min(heights):,} to {max(heights):,}")),
-        ("Width, median", _with(f"{median(widths):,.0f} px", f"{min(widths):,} to {max(widths):,}")),
-        ("File, median", _with(_bytes(median(sizes)), f"{_bytes(sum(sizes))} in all")),
-        ("Kinds of files", ", ".join(name for name, _ in kinds.most_common(4))),
+        ("Height, median", fact(f"{median(heights):,.0f} px", f"{min(heights):,} to {max(heights):,}")),
+        ("Width, median", fact(f"{median(widths):,.0f} px", f"{min(widths):,} to {max(widths):,}")),
+        ("File, median", fact(_bytes(median(sizes)), f"{_bytes(sum(sizes))} in all")),
+        ("Kinds of files", ", ".join(kinds) or "of no known ending"),
     ]
-
-
-def _with(figure: str, more: str) -> Content:
-    return join(figure, element("small", more))
 
 
 def _bytes(size: float) -> str:

@@ -84,6 +84,9 @@ def test_a_sound_dataset(sound: Path) -> None:
 def test_what_is_wrong_is_said(hostile: Path) -> None:
     page = hostile.read_text(encoding="utf-8")
     assert "Not fit to train" in page
+    assert "--fix cleaned" in page
+    body = page.partition("</title>")[2]
+    assert not [each for each in "\u202e\u202c\u200b\u00ad\x07\x1b" if each in body]
     assert hostile.stat().st_size < 3_000_000
     problems = section(hostile, "problems")
     for words in (
