@@ -36,7 +36,7 @@ AHEAD = 4  # pages under way for each process
 PAGES_PER_PROCESS = 50  # a process starts in the time in which some 20 pages are cut
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)  # there may be millions
 class Crop:
     """A crop that was written: `name` below images/ (in a folder that is named as its page is), and its likeness."""
 

@@ -10,7 +10,7 @@ from contract.dataset import Problem
 Polygon = tuple[tuple[float, float], ...]
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)  # there may be millions
 class Region:
     """One annotated text of a page, as its format has it: nothing of it is checked but that the page exists."""
 

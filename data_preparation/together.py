@@ -15,7 +15,7 @@ PARTS = (range(5), range(5, 10), range(10, 16))  # of the 16 bands of 16 bits
 FEW = 40  # pictures of one text that are compared each with each
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)  # there may be millions
 class Likeness:
     """What tells whether two crops show the same picture."""
 
@@ -23,7 +23,7 @@ class Likeness:
     picture: int  # 256 bits, likeness.picture_hash, or NO_PICTURE
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)  # there may be millions
 class Candidate:
     """A sample to be put on one side of a split. `name`: its path below images/."""
 
