@@ -98,7 +98,8 @@ def _read_dictionary(report: Report) -> None:
 def _measure(report: Report) -> None:
     for _, sample in _labelled(report):
         report.longest_label = max(report.longest_label, len(sample.label))
-        report.most_steps = max(report.most_steps, ctc_steps(sample.label))
+        if 2 * len(sample.label) > report.most_steps:
+            report.most_steps = max(report.most_steps, ctc_steps(sample.label))
         report.has_space = report.has_space or " " in sample.label
 
 
@@ -120,7 +121,9 @@ def _check_characters(report: Report) -> None:
 
 def _warn_of_untaught(report: Report) -> None:
     """Characters of the validation labels that no training label has."""
-    train = {character for sample in report.samples("train") for character in sample.label}
+    train: set[str] = set()
+    for sample in report.samples("train"):
+        train.update(sample.label)
     untaught: dict[str, _Places] = {}
     for split, sample in _labelled(report) if train else ():
         for character in sample.label if split.name == "val" else ():

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import itertools
 from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 
@@ -12,6 +13,8 @@ from contract.images import Images, open_images
 from contract.picture import Chunk, Decode, Looker, Picture
 from contract.quoting import quoted
 from contract.report import Report, Split
+
+Entry = tuple[str, str, str, str]  # split, image path, label, image sha256
 
 CHUNK = 64  # images that are looked at before anything is said
 
@@ -112,20 +115,21 @@ class _SamePictures:
 
     def finish(self) -> None:
         """Write the hashes into the report."""
-        starts = {split.name: start for split, start in self._splits}
-        end = len(self._samples)
-        for split in reversed(self._report.splits):
-            start = starts.get(split.name, end)
-            self._report.split_sha256[split.name] = _sha256_of_list(map(self._entry, range(start, end)))
-            end = start
-        self._report.content_sha256 = content_hash(map(self._entry, range(len(self._samples))))
+        for split in self._report.splits:
+            self._report.split_sha256[split.name] = _sha256_of_list(self._entries(split))
+        every = map(self._entries, self._report.splits)
+        self._report.content_sha256 = content_hash(itertools.chain.from_iterable(every))
 
     def _split_of(self, number: int) -> Split:
         return next(split for split, start in reversed(self._splits) if start <= number)
 
-    def _entry(self, number: int) -> tuple[str, str, str, str]:
-        sample = self._samples[number]
-        return self._split_of(number).name, sample.image, sample.label, self._digests[number].hex()
+    def _entries(self, split: Split) -> Iterator[Entry]:
+        starts = {each.name: start for each, start in self._splits}
+        start = starts.get(split.name, 0)
+        end = min((other for other in starts.values() if other > start), default=len(self._samples))
+        for number in range(start, end) if split.name in starts else ():
+            sample = self._samples[number]
+            yield split.name, sample.image, sample.label, self._digests[number].hex()
 
     def _warn(self, split: Split, sample: Sample, first_split: Split, first: Sample) -> None:
         there = first_split.place(first.line)
@@ -143,7 +147,7 @@ class _SamePictures:
             self._report.warnings.add(Problem(kind, split.place(sample.line), message, remedy))
 
 
-def _sha256_of_list(entries: Iterable[tuple[str, str, str, str]]) -> str:
+def _sha256_of_list(entries: Iterable[Entry]) -> str:
     """The hash of what `repr(list(entries))` is, without making it."""
     digest = hashlib.sha256(b"[")
     for number, entry in enumerate(entries):

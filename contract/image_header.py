@@ -69,6 +69,10 @@ def _png(data: Bytes) -> ImageHeader:
     return ImageHeader(width, height, animated, orientation)
 
 
+_FRAMES = frozenset({*range(0xC0, 0xD0)} - {0xC4, 0xC8, 0xCC})  # markers that begin one
+_PROGRESSIVE = (0xC2, 0xC6, 0xCA, 0xCE)
+
+
 def _jpeg(data: Bytes) -> ImageHeader:
     position = 2
     width = height = orientation = 0
@@ -82,10 +86,10 @@ def _jpeg(data: Bytes) -> ImageHeader:
             continue
         if marker == 0xDA:  # start of scan: the end marker must come after it, a thumbnail before it has its own
             break
-        length = struct.unpack_from(">H", data, position + 2)[0]
-        if 0xC0 <= marker <= 0xCF and marker not in (0xC4, 0xC8, 0xCC):  # a start of frame
+        length = data[position + 2] << 8 | data[position + 3]
+        if marker in _FRAMES:
             height, width = struct.unpack_from(">HH", data, position + 5)
-            progressive = marker in (0xC2, 0xC6, 0xCA, 0xCE)
+            progressive = marker in _PROGRESSIVE
         elif marker == 0xE1 and data[position + 4 : position + 10] == b"Exif\0\0":
             orientation = _orientation(data[position + 10 : position + 2 + length])
         position += 2 + length

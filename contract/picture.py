@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from typing import NamedTuple
 
 from contract.errors import BadImage
 from contract.image_header import read_header
 from contract.images import Images
 
 
-@dataclass(frozen=True)
-class Look:
+class Look(NamedTuple):
     """What an image shows once decoded, as far as anybody looked."""
 
     size: tuple[int, int] | None = None  # width and height, upright
@@ -22,8 +22,7 @@ class Look:
 Decode = Callable[[bytes], Look | None]  # None: the bytes do not decode
 
 
-@dataclass(frozen=True)
-class Picture:
+class Picture(NamedTuple):
     """A sound image of a dataset. Sizes in pixels, upright."""
 
     size: int  # bytes of the file

@@ -90,7 +90,7 @@ def _shown(image: np.ndarray, complaint: str = "") -> Look:
 
 
 def _deviation(image: np.ndarray) -> float:
-    return float(cv2.meanStdDev(image)[1].max())
+    return max(cv2.meanStdDev(image)[1].ravel().tolist())
 
 
 def _complaint() -> str:

@@ -7,6 +7,7 @@ import multiprocessing
 import os
 import signal
 import sys
+import time
 from collections import deque
 from collections.abc import Iterable, Iterator
 from concurrent.futures import Future, ProcessPoolExecutor
@@ -15,12 +16,12 @@ from functools import partial
 
 import cv2
 
-from contract.errors import BadImage, UserError
+from contract.errors import BadImage
 from contract.image_check import Over
 from contract.picture import Chunk, Looker, Picture
 from data_preparation.images import listening
 
-ALONE = 50  # chunks that are looked at right here: a process takes half a second to begin
+ALONE_S = 0.7  # seconds before others are asked to help: a process takes half a second to begin
 MOST = 8  # processes, unless more are asked for: then the disk decides
 
 Pictures = list[Picture | BadImage]
@@ -33,28 +34,34 @@ def over(workers: int | None) -> Over:
 
 def _look_over(workers: int, looker: Looker, chunks: Iterable[Chunk]) -> Iterator[Pictures]:
     chunks = iter(chunks)
-    first = list(itertools.islice(chunks, ALONE + 1))
-    if workers == 1 or len(first) <= ALONE:
-        return map(partial(_look, looker), itertools.chain(first, chunks))
-    return _look_in_processes(workers, looker, itertools.chain(first, chunks))
+    until = time.monotonic() + ALONE_S
+    for chunk in chunks:
+        yield _look(looker, chunk)
+        if workers > 1 and time.monotonic() > until:
+            yield from _look_in_processes(workers, looker, chunks)
 
 
-def _look_in_processes(workers: int, looker: Looker, chunks: Iterable[Chunk]) -> Iterator[Pictures]:
+def _look_in_processes(workers: int, looker: Looker, chunks: Iterator[Chunk]) -> Iterator[Pictures]:
     pool = ProcessPoolExecutor(workers, multiprocessing.get_context("spawn"), _begin, (looker,))
+    waiting: deque[Chunk] = deque()
     under_way: deque[Future[Pictures]] = deque()
     try:
         for chunk in chunks:
+            waiting.append(chunk)
             under_way.append(pool.submit(_look_there, chunk))
             if len(under_way) > 4 * workers:
-                yield under_way.popleft().result()
+                pictures = under_way.popleft().result()
+                waiting.popleft()
+                yield pictures
         while under_way:
-            yield under_way.popleft().result()
-    except BrokenProcessPool:
-        raise UserError(
-            "a process that looked at images was killed, often for want of memory: try again with --workers 1"
-        ) from None
+            pictures = under_way.popleft().result()
+            waiting.popleft()
+            yield pictures
+    except BrokenProcessPool:  # one was killed, often for want of memory, or none could begin: the rest is done here
+        pass
     finally:
         pool.shutdown(cancel_futures=True)
+    yield from map(partial(_look, looker), itertools.chain(waiting, chunks))
 
 
 def _look(looker: Looker, chunk: Chunk) -> Pictures:

@@ -3,12 +3,17 @@
 from __future__ import annotations
 
 import json
+import multiprocessing
+import os
 import resource
+import signal
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
+from contract.check import check_dataset
+from contract.picture import Look
 from data_preparation import looking
 from data_preparation.scripts.validate_data import main
 from data_preparation.validation import validate
@@ -164,10 +169,27 @@ def test_processes_find_what_one_finds(tmp_path: Path, monkeypatch: pytest.Monke
     folder = dataset(tmp_path / "data", {f"{number}.png": "ab" for number in range(70)}, {"v.png": "ba"})
     (folder / "images/64.png").write_bytes(png()[:-40])
     (folder / "images/7.png").unlink()
-    monkeypatch.setattr(looking, "ALONE", 0)
+    monkeypatch.setattr(looking, "ALONE_S", 0)
     one, two = (validate(folder, None, None, workers=workers).report for workers in (1, 2))
     assert one == two
     assert [problem.where for problem in one.problems] == ["train.txt:8", "train.txt:65"]
+
+
+def kills_its_process(data: bytes) -> Look | None:
+    """As the kernel does when memory is short: any process but the one that was asked."""
+    if multiprocessing.parent_process():
+        os.kill(os.getpid(), signal.SIGKILL)
+    return Look()
+
+
+def test_what_a_killed_process_leaves_is_done_by_the_one_that_asked(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    folder = dataset(tmp_path / "data", {f"{number}.png": "ab" for number in range(70)}, {"v.png": "ba"})
+    monkeypatch.setattr(looking, "ALONE_S", 0)
+    one, two = (check_dataset(folder, None, kills_its_process, over=looking.over(workers)) for workers in (1, 2))
+    assert one == two
+    assert len(two.aspects) == 71
 
 
 def test_one_of_a_thing_is_singular(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
