@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import json
 import os
 import shutil
@@ -11,6 +12,7 @@ from pathlib import Path
 import pytest
 
 from contract.check import check_dataset
+from contract.errors import UserError
 from data_preparation.images import look_quietly
 from data_preparation.label_swap import finish, swap_in
 from data_preparation.scripts.convert_data import main as convert
@@ -145,13 +147,15 @@ def label_files(folder: Path, split: dict[str, list[tuple[str, str]]]) -> Path:
 
 
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="a child of this process is killed")
+@pytest.mark.parametrize("full", [False, True], ids=["killed", "disk full"])
 @pytest.mark.parametrize("name", NEW)
-def test_a_kill_at_any_point_leaves_a_dataset_and_is_made_good(tmp_path: Path, name: str) -> None:
-    """Killed before each operation on the disk, the first one, the second, … until the swap comes through."""
+def test_an_end_at_any_point_leaves_a_dataset_and_is_made_good(tmp_path: Path, name: str, full: bool) -> None:
+    """Ended before each operation on the disk, the first one, the second, … until the swap comes through."""
     new, old = ({side: dict(pairs) for side, pairs in split.items()} for split in (NEW[name], OLD))
-    for kill in range(1000):
-        folder = label_files(tmp_path / str(kill), OLD)
-        code = swapped_in_a_child(folder, NEW[name], kill)
+    for end in range(1000):
+        folder = label_files(tmp_path / str(end), OLD)
+        code = swapped_in_a_child(folder, NEW[name], end, full)
+        assert code in (0, 1 if full else 9)
         train, val = sides(folder)
         assert train
         assert val
@@ -166,7 +170,7 @@ def test_a_kill_at_any_point_leaves_a_dataset_and_is_made_good(tmp_path: Path, n
         assert not list(folder.glob(".split*"))
         if code == 0:
             break
-    assert kill > 20
+    assert end > 20
 
 
 def sides_before(folder: Path) -> tuple[dict[str, str], dict[str, str]]:
@@ -177,8 +181,8 @@ def sides_before(folder: Path) -> tuple[dict[str, str], dict[str, str]]:
     return train, val
 
 
-def swapped_in_a_child(folder: Path, new: dict[str, list[tuple[str, str]]], kill: int) -> int:
-    """The exit code of a process that swaps and is gone before its operation number `kill` on the disk."""
+def swapped_in_a_child(folder: Path, new: dict[str, list[tuple[str, str]]], end: int, full: bool) -> int:
+    """The exit code of a process that swaps: killed (9) before operation number `end` on the disk, or refused (1)."""
     child = os.fork()
     if not child:
         count = 0
@@ -186,15 +190,19 @@ def swapped_in_a_child(folder: Path, new: dict[str, list[tuple[str, str]]], kill
         def hear(event: str, arguments: tuple[object, ...]) -> None:
             nonlocal count
             if event.startswith(("os.", "shutil.")) or (event == "open" and arguments[1] != "r"):
-                if count == kill:
-                    os._exit(9)
                 count += 1
+                if count == end + 1:
+                    if not full:
+                        os._exit(9)
+                    raise OSError(errno.ENOSPC, "No space left on device")
 
         try:
             sys.addaudithook(hear)
             swap_in(folder, new["train"], new["val"], b'{"new": 1}\n')
-        except BaseException:
+        except UserError:
             os._exit(1)
+        except BaseException:
+            os._exit(2)
         os._exit(0)
     return os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])
 
