@@ -8,6 +8,10 @@ from pathlib import Path
 import pytest
 
 from container.tree import locate_tree
+from contract.recipe import find_recipe, load_recipe
+from contract.text import normalise
+from contract.weights_dictionary import official_dictionary, official_names
+from data_preparation.official_weights import RECIPES, V5
 from data_preparation.scripts.dictionary import main
 from data_preparation.scripts.validate_data import main as validate
 from tests.data_preparation.folders import dataset, png
@@ -151,3 +155,17 @@ def test_suggest_as_json(thai: Path, tree: Path, capsys: pytest.CaptureFixture[s
     assert facts["options"][0]["added"] == "ฃ"
     assert facts["fits"]
     assert facts["aspect"] == pytest.approx(3)
+
+
+def test_every_recipe_is_that_of_its_weights() -> None:
+    for weights, recipe in RECIPES.items():
+        assert load_recipe(find_recipe(recipe))["Global"]["model_name"] == weights
+
+
+def test_official_dictionaries_have_the_normal_form_of_all_their_characters(tree: Path) -> None:
+    for weights in official_names(tree):
+        old = official_dictionary(weights, tree)
+        assert old is not None
+        if weights.endswith(V5):
+            characters = {each for each in old.characters if len(each) == 1}
+            assert {*"".join(map(normalise, characters))} <= characters
