@@ -64,10 +64,11 @@ def read(images: Path, labels: Path) -> PageSource:
         size = _page_size(annotation)
         for number, shape in enumerate(annotation["shapes"], start=1):
             where = f"{name}#{number}"
+            if isinstance(page, BadSample):
+                problems.append(page.problem(where))
+                continue
             try:
                 polygon, label, description = _read_shape(shape)
-                if isinstance(page, BadSample):
-                    raise page
             except BadSample as bad:
                 problems.append(bad.problem(where))
             else:
@@ -89,8 +90,10 @@ def _find_page(images: Path, name: object, relative: Path, by_stem: ImagesByStem
     try:
         return find_page(images, name if isinstance(name, str) else "", relative_folder(relative))
     except BadSample as bad:
-        found = by_stem.find(images / relative.parent, relative.stem)
-        return bad if found is None else found
+        same_name = by_stem.find(images / relative.parent, relative.stem)
+        if same_name is None or not same_name.resolve().is_relative_to(images.resolve()):
+            return bad
+        return same_name
 
 
 def _page_size(annotation: dict[str, Any]) -> tuple[int, int] | None:
@@ -112,7 +115,8 @@ def _read_shape(shape: Any) -> tuple[Polygon, str, str]:
         polygon = from_top_left(polygon)
     elif kind != "rotation":
         raise BadSample("shape", f"a {kind} is no region of text", "draw a polygon or a rectangle")
-    return polygon, shape["label"], shape.get("description") or ""
+    description = shape.get("description")
+    return polygon, shape["label"], description if isinstance(description, str) else ""
 
 
 def _are_texts(descriptions: Sequence[str], labels: Sequence[str]) -> bool:

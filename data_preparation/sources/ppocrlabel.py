@@ -13,42 +13,43 @@ from typing import Any
 from contract.dataset import Problem, read_text
 from contract.errors import UserError
 from data_preparation.regions import PageSource, Region
-from data_preparation.sources.annotation import ILLEGIBLE, as_polygon, first_line, illegible, parse_json
+from data_preparation.sources.annotation import ILLEGIBLE, as_polygon, files_below, first_line, illegible, parse_json
 from data_preparation.sources.entries import BadSample
-from data_preparation.sources.pages import find_page
+from data_preparation.sources.pages import find_page, relative_folder
 from data_preparation.wording import counted
 
 NAME = "ppocrlabel"
 
 
 def recognises(labels: Path) -> bool:
-    """Whether the file, or a text file of the folder, begins as a Label.txt does."""
-    return bool(_label_files(labels))
+    """Whether the file, or a text file in the folder or below it, begins as a Label.txt does."""
+    return any(map(_is_label_file, files_below(labels, ".txt")))
 
 
 def read(images: Path, labels: Path) -> PageSource:
-    """Read a Label.txt, or all such files of a folder. Raises UserError when a file is no UTF-8 text."""
-    files = [labels] if labels.is_file() else _label_files(labels)
+    """Read a Label.txt, or all such files below a folder. Raises UserError when a file is no UTF-8 text."""
+    root = labels.parent if labels.is_file() else labels
+    files = [labels] if labels.is_file() else list(filter(_is_label_file, files_below(labels, ".txt")))
     if not files:
         raise UserError(f"{labels} holds no Label.txt: name it with --input-labels")
     regions: list[Region] = []
     problems: list[Problem] = []
     notes: list[str] = []
     for path in files:
+        relative = path.relative_to(root)
         text, oddities = read_text(path)
         notes += oddities
         for number, line in enumerate(text.split("\n"), start=1):
             if line.strip():
-                found, bad = _read_line(images, line, f"{path.name}:{number}")
+                found, bad = _read_line(images, line, relative_folder(relative), f"{relative.as_posix()}:{number}")
                 regions += found
                 problems += bad
-    reason = f"{counted(len(files), 'file')} of pages and JSON lists of regions, first {files[0].name}"
+    reason = f"{counted(len(files), 'file')} of pages and JSON lists of regions, first {files[0].relative_to(root)}"
     return PageSource(NAME, reason, tuple(regions), tuple(problems), tuple(notes))
 
 
-def _label_files(labels: Path) -> list[Path]:
-    files = [labels] if labels.is_file() else sorted(labels.glob("*.txt"))
-    return [path for path in files if _is_label_line(first_line(path))]
+def _is_label_file(path: Path) -> bool:
+    return _is_label_line(first_line(path))
 
 
 def _is_label_line(line: str) -> bool:
@@ -56,7 +57,7 @@ def _is_label_line(line: str) -> bool:
     return regions == "[]" or (regions.startswith("[{") and '"transcription"' in regions and '"points"' in regions)
 
 
-def _read_line(images: Path, line: str, where: str) -> tuple[list[Region], list[Problem]]:
+def _read_line(images: Path, line: str, beside: str, where: str) -> tuple[list[Region], list[Problem]]:
     """The regions of a page. A line that cannot be read is one problem; a page that is missing, one for each region."""
     name, _, listed = line.partition("\t")
     try:
@@ -65,26 +66,20 @@ def _read_line(images: Path, line: str, where: str) -> tuple[list[Region], list[
             raise ValueError
     except ValueError:
         return [], [Problem("format", where, "the line is not a path, one tab, and a JSON list", "correct the line")]
-    page = _page(images, name)
+    places = [f"{where}#{number}" for number in range(1, len(annotations) + 1)]
+    try:
+        page = find_page(images, name, beside)
+    except BadSample as bad:
+        return [], [bad.problem(place) for place in places]
     regions = []
     problems = []
-    for number, annotation in enumerate(annotations, start=1):
-        place = f"{where}#{number}"
+    for number, (place, annotation) in enumerate(zip(places, annotations, strict=True), start=1):
         try:
             text, points = _text_and_points(annotation)
-            if isinstance(page, BadSample):
-                raise page
             regions.append(Region(place, page, as_polygon(points), text, f"{number:04}"))
         except BadSample as bad:
             problems.append(bad.problem(place))
     return regions, problems
-
-
-def _page(images: Path, name: str) -> Path | BadSample:
-    try:
-        return find_page(images, name)
-    except BadSample as bad:
-        return bad
 
 
 def _text_and_points(annotation: Any) -> tuple[str, Any]:

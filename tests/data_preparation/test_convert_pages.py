@@ -306,6 +306,7 @@ def test_several_processes_make_the_same_dataset(tmp_path: Path) -> None:
         assert (tmp_path / "one" / file).read_bytes() == (tmp_path / "two" / file).read_bytes()
 
 
+@pytest.mark.skipif(sys.platform == "win32", reason="limits of a shell")
 @pytest.mark.parametrize("workers", ["1", "2"])
 def test_crops_that_cannot_be_written_leave_nothing(
     tmp_path: Path, capsys: pytest.CaptureFixture[str], workers: str
@@ -323,6 +324,7 @@ def test_crops_that_cannot_be_written_leave_nothing(
     assert [path.name for path in tmp_path.iterdir()] == ["in"]
 
 
+@pytest.mark.skipif(sys.platform != "linux", reason="finds a worker in /proc")
 @pytest.mark.parametrize(
     ("ended_by", "code", "words"),
     [("Ctrl-C", 130, "interrupted"), ("a kill", 1, "error: a process that cuts pages was killed, often for memory")],
@@ -394,6 +396,30 @@ def test_two_formats_in_one_folder_are_asked_about(tmp_path: Path, capsys: pytes
     assert convert(tmp_path / "in", tmp_path / "in", tmp_path / "out") == 1
     assert "in looks like ppocrlabel and like labelme: say which with --format" in capsys.readouterr().err
     assert convert(tmp_path / "in", tmp_path / "in", tmp_path / "out", "--format", "labelme") == 0
+
+
+def test_a_label_txt_in_each_folder(tmp_path: Path) -> None:
+    two_pages(tmp_path / "in/a")
+    two_pages(tmp_path / "in/b")
+    source = read_source(tmp_path / "in", tmp_path / "in")
+    assert isinstance(source, PageSource)
+    pages = {region.page.relative_to(tmp_path / "in").as_posix() for region in source.regions}
+    assert pages == {"a/1.png", "a/2.png", "b/1.png", "b/2.png"}
+    assert source.regions[-1].where == "b/Label.txt:2#2"
+
+
+@pytest.mark.parametrize("form", ["ppocrlabel", "icdar", "labelme"])
+def test_links_out_of_the_folder_of_the_pages_are_refused(tmp_path: Path, form: str) -> None:
+    two_pages(tmp_path / "elsewhere")
+    (tmp_path / "in").mkdir()
+    (tmp_path / "in/1.png").symlink_to(tmp_path / "elsewhere/1.png")
+    (tmp_path / "in/Label.txt").write_text(label_line("1.png", [("x", box(20, 30))]))
+    (tmp_path / "in/1.txt").write_text(icdar_line("x", box(20, 30)))
+    labelme_file(tmp_path / "in/1.json", "1.png", [shape("x", box(20, 30))])
+    source = read_source(tmp_path / "in", tmp_path / "in", form)
+    assert isinstance(source, PageSource)
+    assert not source.regions
+    assert any("is a link that leaves the folder" in str(problem) for problem in source.problems)
 
 
 def test_other_files_of_ppocrlabel_are_left_alone(tmp_path: Path) -> None:
