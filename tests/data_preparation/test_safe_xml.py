@@ -90,6 +90,21 @@ def test_what_is_too_large_is_refused(tmp_path: Path, monkeypatch: pytest.Monkey
         list(pages_of(path, "Page"))
 
 
+@pytest.mark.parametrize("start", ["<Page a='", "<Page><!--", "<Page><?a ", "<"])
+def test_a_tag_or_comment_without_end_is_given_up(tmp_path: Path, start: str) -> None:
+    path = tmp_path / "page.xml"
+    path.write_text(start + "x" * 3_000_000)
+    with pytest.raises(RefusedXml, match="has a tag or comment of more than 2,000,000 bytes"):
+        list(pages_of(path, "Page"))
+
+
+def test_a_long_outline_and_a_long_text_are_none(tmp_path: Path) -> None:
+    path = tmp_path / "page.xml"
+    path.write_text(f"<Page a='{'x' * 1_500_000}'>{'y' * 3_000_000}<!--{'x' * 1_500_000}--></Page>")
+    (page,) = pages_of(path, "Page")
+    assert len(page.text or "") == 3_000_000
+
+
 @pytest.mark.parametrize("format", ["page-xml", "abbyy-xml"])
 def test_a_bad_file_is_one_row_and_the_others_are_read(
     tmp_path: Path, capsys: pytest.CaptureFixture[str], format: str
