@@ -31,8 +31,8 @@ def picture_oddities(picture: Picture, label: str, limits: Limits | None) -> Ite
         yield "tiny image", f"has {size}, too few to read", "cut it from a larger scan, or delete the line"
     elif width * height > LARGE:
         yield "large image", f"has {size}, to be decoded in every epoch", "make it smaller, or cut the text out closer"
-    if height > UPRIGHT * width and _letters(label) >= WORD:
-        what = f"is {height / width:.1f} times as high as wide, and its label has {_letters(label)} letters"
+    if height > UPRIGHT * width and letters(label) >= WORD:
+        what = f"is {height / width:.1f} times as high as wide, and its label has {letters(label)} letters"
         yield "upright text", what, "turn it so that the text runs from left to right"
     if limits and (squeezed := (width / height) / (limits.width / limits.height)) > SQUEEZED:
         what = f"is {width / height:.0f} times as wide as high, and is squeezed {squeezed:.1f} times"
@@ -44,6 +44,6 @@ def picture_oddities(picture: Picture, label: str, limits: Limits | None) -> Ite
         yield "turned", "is turned by its EXIF data, as OpenCV does and other readers do not", "save it upright"
 
 
-def _letters(label: str) -> int:
+def letters(label: str) -> int:
     """Characters that take a place of their own in a line."""
     return sum(not character.isspace() and unicodedata.category(character)[0] != "M" for character in label)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import unicodedata
 from collections.abc import Callable
 from dataclasses import dataclass
 from heapq import nlargest, nsmallest
@@ -12,6 +11,7 @@ from data_preparation.page.document import Section
 from data_preparation.page.markup import Markup, element, join
 from data_preparation.page.pictures import Album, gallery
 from data_preparation.page.visible import glyph
+from data_preparation.picture_warnings import letters
 from data_preparation.report.cards import card
 from data_preparation.report.characters import RARE
 from data_preparation.report.survey import Shot, Survey
@@ -41,7 +41,7 @@ def outliers(survey: Survey, album: Album) -> Section:
 def _kinds(survey: Survey) -> list[Kind]:
     shots = survey.shots
     ratio = survey.verdict.limits.width / survey.verdict.limits.height if survey.verdict.limits else 0.0
-    long = [shot for shot in shots if _letters(shot) > 2]
+    long = [shot for shot in shots if letters(shot.sample.label) > 2]
     return [
         Kind(
             "The widest for the recipe's input" if ratio else "The widest",
@@ -123,13 +123,8 @@ def _distinct(shots: list[Shot]) -> list[Shot]:
 
 def _width_of_a_letter(shot: Shot) -> float:
     """Width of the image for each letter that takes room, in heights of the image."""
-    return shot.aspect / max(1, _letters(shot))
+    return shot.aspect / max(1, letters(shot.sample.label))
 
 
 def _of_a_letter(shot: Shot) -> str:
     return f"a letter is {_width_of_a_letter(shot):.2f} times as wide as the crop is high"
-
-
-def _letters(shot: Shot) -> int:
-    """Code points that take room beside each other: marks stand above or below others."""
-    return sum(unicodedata.category(character)[0] != "M" for character in shot.sample.label)

@@ -250,6 +250,14 @@ def test_shards_that_do_not_fit_still_have_their_page(sound: Path, tmp_path: Pat
     assert "shards/00000.bin" in section(tmp_path / "page.html", "problems")
 
 
+def test_it_is_opened_when_asked(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    opened: list[str] = []
+    monkeypatch.setattr("webbrowser.open", opened.append)
+    made = dataset(tmp_path / "data", {"1.png": "abc"})
+    assert main([str(made), "--output", str(tmp_path / "a page.html"), "--open"]) == 0
+    assert opened == [(tmp_path / "a page.html").as_uri()]
+
+
 def test_only_pages_are_replaced(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     made = dataset(tmp_path / "data", {"1.png": "abc"})
     labels = (made / "train.txt").read_bytes()
