@@ -33,11 +33,10 @@ class Limit:
 
 @dataclass(frozen=True)
 class Bar:
-    """One row of a bar chart: its name, the count, and what more there is to say of it."""
+    """One row of a bar chart: its name and the count."""
 
     label: Markup | str
     count: int
-    note: str = ""
 
 
 def histogram(
@@ -80,7 +79,7 @@ def bars(caption: str, heading: str, rows: Sequence[Bar]) -> Markup:
             element("th", row.label, scope="row"),
             element("td", _bar(row.count / most), class_="bar"),
             element("td", row.count, class_="number"),
-            element("td", row.note or share(row.count, total), class_="number quiet"),
+            element("td", share(row.count, total), class_="number quiet"),
         )
         for row in rows
     ]

@@ -16,7 +16,7 @@ BROAD = 9  # times as wide as high: a column of the gallery would make a thread 
 
 def card(survey: Survey, album: Album, row: Row, *remarks: Content) -> Markup:
     """One sample. remarks: one line each, below the label."""
-    size = f" · {row.picture.width}\u00a0×\u00a0{row.picture.height}\u00a0px" if isinstance(row, Shot) else ""
+    size = f" ·\u00a0{row.picture.width}\u00a0×\u00a0{row.picture.height}\u00a0px" if isinstance(row, Shot) else ""
     return album.picture(
         read(survey, row.sample.image),
         f"the image of {row.place}",
