@@ -21,7 +21,7 @@ from data_preparation.sources.pages import relative_folder
 from data_preparation.sources.safe_xml import RefusedXml, note_others, pages_of, root_of
 from data_preparation.sources.same_name import SameName
 from data_preparation.sources.turned_text import from_the_text
-from data_preparation.wording import counted, verb
+from data_preparation.wording import counted, quoted, verb
 
 NAME = "abbyy-xml"
 
@@ -110,7 +110,7 @@ def _refuse_turned(page: Element) -> None:
     """Coordinates belong to the page as it was opened; that is the file only when it was not turned."""
     rotation = page.get("rotation", "Normal")
     if rotation != "Normal" and page.get("originalCoords") not in ("1", "true"):
-        message = f"the coordinates are of the page after it was turned ({rotation})"
+        message = f"the coordinates are of the page after it was turned ({quoted(rotation)})"
         raise BadSample("page", message, "export with the coordinates of the original image")
 
 

@@ -6,10 +6,13 @@ import re
 from collections.abc import Sequence
 
 from contract.errors import UserError
+from data_preparation.wording import quoted
 
 # In order of preference. `file_name` and `text` are those of Hugging Face's folders, `filename` and `words` EasyOCR's.
 IMAGE_NAMES = ("image", "file_name", "filename", "image_path", "path", "file", "img", "img_path", "image_name", "name")
 TEXT_NAMES = ("text", "label", "transcription", "words", "word", "transcript", "ground_truth", "gt", "annotation")
+
+_SHOWN = 8  # names in a message
 
 _IMAGE_ENDING = re.compile(r"\.(png|jpe?g|bmp|tiff?|webp)[\"']?$", re.IGNORECASE)
 
@@ -46,10 +49,15 @@ def split_names(columns: str) -> list[str]:
     return [part.strip() for part in columns.split(",")]
 
 
+def listed(names: Sequence[str]) -> str:
+    """The first names in quotes, as they go into a message."""
+    return ", ".join(map(quoted, names[:_SHOWN])) + (", …" if len(names) > _SHOWN else "")
+
+
 def _place(wanted: str, names: Sequence[str] | None, count: int) -> int:
     if names and wanted in names:
         return names.index(wanted)
     if wanted.isascii() and wanted.isdigit() and 1 <= int(wanted) <= count:
         return int(wanted) - 1
-    known = f"the columns are {', '.join(names)}" if names else f"there are {count} columns and no header"
-    raise UserError(f"--columns: there is no column {wanted!r}: {known}; a number counts from 1")
+    known = f"the columns are {listed(names)}" if names else f"there are {count} columns and no header"
+    raise UserError(f"--columns: there is no column {quoted(wanted)}: {known}; a number counts from 1")

@@ -11,7 +11,7 @@ from pathlib import Path
 from contract.dataset import Problem, read_text
 from contract.errors import UserError
 from data_preparation.sources.annotation import head
-from data_preparation.sources.columns import chosen_columns, is_image_name, named_columns, split_names
+from data_preparation.sources.columns import chosen_columns, is_image_name, listed, named_columns, split_names
 from data_preparation.sources.crop_files import Listed, find_crops
 from data_preparation.sources.entries import Source, unique
 
@@ -141,7 +141,7 @@ def _columns(table: Path, header: _Row | None, rows: Sequence[_Row], width: int,
         for place in range(width)
     ]
     if width != 2 or max(counts) == min(counts):
-        names = f" ({', '.join(header.cells)})" if header else ""
+        names = f" ({listed(header.cells)})" if header else ""
         raise UserError(
             f"{table} has {width} columns{names}, and nothing tells which are the image and its text:"
             " name the two with --columns IMAGE,TEXT (names, or numbers from 1)"

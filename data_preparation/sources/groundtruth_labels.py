@@ -10,6 +10,7 @@ from data_preparation.regions import Polygon
 from data_preparation.sources.annotation import as_polygon, from_top_left, parse_json, upright_box
 from data_preparation.sources.columns import TEXT_NAMES
 from data_preparation.sources.entries import BadSample
+from data_preparation.wording import quoted
 
 _METADATA = "-metadata"
 _BOXES = ("groundtruth/object-detection", "groundtruth/custom")
@@ -54,7 +55,7 @@ def read_box(box: Any, classes: Mapping[str, Any]) -> tuple[Polygon, str, bool]:
             return outline, text, False
     name = box["label"] if "label" in box else classes.get(str(box.get("class_id")))
     if not isinstance(name, str):
-        message = f"the box has no text, and the class {box.get('class_id')!r} no name in the class-map"
+        message = f"the box has no text, and the class {quoted(str(box.get('class_id')))} no name in the class-map"
         raise BadSample("no text", message, "add its text")
     return outline, name, True
 

@@ -9,7 +9,7 @@ from typing import Any
 from contract.dataset import Problem, read_text
 from contract.errors import UserError
 from data_preparation.sources.annotation import first_line, parse_json
-from data_preparation.sources.columns import chosen_columns, named_columns
+from data_preparation.sources.columns import chosen_columns, listed, named_columns
 from data_preparation.sources.crop_files import Listed, find_crops
 from data_preparation.sources.entries import BadSample, Source, unique
 from data_preparation.wording import counted
@@ -81,7 +81,7 @@ def _read_item(item: Any, where: str, columns: str | None) -> list[Listed]:
     keys = list(item)
     places = chosen_columns(columns, keys, len(keys)) if columns else named_columns(keys)
     if places is None:
-        message = f"nothing tells which of {', '.join(keys[:8]) or 'no keys'} are the image and its text"
+        message = f"nothing tells which of {listed(keys) or 'no keys'} are the image and its text"
         raise BadSample("columns", message, "name the two with --columns IMAGE,TEXT")
     image, label = (item[keys[place]] for place in places)
     images = image if isinstance(image, list) else [image]

@@ -25,6 +25,7 @@ from data_preparation.wording import counted
 
 NAME = "textract"
 
+_MOST_PAGES = 10_000  # Textract takes 3,000
 _LOOKED_AT = 20  # files, to recognise the format by
 
 
@@ -90,7 +91,10 @@ def _read_blocks(
     for block in (block for answer in answers for block in answer["Blocks"]):
         if not isinstance(block, dict) or block.get("BlockType") != kind:
             continue
-        page = block["Page"] if isinstance(block.get("Page"), int) else 1  # of one page, it may not be said
+        page = block.get("Page", 1)  # of a document of one page it may not be said
+        if not isinstance(page, int) or not 0 < page <= _MOST_PAGES:
+            problems.append(Problem("format", where, "a block is on no page of a document", "ask Textract again"))
+            continue
         numbers[page] += 1
         ident = f"{numbers[page]:04}"
         place = f"{where}:{page}#{ident}"

@@ -119,7 +119,7 @@ def test_barcodes_and_turned_pages_are_not_read(tmp_path: Path) -> None:
     assert sorted((samples(out, "train") | samples(out, "val")).values()) == ["Freu¬", "a < b", "ห้อง 7"]
     ((source, region, reason),) = rejected(out)
     assert (source, region) == ("2.xml", "1#0001")
-    assert "of the page after it was turned (RotatedUpsideDown)" in reason
+    assert "of the page after it was turned ('RotatedUpsideDown')" in reason
 
 
 def test_a_document_without_text(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

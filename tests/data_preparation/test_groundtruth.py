@@ -101,8 +101,8 @@ def test_every_bad_box_has_its_reason(tmp_path: Path) -> None:
     draw_page(tmp_path / "in/small.png", 160, 120)
     line = boxes_line("1.png", TEXTS, CLASSES)
     reasons: list[tuple[Any, str]] = [
-        ({"class_id": 9, "left": 1, "top": 2, "width": 30, "height": 40}, "the class 9 no name in the class-map"),
-        ({"left": 1, "top": 2, "width": 30, "height": 40}, "the class None no name in the class-map"),
+        ({"class_id": 9, "left": 1, "top": 2, "width": 30, "height": 40}, "the class '9' no name in the class-map"),
+        ({"left": 1, "top": 2, "width": 30, "height": 40}, "the class 'None' no name in the class-map"),
         ({"class_id": 1, "left": 1, "top": 2, "width": 30}, "no place (left, top, width, height)"),
         ({"class_id": 1, "left": 1, "top": 2, "width": 30, "height": "x"}, "no place"),
         ({"class_id": 1, "left": 1, "top": 2, "width": 0, "height": 0}, "the region"),

@@ -69,9 +69,9 @@ def test_a_header_that_only_columns_tells(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("text", "flags", "words"),
     [
-        ("a,b,c\n0.png,x,y\n1.png,x,y\n", (), "labels.csv has 3 columns (a, b, c), and nothing tells which"),
+        ("a,b,c\n0.png,x,y\n1.png,x,y\n", (), "labels.csv has 3 columns ('a', 'b', 'c'), and nothing tells which"),
         ("0.png,x\n1.png,y\n", ("--columns", "0,1"), "--columns: there is no column '0': there are 2 columns and no"),
-        ("image,text\n0.png,x\n", ("--columns", "image,words"), "no column 'words': the columns are image, text;"),
+        ("image,text\n0.png,x\n", ("--columns", "image,words"), "no column 'words': the columns are 'image', 'text';"),
         ("image,text\n0.png,x\n", ("--columns", "image"), "--columns image names no two columns"),
         ("image,text\n0.png,x\n", ("--format", "label-file", "--columns", "1,2"), "--columns is for csv, json only"),
         ("hello\n", (), "labels.csv has no columns with an image and its text"),
@@ -147,10 +147,11 @@ def test_bad_json_lines_have_their_reasons(tmp_path: Path, capsys: pytest.Captur
         "[" * 100_000: "the line is not JSON",
         '"5.png"': "it is no object with an image and its text",
         '{"image": "5.png", "text": 7}': "the image and its text are not both strings",
-        '{"image": "5.png", "width": 7}': "nothing tells which of image, width are the image and its text",
+        '{"image": "5.png", "width": 7}': "nothing tells which of 'image', 'width' are the image and its text",
         '{"image": "0.png", "text": "\\ud800"}': "the label holds half of a character",
         '{"image": "0.png", "text": "a\\u0000"}': "the label holds a NUL character",
         '{"image": "0.png", "text": "a\\nb"}': "the label holds a line break",
+        '{"\\ud800": "5.png"}': "nothing tells which of '\\ud800' are the image",
         '{"image": "a\\u0000.png", "text": "x"}': "holds a NUL character and no such file",
         '{"image": "\\u202e0.png", "text": "x"}': "the image '\\u202e0.png' is neither",
     }
