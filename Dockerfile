@@ -53,13 +53,19 @@ RUN --mount=type=bind,source=image,target=/image \
 
 FROM tree-${TREE} AS tree
 
-# --- our own code
-FROM builder AS program
+# --- our own code, and its few loops in C; the compiler stays here
+FROM builder AS compiler
+ARG DEBIAN_MIRROR
+RUN --mount=type=bind,source=image/apt_install.sh,target=/apt_install.sh --mount=type=secret,id=ca.crt \
+    /apt_install.sh gcc libc6-dev
+
+FROM compiler AS program
 COPY contract /opt/program/contract
 COPY configs /opt/program/configs
 COPY container /opt/program/container
 RUN --mount=type=bind,source=image/make_layers.py,target=/make_layers.py \
-    python3 /make_layers.py program /opt/program
+    cd /opt/program && python3 -B -m container.trainer.pipeline.native.build \
+    && python3 /make_layers.py program /opt/program
 
 # --- libcuda for hosts with an older driver
 FROM builder AS compat

@@ -59,6 +59,9 @@ lock: dev ## rewrite requirements/ from pyproject.toml (UPGRADE=--upgrade for ne
 	$(LOCK) --extra data --extra train -o requirements/train.lock > /dev/null
 	$(LOCK) --extra data --extra train --extra launch --extra dev -o requirements/dev.lock > /dev/null
 	$(LOCK) --extra data --extra launch -o requirements/launch.lock > /dev/null
+	$(RUN) uv pip compile -q requirements/compiler.in --universal --python-version 3.10 --no-emit-index-url \
+		--custom-compile-command 'make lock' --generate-hashes --annotation-style line $(UPGRADE) \
+		-o requirements/compiler.txt > /dev/null
 	@! grep -nE 'https?://|file:' requirements/* || { echo "lock: an address got into requirements/" >&2; exit 1; }
 
 # The image's Python and platform, not universal: Paddle's index has wheels for some systems only. uv weighs the wheels

@@ -23,12 +23,13 @@ exit /b 1
 set "LOCKS=requirements\train.lock"
 if defined LAUNCH set "LOCKS=%LOCKS% requirements\launch.lock"
 if defined DEV set "LOCKS=requirements\dev.lock"
+set "SOURCE=container\trainer\pipeline\native\pixels.c"
 set "KEY=import hashlib, os, pathlib, sys; print(os.getcwd(), hashlib.sha256(b''.join(pathlib.Path(p).read_bytes() for p in sys.argv[1:])).hexdigest())"
 
 rem --- nothing to do?
 if not exist venv\Scripts\python.exe goto find
 venv\Scripts\python -c "%FITS%" >nul 2>&1 || goto find
-venv\Scripts\python -c "%KEY%" pyproject.toml %LOCKS% >venv\.key || goto find
+venv\Scripts\python -c "%KEY%" pyproject.toml %SOURCE% %LOCKS% >venv\.key || goto find
 if not exist venv\.ready goto find
 fc venv\.key venv\.ready >nul 2>&1 || goto find
 echo setup: venv is up to date.
@@ -85,8 +86,10 @@ set "PIP=venv\Scripts\python -m pip --disable-pip-version-check --no-input -q"
   exit /b 1
 )
 %PIP% install --no-deps --no-build-isolation -e . || exit /b 1
+rem Without it all works, slower: its own message says so.
+venv\Scripts\python -m container.trainer.pipeline.native.build
 del venv\.unfinished
-venv\Scripts\python -c "%KEY%" pyproject.toml %LOCKS% >venv\.ready || exit /b 1
+venv\Scripts\python -c "%KEY%" pyproject.toml %SOURCE% %LOCKS% >venv\.ready || exit /b 1
 echo setup: done. Next:
 echo   venv\Scripts\python -m launcher.smoke            a tiny training on this machine, with nothing to pay
 echo   venv\Scripts\python -m launcher.submit --help

@@ -25,7 +25,8 @@ done
 locks=(requirements/train.lock)
 [[ $wanted == *" launch "* ]] && locks+=(requirements/launch.lock)
 [[ $wanted == *" dev "* ]] && locks=(requirements/dev.lock)  # holds everything in the other two
-key="$PWD ${locks[*]} $(cat pyproject.toml "${locks[@]}" | cksum)"
+source=container/trainer/pipeline/native/pixels.c
+key="$PWD ${locks[*]} $(cat pyproject.toml $source "${locks[@]}" | cksum)"
 
 # --- nothing to do?
 if [[ -f venv/.ready && $(cat venv/.ready) == "$key" ]] && fits venv/bin/python; then
@@ -71,6 +72,7 @@ for lock in "${locks[@]}"; do requirements+=(-r "$lock"); done
 pip install --require-hashes "${requirements[@]}" ||
   fail "the packages could not be installed: see pip's message above, then run this again."
 pip install --no-deps --no-build-isolation -e . || fail "this folder could not be installed: see pip's message above."
+venv/bin/python -m container.trainer.pipeline.native.build || true  # says what that means, and all works without
 
 rm venv/.unfinished
 printf '%s' "$key" > venv/.ready

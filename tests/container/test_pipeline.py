@@ -4,6 +4,7 @@ same draws, the same distributions where the draws differ."""
 from __future__ import annotations
 
 import copy
+import itertools
 import logging
 import math
 import pickle
@@ -23,6 +24,7 @@ from contract.recipe import CONFIGS, load_recipe
 from data_preparation.packing import pack_dataset
 from tests.container.jobs import draw_dataset
 from tests.container.recipes import recipe_over
+from tests.real.uw3 import uw3_lines
 
 pytest.importorskip("paddle")
 
@@ -144,22 +146,31 @@ def test_what_is_compiled_and_numpy_are_one(monkeypatch: pytest.MonkeyPatch):
             np.testing.assert_array_equal(own, other)
 
 
-@pytest.mark.parametrize("count", [40, pytest.param(500, marks=pytest.mark.slow)])
-def test_the_same_draws_bend_lines_as_paddleocr_does(count: int):
+@pytest.mark.parametrize("real", [False, pytest.param(True, marks=pytest.mark.slow)])
+def test_the_same_draws_bend_lines_as_paddleocr_does(real: bool):
+    """40 drawn crops; or 430 of them and 70 real scans of lines."""
+    import cv2
+
     from ppocr.data.imaug.text_image_aug import tia_distort, tia_perspective, tia_stretch
 
     from container.trainer.pipeline.tia import tia
 
     differences = []
-    for index, image in enumerate(crops(count)):
+    scans = sorted(uw3_lines().rglob("*.bin.png")) if real else []
+    images = itertools.chain(crops(430 if real else 40), (cv2.imread(str(scan)) for scan in scans))
+    for index, image in enumerate(images):
         same_draws(index)
         theirs = tia_perspective(tia_stretch(tia_distort(image, random.randint(3, 6)), random.randint(3, 6)))
         same_draws(index)
         ours = tia(image, StockDraws())
         differences.append(np.abs(ours.astype(int) - theirs).ravel())
+    assert len(differences) == (500 if real else 40)
     differences = np.concatenate(differences)
     assert np.percentile(differences, 99.9) <= 1
     assert differences.mean() < 0.02
+    print(
+        f"mean {differences.mean():.4f}, highest {differences.max()}, {(differences > 0).mean():.2%} of values differ"
+    )
 
 
 def test_the_same_draws_augment_as_paddleocr_does():

@@ -23,11 +23,23 @@ from pathlib import Path
 from contract.tree_places import cache_folder
 
 SOURCE = Path(__file__).with_name("pixels.c")
-COMPILER_LOCK = Path(__file__).parents[4] / "requirements" / "compiler.lock"
+COMPILER = Path(__file__).parents[4] / "requirements" / "compiler.txt"  # a wheel with one, for machines without
 WINDOWS = sys.platform == "win32"
 # Contracted or reordered floats would give other pixels than NumPy does, and other ones on another machine.
 FLAGS = ["-std=c11", "-O2", "-ftree-vectorize", "-ffp-contract=off", "-fvisibility=hidden", "-shared"]
 FLAGS += [] if WINDOWS else ["-fPIC"]
+SLOWER = "the input pipeline has no compiled part here and does the same in NumPy, several times slower"
+
+
+def main() -> int:
+    """Build it, with a fetched compiler if need be. 0: it is there; 1: it is not, said on stderr."""
+    if library():
+        return 0
+    print("no C compiler found: fetching one for once (ziglang, 100 MB)", file=sys.stderr, flush=True)
+    if build_with_zig():
+        return 0
+    print(f"note: {SLOWER}: install a C compiler and run this again", file=sys.stderr)
+    return 1
 
 
 @cache
@@ -47,37 +59,33 @@ def build(compilers: list[list[str]]) -> Path | None:
             file.parent.mkdir(parents=True, exist_ok=True)
             with tempfile.TemporaryDirectory(dir=file.parent, prefix=".tmp-") as folder:
                 made = Path(folder) / file.name
-                if any(_compiles([*compiler, *FLAGS, "-o", str(made), str(SOURCE)]) for compiler in compilers):
-                    made.replace(file)  # several may build at a time: each renames a whole file
-                    return file
-                return None
+                if not any(_compiles([*compiler, *FLAGS, "-o", str(made), str(SOURCE)]) for compiler in compilers):
+                    return None
+                made.replace(file)  # several may build at a time: each renames a whole file
+                return file
         except OSError:  # read-only, or not ours
             continue
     return None
 
 
-def main() -> int:
-    if library() is None and not build_with_zig():
-        print("note: no C compiler here, and none from the package index: batches will be prepared in NumPy, slower")
-    return 0
-
-
 def build_with_zig() -> Path | None:
-    """Build on a machine without a compiler: the one in the `ziglang` wheel, hash-pinned, gone again afterwards."""
+    """Build with the compiler of the `ziglang` wheel, which pip checks against its hash; it is gone afterwards."""
     with tempfile.TemporaryDirectory() as folder:
         install = [sys.executable, "-m", "pip", "install", "--quiet", "--disable-pip-version-check", "--no-deps"]
-        install += ["--require-hashes", "--only-binary", ":all:", "--target", folder, "--requirement"]
-        if subprocess.run([*install, str(COMPILER_LOCK)], check=False).returncode != 0:
+        install += ["--require-hashes", "--only-binary", ":all:", "--target", folder, "--requirement", str(COMPILER)]
+        if subprocess.run(install, check=False).returncode != 0:
             return None
+        for cached in ("ZIG_GLOBAL_CACHE_DIR", "ZIG_LOCAL_CACHE_DIR"):
+            os.environ[cached] = str(Path(folder) / "cache")
         zig = Path(folder) / "ziglang" / ("zig.exe" if WINDOWS else "zig")
         return build([[str(zig), "cc", "-target", _zig_target()]])
 
 
 def _zig_target() -> str:
-    """Naming the target is what keeps zig from building for the processor it finds."""
-    machine = {"amd64": "x86_64", "arm64": "aarch64"}.get(sysconfig.get_platform().split("-")[-1].lower())
+    """Naming a target is what keeps zig from building for the very processor it finds."""
+    machine = sysconfig.get_platform().split("-")[-1].lower()
     system = {"win32": "windows-gnu", "darwin": "macos"}.get(sys.platform, "linux-gnu")
-    return f"{machine or sysconfig.get_platform().split('-')[-1]}-{system}"
+    return f"{ {'amd64': 'x86_64', 'arm64': 'aarch64'}.get(machine, machine) }-{system}"
 
 
 def _places() -> list[Path]:
@@ -87,8 +95,7 @@ def _places() -> list[Path]:
 
 
 def _compiles(command: list[str]) -> bool:
-    done = subprocess.run(command, capture_output=True, text=True, check=False, env=os.environ | {"LC_ALL": "C"})
-    return done.returncode == 0
+    return subprocess.run(command, capture_output=True, check=False).returncode == 0
 
 
 def _open(file: Path) -> ctypes.CDLL:
