@@ -150,7 +150,6 @@ def test_what_is_compiled_and_numpy_are_one(monkeypatch: pytest.MonkeyPatch):
 def test_the_same_draws_bend_lines_as_paddleocr_does(real: bool):
     """40 drawn crops; or 430 of them and 70 real scans of lines."""
     import cv2
-
     from ppocr.data.imaug.text_image_aug import tia_distort, tia_perspective, tia_stretch
 
     from container.trainer.pipeline.tia import tia
