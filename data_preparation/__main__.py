@@ -7,11 +7,12 @@ from data_preparation.scripts import (
     convert_data,
     create_demo_data,
     dictionary,
+    download_from_s3,
     pack_dataset,
     report_data,
     split_dataset,
     unpack_dataset,
-    upload_dataset,
+    upload_to_s3,
     validate_data,
 )
 
@@ -24,7 +25,8 @@ VERBS = {
     "report": report_data,
     "pack": pack_dataset,
     "unpack": unpack_dataset,
-    "upload": upload_dataset,
+    "upload": upload_to_s3,
+    "download": download_from_s3,
 }
 
 
@@ -32,7 +34,7 @@ def main(argv: list[str] | None = None) -> int:
     """Run one verb; the exit code is its script's."""
     parser = cli.Parser(
         prog="python -m data_preparation",
-        description="Draw, convert, check, pack and upload datasets for text recognition.",
+        description="Draw, convert, check, pack, upload and download datasets for text recognition.",
         epilog="example:\n  python -m data_preparation convert --input-images crops --input-labels labels.txt"
         " --output-dir dataset",
     )

@@ -12,6 +12,8 @@ from contract.errors import UserError
 EXIT_REFUSED = 1
 EXIT_INTERRUPTED = 130  # 128 + SIGINT, as shells have it
 
+PREFIX = "ocr"  # in a bucket; the launcher has the same
+
 
 class Parser(argparse.ArgumentParser):
     """Flags are written in full, and a wrong one is a UserError like any other bad input."""
@@ -64,3 +66,28 @@ def fraction(text: str) -> float:
     if not 0 < number < 1:
         raise argparse.ArgumentTypeError(f"{text!r} is not a number between 0 and 1, such as 0.1")
     return number
+
+
+def add_aws_arguments(parser: argparse.ArgumentParser) -> None:
+    """Who asks AWS, and where."""
+    parser.add_argument("--region", default="", help="AWS region (default: that of AWS_REGION or of the profile)")
+    parser.add_argument("--profile", default="", help="AWS profile (default: AWS's own rules)")
+
+
+def add_place_arguments(parser: argparse.ArgumentParser) -> None:
+    """A place in S3, in one piece or in two."""
+    parser.add_argument("address", nargs="?", metavar="S3_ADDRESS", help="s3://BUCKET, or a folder in it")
+    parser.add_argument("--bucket", help="in place of S3_ADDRESS: the bucket")
+    parser.add_argument("--prefix", help=f"the folder in the --bucket (default: {PREFIX}, as of the launcher)")
+
+
+def place_of(args: argparse.Namespace) -> str:
+    """The address that the arguments of a place make. Raises UserError."""
+    if bool(args.address) == bool(args.bucket) or (args.address and args.prefix is not None):
+        raise UserError("say once which place in S3: --bucket BUCKET with or without --prefix, or s3://BUCKET/PREFIX")
+    if args.address:
+        return str(args.address)
+    if "/" in args.bucket:
+        raise UserError(f"--bucket {args.bucket}: give its name alone, and a folder in it with --prefix")
+    prefix = PREFIX if args.prefix is None else args.prefix.strip("/")
+    return f"s3://{args.bucket}/{prefix}".rstrip("/")

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import hashlib
 import shutil
+from bisect import bisect_left
 from collections.abc import Iterator
 from dataclasses import dataclass
-from pathlib import Path, PurePosixPath
+from pathlib import Path
 
 from contract.check import check_dataset
 from contract.dataset import DICTIONARY, MANIFEST, TRAIN_LABELS, VAL_LABELS, Sample
@@ -14,7 +15,7 @@ from contract.errors import UserError
 from contract.image_check import Progress
 from contract.picture import Look, Picture
 from contract.report import Report, Split
-from contract.shards import INDEX, REMEDY, SHARDS, SUMMARY, is_packed, read_summary
+from contract.shards import plain_path
 
 TEXTS = (TRAIN_LABELS, VAL_LABELS, DICTIONARY, MANIFEST)
 CHUNK = 1 << 20  # bytes read at once
@@ -30,18 +31,14 @@ class DatasetFile:
 
 
 class ImageFiles:
-    """Files of images, loose or shards, in the order of UTF-8 bytes, as S3 lists keys.
-
-    Some 120 bytes each: there may be a million.
-    """
+    """The images in the order of UTF-8 bytes, as S3 lists keys. Some 120 bytes each: there may be a million."""
 
     def __init__(self) -> None:
         self._rows: list[bytes] = []  # path, NUL, 8 bytes of size, 32 of SHA-256: they sort by path
 
     def add(self, image: str, size: int, sha256: str) -> None:
         """Take in an image as a label names it."""
-        path = PurePosixPath(image.replace("\\", "/")).as_posix()
-        self._rows.append(path.encode() + b"\0" + size.to_bytes(8, "big") + bytes.fromhex(sha256))
+        self._rows.append(plain_path(image).encode() + b"\0" + size.to_bytes(8, "big") + bytes.fromhex(sha256))
 
     def sort(self) -> None:
         """Put them in order, each once."""
@@ -52,8 +49,21 @@ class ImageFiles:
         return len(self._rows)
 
     def __iter__(self) -> Iterator[DatasetFile]:
-        for row in self._rows:
-            yield DatasetFile(row[:-41].decode(), int.from_bytes(row[-40:-32], "big"), row[-32:].hex())
+        return map(_file, self._rows)
+
+    def __contains__(self, path: str) -> bool:
+        return self._row(path) is not None
+
+    def __getitem__(self, path: str) -> DatasetFile:
+        row = self._row(path)
+        if row is None:
+            raise KeyError(path)
+        return _file(row)
+
+    def _row(self, path: str) -> bytes | None:
+        start = path.encode() + b"\0"
+        near = bisect_left(self._rows, start)
+        return self._rows[near] if near < len(self._rows) and self._rows[near].startswith(start) else None
 
     @property
     def bytes(self) -> int:
@@ -62,7 +72,7 @@ class ImageFiles:
 
 @dataclass(frozen=True)
 class LocalDataset:
-    """A sound dataset as it was when it was read. `report` is what the check found."""
+    """A sound dataset as it was when it was read, loose or packed. `report` is what the check found."""
 
     folder: Path
     texts: tuple[DatasetFile, ...]
@@ -104,8 +114,6 @@ class DatasetFiles:
     def dataset(self, report: Report) -> LocalDataset:
         """The dataset, after the check. Raises UserError when it is not sound."""
         report.refuse()
-        if is_packed(self._folder):
-            return LocalDataset(self._folder, self._texts, packed_files(self._folder), report)
         self._images.sort()
         return LocalDataset(self._folder, self._texts, self._images, report)
 
@@ -125,20 +133,6 @@ def dataset_name(folder: Path) -> str:
     """The folder's name in characters that S3 calls safe in keys."""
     plain = "".join(c if c.isascii() and (c.isalnum() or c in "-_.") else "-" for c in folder.resolve().name)
     return plain.strip("-.") or "dataset"
-
-
-def packed_files(folder: Path) -> ImageFiles:
-    """The shards of a packed dataset, their index and their summary, hashed. Raises UserError for a damaged shard."""
-    shards, index_sha256 = read_summary(folder)
-    said = {shard.file: shard.sha256 for shard in shards} | {INDEX: index_sha256}
-    files = ImageFiles()
-    for name in (*said, SUMMARY):
-        file = _hashed(folder, f"{SHARDS}/{name}")
-        if file.sha256 != said.get(name, file.sha256):
-            raise UserError(f"{folder / file.path} has been altered, its sha256 is not the one in {SUMMARY}: {REMEDY}")
-        files.add(file.path, file.bytes, file.sha256)
-    files.sort()
-    return files
 
 
 def read_texts(folder: Path) -> tuple[DatasetFile, ...]:
@@ -161,6 +155,10 @@ def check_texts(folder: Path, texts: tuple[DatasetFile, ...]) -> None:
     if changed:
         path = folder / min(text.path for text in changed)
         raise UserError(f"{path} changed while the dataset was read: leave the folder alone and start again")
+
+
+def _file(row: bytes) -> DatasetFile:
+    return DatasetFile(row[:-41].decode(), int.from_bytes(row[-40:-32], "big"), row[-32:].hex())
 
 
 def _hashed(folder: Path, name: str) -> DatasetFile:

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Callable
+from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
 from typing import BinaryIO
@@ -19,35 +20,41 @@ from contract.errors import UserError
 from contract.image_check import Over
 from contract.images import Images, PackedImages, open_images
 from contract.picture import Decode, Look, Picture
-from contract.report import Split
+from contract.report import Report, Split
 from contract.shards import INDEX, SHARDS, SUMMARY, Shard, index_line, is_packed, plain_path, shard_name, summary_text
-from data_preparation.dataset_files import DatasetFile, ImageFiles, LocalDataset, check_texts, copy_texts
+from data_preparation.dataset_files import check_texts, copy_texts
 from data_preparation.progress import Advance
 
 SHARD_BYTES = 128_000_000  # large enough for S3 and SageMaker to be fast, small enough to be sent again
 BUFFER = 1 << 20  # written at once
 
-Complete = Callable[[DatasetFile], None]  # told of a file that is whole and will not change any more
+
+@dataclass(frozen=True)
+class Packed:
+    """A dataset that has been packed."""
+
+    report: Report
+    shards: tuple[Shard, ...]
+
+    @property
+    def bytes(self) -> int:
+        return sum(shard.bytes for shard in self.shards)
 
 
 class ShardWriter:
-    """Writes `shards/` of a dataset folder, image by image.
+    """Writes `shards/` of a dataset folder, image by image; shards.json, which makes it a packed dataset, comes last.
 
-    complete: told of each file as soon as it is whole (its path starts at the dataset folder): the shards while images
-    are still being added, at the end index.tsv and, last, shards.json, with which the folder is a packed dataset.
     Errors of writing are OSErrors. Use it in `with`: that closes its files.
     """
 
-    def __init__(self, folder: Path, shard_bytes: int = SHARD_BYTES, complete: Complete | None = None) -> None:
+    def __init__(self, folder: Path, shard_bytes: int = SHARD_BYTES) -> None:
         self._folder = folder / SHARDS
         self._folder.mkdir()
         self._shard_bytes = shard_bytes
-        self._complete = complete or (lambda file: None)
         self._index = _HashedFile(self._folder / INDEX)
         self._shard: _HashedFile | None = None
         self._in_shard = 0  # images
         self._shards: list[Shard] = []
-        self._files = ImageFiles()
         self._added: set[str] = set()
 
     def __enter__(self) -> ShardWriter:
@@ -76,28 +83,17 @@ class ShardWriter:
         self._shard.write(data)
         self._in_shard += 1
 
-    def finish(self) -> ImageFiles:
-        """End the last shard, write the index and the summary; all files that were written."""
+    def finish(self) -> tuple[Shard, ...]:
+        """End the last shard, write the index and the summary."""
         if self._shard:
             self._end_shard(self._shard)
-        index = self._index.end()
-        self._told(INDEX, self._index.bytes, index)
-        summary = summary_text(tuple(self._shards), index).encode()
-        (self._folder / SUMMARY).write_bytes(summary)
-        self._told(SUMMARY, len(summary), hashlib.sha256(summary).hexdigest())
-        self._files.sort()
-        return self._files
+        summary = summary_text(tuple(self._shards), self._index.end())
+        (self._folder / SUMMARY).write_bytes(summary.encode())
+        return tuple(self._shards)
 
     def _end_shard(self, file: _HashedFile) -> None:
-        shard = Shard(shard_name(len(self._shards)), file.bytes, file.end(), self._in_shard)
-        self._shards.append(shard)
+        self._shards.append(Shard(shard_name(len(self._shards)), file.bytes, file.end(), self._in_shard))
         self._shard = None
-        self._told(shard.file, shard.bytes, shard.sha256)
-
-    def _told(self, name: str, size: int, sha256: str) -> None:
-        file = DatasetFile(f"{SHARDS}/{name}", size, sha256)
-        self._files.add(file.path, file.bytes, file.sha256)
-        self._complete(file)
 
 
 def pack_dataset(
@@ -107,23 +103,19 @@ def pack_dataset(
     *,
     decode: Decode | None = None,
     shard_bytes: int = SHARD_BYTES,
-    complete: Complete | None = None,
     over: Over = map,
     images: Callable[[Path], Images] = open_images,
-) -> LocalDataset:
+) -> Packed:
     """Check a dataset and pack it into the existing, empty folder `into`, reading each image once.
 
     decode: does the image really decode? None: its header says that it is whole, as for an upload.
-    complete: told of each file of `into` as soon as it is whole: first the texts, shards.json last. What it was told is
-    worth nothing when this raises in the end: UserError for a dataset that is not sound (all images are looked at), for
-    labels that change meanwhile, and OSError for what cannot be written.
     over: where images are looked at, such as data_preparation.looking.over(2) for two processes.
     images: opens those of the dataset, such as data_preparation.reencoding.AsJpeg.
+    Raises UserError for a dataset that is not sound (all images are looked at) and for labels that change meanwhile,
+    OSError for what cannot be written.
     """
     texts = copy_texts(dataset, into)
-    for text in texts:
-        (complete or (lambda file: None))(text)
-    with ShardWriter(into, shard_bytes, complete) as writer:
+    with ShardWriter(into, shard_bytes) as writer:
         report = check_dataset(
             dataset,
             None,
@@ -136,7 +128,7 @@ def pack_dataset(
         )
         report.refuse()
         check_texts(dataset, texts)
-        return LocalDataset(into, texts, writer.finish(), report)
+        return Packed(report, writer.finish())
 
 
 def unpack_dataset(dataset: Path, into: Path, advance: Advance | None = None) -> int:

@@ -1,57 +1,56 @@
 """Brings a dataset to S3, once per content: s3://BUCKET/PREFIX/datasets/<name>/<content hash>/. Never deletes.
 
-The manifest is written last, so that its presence says: complete. Whatever ends an upload before that, the same call
-goes on: it lists what is there and sends what is missing or differs. S3 checks the SHA-256 of every object it takes.
+The manifest is written last, and the label files just before it, so that nothing half is taken for a dataset. Whatever
+ends an upload before that, the same call goes on: it lists what is there and sends what is missing or differs. S3
+checks the SHA-256 of every object it takes.
 """
 
 from __future__ import annotations
 
 import hashlib
-import tempfile
 import time
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Collection, Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from io import BytesIO
-from pathlib import Path
-from typing import Any, BinaryIO
+from itertools import chain, islice
+from typing import Any
 
-from contract.dataset import DICTIONARY, TRAIN_LABELS
 from contract.errors import UserError
 from data_preparation.aws import open_client
-from data_preparation.dataset_files import CHUNK, DatasetFile, LocalDataset
+from data_preparation.dataset_files import DatasetFile, ImageFiles, LocalDataset
 from data_preparation.in_parallel import in_parallel
-from data_preparation.s3_folder import Listed, S3Folder, s3_folder
-from data_preparation.upload_manifest import NAME, SUMMARY_BYTES, Summary, parse_summary, summarise, write_manifest
+from data_preparation.meter import Meter, MeteredBody
+from data_preparation.pieces import INDEX_PATH, Piece, loose_pieces, made_piece, pack, text_pieces
+from data_preparation.remote_dataset import read_summary
+from data_preparation.s3_folder import AT_ONCE, Listed, S3Folder, s3_folder
+from data_preparation.upload_manifest import NAME, Summary, summarise, texts_of, write_manifest
 
 WORKERS = 32  # a PUT of a small file waits 20 to 60 ms for S3
+SHARD_WORKERS = 4  # each holds a shard of 128 MB in memory
 ATTEMPTS = 8  # some 35 seconds: S3 asks to slow down while it spreads a new prefix over more machines
 
 LISTED_AT_MOST = 50_000  # files; a request lists a thousand, and beyond this the manifest's word counts
 
-Advance = Callable[[int, int], None]  # files that are there, files in all
+PAGE = 1000  # objects that a request lists
+
+Show = Callable[[Meter], None]
+Bring = Callable[[Piece, Listed | None], tuple[DatasetFile, bool]]  # what is there then, and whether it was sent
 
 
 @dataclass(frozen=True)
 class DatasetUpload:
-    """Where the dataset is now, and what it took."""
+    """Where the dataset is now, and what it took; of a dry run, where it would be and what it would take."""
 
     uri: str  # ends with /
     content_sha256: str
-    files: int
+    files: int  # of the dataset, whatever they are packed into
     bytes: int
     skipped: int  # files that were there already
+    shards: int  # 0: the images lie loose
+    sent: int  # objects
+    sent_bytes: int
     seconds: float
-
-
-@dataclass(frozen=True)
-class RemoteDataset:
-    """A dataset folder in S3. `summary` is None when no upload of ours was completed there."""
-
-    uri: str
-    files: int
-    bytes: int
-    summary: Summary | None
 
 
 def dataset_uri(dataset: LocalDataset, prefix: str) -> str:
@@ -66,41 +65,33 @@ def upload_dataset(
     region: str,
     *,
     kms_key: str = "",
-    advance: Advance | None = None,
+    loose: bool = False,
+    dry_run: bool = False,
+    show: Show = lambda meter: None,
 ) -> DatasetUpload:
-    """Send what is not there yet; a look at each text and one at a thousand images when everything is. UserError.
+    """Send what is not there yet; two or three requests when everything is. Raises UserError.
 
     kms_key: id, ARN or alias of the key to encrypt with; empty: as the bucket does.
+    loose: every image as an object of its own, unless the dataset is there in shards already; and the other way round.
+    dry_run: look, write nothing.
     """
     began = time.monotonic()
-    summary = summarise(dataset, kms_key)
     client = open_client(session, "s3", region, connections=WORKERS, attempts=ATTEMPTS)
     for uri in _addresses(dataset, prefix):
-        upload = _Upload(dataset, summary, s3_folder(client, uri, region, kms_key), advance)
+        upload = _Upload(dataset, s3_folder(client, uri, region, kms_key), loose, dry_run, show)
         if upload.brought():
-            seconds = time.monotonic() - began
-            return DatasetUpload(uri, dataset.content_sha256, dataset.files, dataset.bytes, upload.skipped, seconds)
+            return DatasetUpload(
+                uri,
+                dataset.content_sha256,
+                dataset.files,
+                dataset.bytes,
+                upload.skipped,
+                upload.shards,
+                upload.sent,
+                upload.sent_bytes,
+                time.monotonic() - began,
+            )
     raise UserError(f"{uri} holds labels that are not its own: remove this folder, or upload below another prefix")
-
-
-def describe_dataset_uri(uri: str, session: Any, region: str) -> RemoteDataset:
-    """What a dataset folder in S3 holds: from its manifest, or counted when it has none. Raises UserError."""
-    folder = s3_folder(open_client(session, "s3", region), uri, region)
-    with folder.explained(f"looking at {folder.uri}"):
-        folder.check_region()
-        summary = _summary_in(folder)
-        if summary:
-            return RemoteDataset(folder.uri, summary.files, summary.bytes, summary)
-        files = size = 0
-        needed = {TRAIN_LABELS, DICTIONARY}
-        for each in folder.listed():
-            files, size = files + 1, size + each.bytes
-            needed.discard(each.path)
-    if not files:
-        raise UserError(f"{folder.uri} holds nothing: check the address, or upload a dataset folder there")
-    if needed:
-        raise UserError(f"{folder.uri} holds no {' and no '.join(sorted(needed))}: name the folder of a dataset")
-    return RemoteDataset(folder.uri, files, size, None)
 
 
 def _addresses(dataset: LocalDataset, prefix: str) -> Iterator[str]:
@@ -115,96 +106,172 @@ def _addresses(dataset: LocalDataset, prefix: str) -> Iterator[str]:
     yield f"{address[:-1]}-{hashlib.sha256(texts.encode()).hexdigest()[:12]}/"
 
 
+class _Taken(Exception):
+    """The address holds another dataset."""
+
+
 class _Upload:
     """One dataset on its way to one address."""
 
-    def __init__(self, dataset: LocalDataset, summary: Summary, folder: S3Folder, advance: Advance | None) -> None:
+    def __init__(self, dataset: LocalDataset, folder: S3Folder, loose: bool, dry_run: bool, show: Show) -> None:
         self._dataset = dataset
-        self._summary = summary
         self._folder = folder
-        self._advance = advance
-        self._done = 0  # files that are there
+        self._loose = loose
+        self._dry_run = dry_run
+        self._meter = Meter(dataset.files, dataset.bytes, show)
         self.skipped = 0
+        self.shards = 0
+        self.sent = 0
+        self.sent_bytes = 0
 
     def brought(self) -> bool:
         """The whole dataset is there. False: the address holds another one, and stays as it is."""
         with self._explained():
-            there = _summary_in(self._folder)
+            there, listed = self._look()
             if there and not self._is_ours(there):
                 return False
-            if there and self._is_whole():
-                self.skipped = self._dataset.files
+            if there and self._is_whole(there, listed):
+                self.skipped, self.shards = self._dataset.files, there.shards
                 return True
-            self._folder.check_region()
-            for text in self._dataset.texts:
-                if not self._bring_text(text):
-                    return False
-            images = _beside(self._dataset.images, self._folder.listed())
-            for sent in in_parallel(lambda pair: self._bring_image(*pair), images, WORKERS):
-                self._count(sent)
-            return self._finish()
-
-    def _is_whole(self) -> bool:
-        """What the manifest speaks of still lies there: lifecycle rules and people delete, too."""
-        for file in self._dataset.texts:
-            with _opened(self._dataset.folder, file) as (_, md5):
-                if not self._folder.holds_still(file, md5):
-                    return False
-        if self._dataset.files > LISTED_AT_MOST:
+            listed = self._folder.listed() if there else listed
+            # What was begun in one form is finished in it: nothing that is there is sent again.
+            start = list(islice(listed, PAGE))
+            loose = there.shards == 0 if there else self._begun_loose(start)
+            try:
+                (self._bring_loose if loose else self._bring_packed)(chain(start, listed))
+            except _Taken:
+                return False
             return True
+
+    def _look(self) -> tuple[Summary | None, Iterator[Listed]]:
+        """What the manifest says, and what lies there. All is asked at once: an answer takes 20 ms and more."""
+        listed = self._folder.listed()
+        found: dict[str, Any] = {}
+
+        def ask(what: str) -> None:
+            if what == "summary":
+                found[what] = read_summary(self._folder)
+            elif what == "first":
+                found[what] = list(islice(listed, 1))
+            else:
+                self._folder.check_region()
+
+        for _ in in_parallel(ask, ("region", "summary", "first"), 3):
+            pass
+        return found["summary"], chain(found["first"], listed)
+
+    def _is_whole(self, there: Summary, listed: Iterator[Listed]) -> bool:
+        """What the manifest speaks of still lies there: lifecycle rules and people delete, too."""
+        if there.files > LISTED_AT_MOST:
+            return all(self._folder.holds_still(text.path, text.content()) for text in text_pieces(self._dataset))
+        texts = {text.path: text for text in text_pieces(self._dataset)}
         count = size = 0
-        for each in self._folder.listed():
+        for each in listed:
             if each.path != NAME:
                 count, size = count + 1, size + each.bytes
-        return (count, size) == (self._dataset.files, self._dataset.bytes)
+            text = texts.get(each.path)
+            if text and self._folder.holds(text.path, text.content(), each):
+                del texts[text.path]
+        return not texts and (count, size) == (there.files, there.bytes)
 
-    def _bring_text(self, file: DatasetFile) -> bool:
-        """Send a text file where none is; False when there is another. They go first and so claim the address."""
-        with _opened(self._dataset.folder, file) as (body, md5):
-            sent = self._folder.put(file.path, body, file.sha256, only_new=True)
-            if not sent and not self._folder.holds(file, md5):
-                return False
-        self._count(sent)
-        return True
+    def _begun_loose(self, start: list[Listed]) -> bool:
+        """In which form an upload that was interrupted was under way; what was asked, where nothing tells."""
+        if any(each.path == INDEX_PATH for each in start):
+            return False
+        return self._loose or any(each.path in self._dataset.images for each in start)
 
-    def _bring_image(self, file: DatasetFile, listed: Listed | None) -> bool:
-        """Send an image unless it is there; whether it was sent."""
+    def _bring_loose(self, listed: Iterator[Listed]) -> None:
+        """Send what is missing: images, labels, manifest."""
+        texts = text_pieces(self._dataset)
+        aside = dict.fromkeys((text.path for text in texts), None)
+        pairs = _beside(loose_pieces(self._dataset), _set_aside(listed, aside))
+        for _ in self._sent(self._bring_images, pairs, WORKERS):
+            pass
+        files = self._sent(self._bring_text, ((text, aside[text.path]) for text in texts), len(texts))
+        self._finish(sorted(files, key=lambda file: file.path), self._dataset.images)
+
+    def _bring_packed(self, listed: Iterator[Listed]) -> None:
+        """Send what is missing: index, shards, labels, manifest. The index says what the shards are: it comes first."""
+        packed = pack(self._dataset)
+        self.shards = len(packed.shards)
+        there = {each.path: each for each in listed if each.path not in self._dataset.images}
+
+        def send(bring: Bring, pieces: Collection[Piece]) -> list[DatasetFile]:
+            pairs = ((piece, there.get(piece.path)) for piece in pieces)
+            return list(self._sent(bring, pairs, min(SHARD_WORKERS, len(pieces))))
+
+        index = send(self._bring_text, (packed.index,))
+        shards = send(self._bring_images, packed.shards)
+        summary = packed.summary({file.path: file.sha256 for file in shards})
+        texts = send(self._bring_text, (summary, *text_pieces(self._dataset)))
+        self._finish(sorted((*index, *shards, *texts), key=lambda file: file.path), ImageFiles())
+
+    def _sent(self, bring: Bring, pairs: Iterable[tuple[Piece, Listed | None]], workers: int) -> Iterator[DatasetFile]:
+        """What is there once each piece has been brought, several at a time."""
+        for piece, file, sent in in_parallel(lambda pair: (pair[0], *bring(*pair)), pairs, workers):
+            self.skipped += 0 if sent else piece.files
+            self.sent += sent
+            self.sent_bytes += file.bytes if sent else 0
+            yield file
+
+    def _bring_images(self, piece: Piece, listed: Listed | None) -> tuple[DatasetFile, bool]:
+        """Send an image or a shard unless it is there; whether it was sent."""
         from botocore.exceptions import ClientError
 
-        with _opened(self._dataset.folder, file) as (body, md5):
-            try:
-                if listed and self._folder.holds(file, md5, listed):
-                    return False
-            except ClientError:
-                pass  # S3 does not say what it is (kms:Decrypt may be missing): sending it says what is wrong
-            return self._folder.put(file.path, body, file.sha256)
+        content = piece.content()
+        file = DatasetFile(piece.path, len(content.data), content.sha256)
+        try:
+            there = listed is not None and self._folder.holds(piece.path, content, listed)
+        except ClientError:
+            there = False  # S3 does not say what it is (kms:Decrypt may be missing): sending it says what is wrong
+        if there:
+            self._meter.finished(piece.files, piece.bytes, found=True)
+        elif self._dry_run:
+            self._meter.finished(piece.files, piece.bytes)
+        elif piece.bytes <= AT_ONCE:
+            self._folder.put(piece.path, content.data, content.sha256)
+            self._meter.finished(piece.files, piece.bytes)
+        else:
+            self._folder.put(piece.path, MeteredBody(content.data, self._meter.moved), content.sha256)
+            self._meter.finished(piece.files)
+        return file, not there
 
-    def _finish(self) -> bool:
-        """Write the manifest. False when someone else has just completed another dataset here."""
-        with tempfile.TemporaryFile() as manifest:
-            write_manifest(self._summary, self._dataset, manifest)
-            sha256, _ = _hashes(manifest)
-            if self._folder.put(NAME, manifest, sha256, only_new=True):
-                return True
-        there = _summary_in(self._folder)  # of someone else, or of our own request whose answer was lost
-        return there is not None and self._is_ours(there)
+    def _bring_text(self, piece: Piece, listed: Listed | None) -> tuple[DatasetFile, bool]:
+        """Send a text file where none is. They come last, and the first who has sent them has the address."""
+        content = piece.content()
+        if self._dry_run or listed:
+            sent = listed is None
+        else:
+            sent = self._folder.put(piece.path, content.data, content.sha256, only_new=True)
+        if not sent and not self._folder.holds(piece.path, content, listed):
+            raise _Taken
+        self._meter.finished(piece.files, piece.bytes if piece.files else 0, found=not sent)
+        return DatasetFile(piece.path, len(content.data), content.sha256), sent
+
+    def _finish(self, files: list[DatasetFile], images: ImageFiles) -> None:
+        """Write the manifest. _Taken when someone else has just completed another dataset here."""
+        summary = summarise(self._dataset, files, images, self.shards, self._folder.kms_key)
+        stream = BytesIO()
+        write_manifest(summary, chain(files, images), stream)
+        content = made_piece(NAME, stream).content()
+        self.sent += 1
+        self.sent_bytes += len(content.data)
+        if self._dry_run or self._folder.put(NAME, content.data, content.sha256, only_new=True):
+            return
+        there = read_summary(self._folder)  # of someone else, or of our own request whose answer was lost
+        if there is None or not self._is_ours(there):
+            raise _Taken
 
     def _is_ours(self, there: Summary) -> bool:
-        if there.texts != self._summary.texts:
+        if there.texts != texts_of(self._dataset):
             return False
-        if self._summary.kms_key not in ("", there.kms_key):
+        if self._folder.kms_key not in ("", there.kms_key):
             key = f"the key {there.kms_key}" if there.kms_key else "the bucket's own key"
             raise UserError(
                 f"{self._folder.uri} is complete and encrypted with {key}: leave --kms-key out, or upload below another"
                 " prefix"
             )
         return True
-
-    def _count(self, sent: bool) -> None:
-        self._done += 1
-        self.skipped += not sent
-        if self._advance:
-            self._advance(self._done, self._dataset.files)
 
     @contextmanager
     def _explained(self) -> Iterator[None]:
@@ -213,54 +280,27 @@ class _Upload:
         try:
             yield
         except (BotoCoreError, ClientError) as error:
-            there = (
-                f"; at least {self._done:,} of {self._dataset.files:,} files are there, and the same command goes on"
-            )
+            done = self._meter.done_files
+            there = f"; at least {done:,} of {self._dataset.files:,} files are there, and the same command goes on"
             doing = f"uploading {self._dataset.folder} to {self._folder.uri}"
-            raise UserError(f"{doing}: {self._folder.reason(error)}{there if self._done else ''}") from error
+            raise UserError(f"{doing}: {self._folder.reason(error)}{there if done else ''}") from error
 
 
-def _summary_in(folder: S3Folder) -> Summary | None:
-    """What the manifest of a complete upload says; None where there is none."""
-    start = folder.beginning(NAME, SUMMARY_BYTES)
-    try:
-        return None if start is None else parse_summary(start)
-    except ValueError as error:
-        raise UserError(f"{folder.uri}{NAME} is no manifest of an upload ({error}): take another prefix") from None
+def _set_aside(listed: Iterator[Listed], aside: dict[str, Listed | None]) -> Iterator[Listed]:
+    """The listing without the names in `aside`, which receives them."""
+    for each in listed:
+        if each.path in aside:
+            aside[each.path] = each
+        else:
+            yield each
 
 
-def _beside(images: Iterable[DatasetFile], listed: Iterator[Listed]) -> Iterator[tuple[DatasetFile, Listed | None]]:
-    """Each image with what S3 has of its name. Both come in the same order, so neither is held in memory."""
+def _beside(pieces: Iterable[Piece], listed: Iterator[Listed]) -> Iterator[tuple[Piece, Listed | None]]:
+    """Each piece with what S3 has of its name. Both come in the same order, so neither is held in memory."""
     there = next(listed, None)
-    for image in images:
-        while there and there.path.encode() < image.path.encode():
+    for piece in pieces:
+        while there and there.path.encode() < piece.path.encode():
             there = next(listed, None)
-        yield image, there if there and there.path == image.path else None
-
-
-@contextmanager
-def _opened(folder: Path, file: DatasetFile) -> Iterator[tuple[bytes | BinaryIO, str]]:
-    """The content of a file, which is still the one that was hashed, and its MD5. Raises UserError."""
-    path = folder / file.path
-    try:
-        with path.open("rb") as stream:
-            # botocore asks S3 first whether to send a stream (100-continue), which doubles the wait for a small file.
-            body = stream.read(CHUNK + 1) if file.bytes <= CHUNK else stream
-            sha256, md5 = _hashes(BytesIO(body) if isinstance(body, bytes) else body)
-            if sha256 != file.sha256:
-                raise UserError(f"{path} changed while the dataset was uploaded: start again when nothing writes there")
-            yield body, md5
-    except FileNotFoundError:
-        raise UserError(f"{path} went away while the dataset was uploaded: put it back and start again") from None
-    except OSError as error:
-        raise UserError(f"{path} cannot be read ({error.strerror}): check the disk and the permissions") from None
-
-
-def _hashes(stream: BinaryIO) -> tuple[str, str]:
-    """SHA-256 and MD5, which S3 shows in listings, of a whole file."""
-    sha256, md5 = hashlib.sha256(), hashlib.md5(usedforsecurity=False)
-    stream.seek(0)
-    while chunk := stream.read(CHUNK):
-        sha256.update(chunk)
-        md5.update(chunk)
-    return sha256.hexdigest(), md5.hexdigest()
+        yield piece, there if there and there.path == piece.path else None
+    for _ in listed:  # to the end: label files come after the images
+        pass

@@ -5,21 +5,27 @@ from __future__ import annotations
 import base64
 import re
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from io import BytesIO
 from os import SEEK_END
 from typing import Any, BinaryIO
 
 from contract.errors import UserError
 from data_preparation.aws import error_code, reason_and_remedy
-from data_preparation.dataset_files import DatasetFile
+from data_preparation.pieces import Content
 
 # https://docs.aws.amazon.com/AmazonS3/latest/userguide/bucketnamingrules.html
 _URI = re.compile(r"s3://([a-z0-9][a-z0-9.-]{1,61}[a-z0-9])(?:/(.*))?")
 LARGEST_PUT = 5 * 2**30  # bytes that S3 takes in one request
 PART = 256 * 2**20
+# Bytes up to which a body is sent in one go. Botocore asks S3 first whether to send a stream (100-continue), which
+# doubles the wait for a small file and spares a large one; and a stream's time limit is for each of its parts, not for
+# all of it, which a slow line would exceed.
+AT_ONCE = 2**20
 _CONFLICT_PAUSES_S = (0.5, 1.0, 2.0, 4.0)  # while someone else writes the same key
+_BROKEN_PAUSES_S = (0.1, 0.5, 2.0, 5.0)  # after an answer that broke off
 _OTHER_BYTES = ("BadDigest", "XAmzContentSHA256Mismatch", "XAmzContentChecksumMismatch")
 
 
@@ -60,6 +66,38 @@ class S3Folder:
                 return None
             raise
 
+    def fetch(self, path: str, out: BinaryIO, moved: Callable[[int], None]) -> bool:
+        """Write an object behind what is in `out`; False when there is none. An answer that breaks off goes on.
+
+        moved: told of bytes as they come. Whether they are the right ones is for the caller to look at.
+        """
+        from botocore.exceptions import ClientError, FlexibleChecksumError, HTTPClientError, IncompleteReadError
+
+        begin = out.tell()
+        for pause in (*_BROKEN_PAUSES_S, None):
+            start = out.tell() - begin
+            try:
+                more = {"Range": f"bytes={start}-"} if start else {}
+                answer = self.client.get_object(Bucket=self.bucket, Key=self.key + path, **more)
+                body = answer["Body"]
+                while chunk := body.read(AT_ONCE):
+                    out.write(chunk)
+                    moved(len(chunk))
+                return True
+            except ClientError as error:
+                if error_code(error) == "InvalidRange":  # it broke off at the very end
+                    return True
+                if is_missing(error, self.client, self.bucket, self.key + path):
+                    return False
+                raise
+            except FlexibleChecksumError:
+                return True
+            except (HTTPClientError, IncompleteReadError):
+                if pause is None:
+                    raise
+                time.sleep(pause)
+        raise AssertionError("the last pause is None")
+
     def check_region(self) -> None:
         """Raise UserError unless the bucket exists in the region: SageMaker reads from no other."""
         from botocore.exceptions import ClientError
@@ -85,10 +123,18 @@ class S3Folder:
             for each in page.get("Contents", ()):
                 yield Listed(each["Key"].removeprefix(self.key), each["Size"], each["ETag"].strip('"'))
 
+    def below(self, path: str) -> list[str]:
+        """The folders in a folder, relative to this one, with their slash."""
+        pages = self.client.get_paginator("list_objects_v2")
+        found = pages.paginate(Bucket=self.bucket, Prefix=self.key + path, Delimiter="/")
+        return [each["Prefix"].removeprefix(self.key) for page in found for each in page.get("CommonPrefixes", ())]
+
     def put(self, path: str, body: bytes | BinaryIO, sha256: str, *, only_new: bool = False) -> bool:
         """Send an object, whose SHA-256 S3 verifies. False: only_new is asked, and there is one of this name."""
         from botocore.exceptions import ClientError
 
+        if isinstance(body, bytes) and len(body) > AT_ONCE:
+            body = BytesIO(body)
         if not isinstance(body, bytes) and body.seek(0, SEEK_END) > LARGEST_PUT:
             return self._put_in_parts(path, body, only_new=only_new)
         options = self._encryption() | ({"IfNoneMatch": "*"} if only_new else {})
@@ -140,25 +186,25 @@ class S3Folder:
         """The first object whose key begins so."""
         return list(self.client.list_objects_v2(Bucket=self.bucket, Prefix=key, MaxKeys=1).get("Contents", ()))
 
-    def holds_still(self, file: DatasetFile, md5: str) -> bool:
+    def holds_still(self, path: str, content: Content) -> bool:
         """The same of an object that may be gone."""
         from botocore.exceptions import ClientError
 
         try:
-            return self.holds(file, md5)
+            return self.holds(path, content)
         except ClientError as error:
-            if is_missing(error, self.client, self.bucket, self.key + file.path):
+            if is_missing(error, self.client, self.bucket, self.key + path):
                 return False
             raise
 
-    def holds(self, file: DatasetFile, md5: str, listed: Listed | None = None) -> bool:
-        """The object of this file has its content, and is encrypted as asked. One request when the listing won't do."""
-        if listed and listed.bytes != file.bytes:
+    def holds(self, path: str, content: Content, listed: Listed | None = None) -> bool:
+        """The object has this content, and is encrypted as asked. One request when the listing won't do."""
+        if listed and listed.bytes != len(content.data):
             return False
-        if listed and listed.etag == md5 and not self.kms_key:
+        if listed and not self.kms_key and listed.bytes <= AT_ONCE and listed.etag == content.md5:
             return True
-        head = self.client.head_object(Bucket=self.bucket, Key=self.key + file.path, ChecksumMode="ENABLED")
-        same = head.get("ChecksumSHA256") == _base64(file.sha256) or head["ETag"].strip('"') == md5
+        head = self.client.head_object(Bucket=self.bucket, Key=self.key + path, ChecksumMode="ENABLED")
+        same = head.get("ChecksumSHA256") == _base64(content.sha256) or head["ETag"].strip('"') == content.md5
         return same and self._encrypted_as_asked(head)
 
     @contextmanager

@@ -13,11 +13,13 @@ The summary comes first: a million files make 150 MB, and whoever asks whether t
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass
 from typing import BinaryIO
 
-from data_preparation.dataset_files import LocalDataset
+from contract.dataset import path_problem
+from contract.shards import plain_path
+from data_preparation.dataset_files import DatasetFile, ImageFiles, LocalDataset
 
 NAME = "manifest.json"
 FORMAT = 1
@@ -30,7 +32,7 @@ class Summary:
 
     format: int
     content_sha256: str
-    files: int  # the manifest itself is not counted
+    files: int  # objects, without the manifest itself
     bytes: int
     train: int
     val: int
@@ -41,16 +43,24 @@ class Summary:
     typical_aspect: float
     texts: Mapping[str, str]  # label files and dictionary → sha256
     kms_key: str  # as it was named for the upload; empty: as the bucket encrypts
+    shards: int = 0  # 0: the images are loose
 
 
-def summarise(dataset: LocalDataset, kms_key: str) -> Summary:
-    """The summary of a dataset that is about to be uploaded."""
+def texts_of(dataset: LocalDataset) -> dict[str, str]:
+    """The `texts` of a summary: which dataset it is among those with the same content hash."""
+    return {file.path: file.sha256 for file in dataset.texts}
+
+
+def summarise(
+    dataset: LocalDataset, files: list[DatasetFile], images: ImageFiles, shards: int, kms_key: str
+) -> Summary:
+    """The summary of a dataset that lies in S3 as these files and, when it is loose, these images."""
     report = dataset.report
     return Summary(
         format=FORMAT,
         content_sha256=dataset.content_sha256,
-        files=dataset.files,
-        bytes=dataset.bytes,
+        files=len(files) + len(images),
+        bytes=sum(file.bytes for file in files) + images.bytes,
         train=len(report.samples("train")),
         val=len(report.samples("val")),
         characters=len(report.dictionary.characters) if report.dictionary else 0,
@@ -58,19 +68,19 @@ def summarise(dataset: LocalDataset, kms_key: str) -> Summary:
         most_steps=report.most_steps,
         has_space=report.has_space,
         typical_aspect=round(report.typical_aspect, 4),
-        texts={file.path: file.sha256 for file in dataset.texts},
+        texts=texts_of(dataset),
         kms_key=kms_key,
+        shards=shards,
     )
 
 
-def write_manifest(summary: Summary, dataset: LocalDataset, out: BinaryIO) -> None:
-    """The same dataset makes the same bytes."""
+def write_manifest(summary: Summary, files: Iterable[DatasetFile], out: BinaryIO) -> None:
+    """The same dataset makes the same bytes. Some 150 bytes a file."""
     out.write(b'{"dataset": ' + _json(asdict(summary)) + b',\n "files": [')
     separator = b"\n"
-    for files in (dataset.texts, dataset.images):
-        for file in files:
-            out.write(separator + _json(asdict(file)))
-            separator = b",\n"
+    for file in files:
+        out.write(separator + _json(asdict(file)))
+        separator = b",\n"
     out.write(b"\n]}\n")
 
 
@@ -86,6 +96,21 @@ def parse_summary(start: bytes) -> Summary:
         return Summary(**fields)
     except TypeError as error:
         raise ValueError(f"its fields are others ({error})") from None
+
+
+def parse_manifest(data: bytes) -> tuple[Summary, list[DatasetFile]]:
+    """A whole manifest; ValueError when it is none of ours, or its paths would leave the folder."""
+    summary = parse_summary(data[:SUMMARY_BYTES])
+    try:
+        files = [DatasetFile(**row) for row in json.loads(data)["files"]]
+    except (ValueError, KeyError, TypeError) as error:
+        raise ValueError(f"its list of files cannot be read: {error}") from None
+    for file in files:
+        if path_problem(file.path) or plain_path(file.path) != file.path:
+            raise ValueError(f"it lists the path {file.path!r}")
+    if (len(files), sum(file.bytes for file in files)) != (summary.files, summary.bytes):
+        raise ValueError("its list of files is not what it says in the beginning")
+    return summary, files
 
 
 def _json(value: object) -> bytes:

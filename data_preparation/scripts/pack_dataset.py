@@ -77,13 +77,12 @@ def run(args: argparse.Namespace) -> int:
             images=images,
         )
         if args.reencode:
-            note_reencoding(folder, quality, packed.content_sha256)
+            note_reencoding(folder, quality, packed.report.content_sha256)
     for note in packed.report.notes:
         say(f"note: {note}")
-    shards = len(packed.images) - 2  # beside them index.tsv and shards.json
     say(
-        f"wrote {args.output_dir}: {len(packed.report.aspects):,} samples in {counted(shards, 'shard')},"
-        f" {packed.images.bytes / 1e6:,.1f} MB"
+        f"wrote {args.output_dir}: {len(packed.report.aspects):,} samples in {counted(len(packed.shards), 'shard')},"
+        f" {packed.bytes / 1e6:,.1f} MB"
     )
     return 0
 

@@ -6,7 +6,7 @@ from contract.dataset import TRAIN_LABELS, VAL_LABELS
 from contract.errors import UserError
 from contract.paths import PRETRAINED_CHANNEL, TRAINING_CHANNEL
 from data_preparation.aws import open_client
-from data_preparation.s3 import describe_dataset_uri
+from data_preparation.remote_dataset import describe_dataset_uri
 from data_preparation.s3_folder import S3Folder, s3_folder
 from launcher.aws import Account
 from launcher.cloud.layout import S3Uri

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from data_preparation.aws import open_client
-from data_preparation.progress import progress
+from data_preparation.progress import transfer
 from data_preparation.s3 import upload_dataset
 from data_preparation.s3_folder import s3_folder
+from data_preparation.wording import counted
 from launcher.aws import Account
 from launcher.cloud.facts import Gathered, OneFile, with_place
 from launcher.images.push_progress import size_text
@@ -16,21 +17,16 @@ from launcher.progress import clock
 def bring(gathered: Gathered, account: Account, kms_key: str) -> Gathered:
     """Upload datasets and files; the facts then say where they are. Raises UserError."""
     for name, dataset in gathered.datasets.items():
-        with progress(f"uploading the {name} data") as advance:
-            upload = upload_dataset(
-                dataset,
-                str(gathered.facts.layout.root),
-                account.session,
-                account.region,
-                kms_key=kms_key,
-                advance=advance,
-            )
-        if upload.skipped == upload.files:
-            say(f"{name} data: {upload.files:,} files are in S3 already")
+        with transfer(f"uploading the {name} data") as show:
+            root = str(gathered.facts.layout.root)
+            upload = upload_dataset(dataset, root, account.session, account.region, kms_key=kms_key, show=show)
+        form = f" in {counted(upload.shards, 'shard')}" if upload.shards else ""
+        if not upload.sent:
+            say(f"{name} data: {upload.files:,} files are in S3 already{form}")
         else:
             sent = upload.files - upload.skipped
             took = f", {clock(upload.seconds)}" if upload.seconds >= 1 else ""
-            say(f"{name} data: {sent:,} of {upload.files:,} files sent ({size_text(upload.bytes)} in all{took})")
+            say(f"{name} data: {sent:,} of {upload.files:,} files sent{form} ({size_text(upload.bytes)} in all{took})")
         gathered = with_place(gathered, name, upload.uri)
     for name, file in gathered.files.items():
         _bring_file(name, file, account, kms_key)

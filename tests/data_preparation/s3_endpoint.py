@@ -36,6 +36,7 @@ class Request:
     path: str  # /BUCKET/KEY
     query: str
     number: int
+    range: str = ""  # of bytes, as the header has it
 
 
 @dataclass(frozen=True)
@@ -60,6 +61,7 @@ class S3Endpoint:
     requests: list[Request] = field(default_factory=list)
     misbehave: Misbehaviour = lambda request: None
     delay_s: float = 0.0
+    cut: Callable[[Request], int | None] = lambda request: None  # bytes after which an answer breaks off
     hide_md5: bool = False  # ETags are no MD5, as under a bucket's own KMS key
     _counts: Counter[str] = field(default_factory=Counter)
     _lock: threading.Lock = field(default_factory=threading.Lock)
@@ -76,6 +78,7 @@ class S3Endpoint:
         self.requests.clear()
         self._counts.clear()
         self.misbehave, self.delay_s, self.hide_md5 = (lambda request: None), 0.0, False
+        self.cut = lambda request: None
 
     def sent(self, method: str = "PUT") -> list[str]:
         """The keys of the requests of a method, without the bucket."""
@@ -91,10 +94,10 @@ class S3Endpoint:
         client = self.client()
         return {key: client.get_object(Bucket=bucket, Key=key)["Body"].read() for key in self.names(bucket)}
 
-    def note(self, method: str, path: str, query: str) -> Request:
+    def note(self, method: str, path: str, query: str, bytes_range: str) -> Request:
         with self._lock:
             self._counts[method] += 1
-            request = Request(method, path, query, self._counts[method])
+            request = Request(method, path, query, self._counts[method], bytes_range)
             self.requests.append(request)
         return request
 
@@ -141,7 +144,8 @@ def _door(endpoint: S3Endpoint, moto: Any) -> Callable[[dict[str, Any], Callable
     def application(environ: dict[str, Any], start_response: Callable[..., Any]) -> Iterable[bytes]:
         body = environ["wsgi.input"].read(int(environ.get("CONTENT_LENGTH") or 0))
         environ["wsgi.input"] = io.BytesIO(body)
-        request = endpoint.note(environ["REQUEST_METHOD"], environ["PATH_INFO"], environ.get("QUERY_STRING", ""))
+        query, bytes_range = environ.get("QUERY_STRING", ""), environ.get("HTTP_RANGE", "")
+        request = endpoint.note(environ["REQUEST_METHOD"], environ["PATH_INFO"], query, bytes_range)
         time.sleep(endpoint.delay_s)
         fault = endpoint.misbehave(request) or _wrong_checksum(environ, body)
         if fault is HANG_UP:
@@ -153,6 +157,9 @@ def _door(endpoint: S3Endpoint, moto: Any) -> Callable[[dict[str, Any], Callable
             headers = [("Content-Type", "application/xml"), ("Content-Length", str(len(said)))]
             start_response(fault.status, headers)
             return [said]
+        cut = endpoint.cut(request)
+        if cut is not None:
+            return [b"".join(moto(environ, start_response))[:cut]]  # shorter than its Content-Length
         return _without_md5(moto, environ, start_response) if endpoint.hide_md5 else moto(environ, start_response)
 
     return application

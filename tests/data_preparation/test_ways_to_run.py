@@ -16,7 +16,8 @@ SCRIPTS = {
     "report": "report_data",
     "pack": "pack_dataset",
     "unpack": "unpack_dataset",
-    "upload": "upload_dataset",
+    "upload": "upload_to_s3",
+    "download": "download_from_s3",
 }
 HEAVY = ("numpy", "cv2", "PIL", "rich", "yaml", "boto3", "botocore")
 

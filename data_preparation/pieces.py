@@ -1,0 +1,142 @@
+"""What an upload consists of: each object that will lie in S3, and how its content is made when its turn comes.
+
+Loose, every image is an object. Packed, the images of a shard are joined in memory while it is sent, so that nothing of
+it is ever on the disk; the same dataset always makes the same shards.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from functools import cached_property, partial
+from io import BytesIO
+from itertools import chain
+from pathlib import Path
+
+from contract.errors import UserError
+from contract.images import open_images
+from contract.shards import INDEX, SHARDS, SUMMARY, Shard, index_line, plain_path, shard_name, summary_text
+from data_preparation.dataset_files import DatasetFile, LocalDataset
+from data_preparation.packing import SHARD_BYTES
+
+INDEX_PATH = f"{SHARDS}/{INDEX}"
+
+
+@dataclass(frozen=True)
+class Content:
+    """The bytes of one object, verified to be those that were checked."""
+
+    data: bytes
+    sha256: str
+
+    @cached_property
+    def md5(self) -> str:
+        """What S3 shows of it in listings, unless it is encrypted with a KMS key."""
+        return hashlib.md5(self.data, usedforsecurity=False).hexdigest()
+
+
+@dataclass(frozen=True)
+class Piece:
+    """One object of an upload. `content` raises UserError when the folder is no longer what was checked."""
+
+    path: str  # below the folder in S3
+    bytes: int
+    files: int  # of the dataset, that it carries
+    content: Callable[[], Content]
+
+
+@dataclass(frozen=True)
+class Shards:
+    """The images of a dataset, packed."""
+
+    shards: tuple[Piece, ...]
+    index: Piece  # where each image lies; known before any shard is made
+
+    def summary(self, sha256: Mapping[str, str]) -> Piece:
+        """shards.json, which makes a folder a packed dataset, given the SHA-256 of each shard by its path."""
+        rows = tuple(
+            Shard(piece.path.rpartition("/")[2], piece.bytes, sha256[piece.path], piece.files) for piece in self.shards
+        )
+        text = summary_text(rows, self.index.content().sha256)
+        return made_piece(f"{SHARDS}/{SUMMARY}", BytesIO(text.encode()))
+
+
+def text_pieces(dataset: LocalDataset) -> list[Piece]:
+    """The label files, the dictionary and what else is text."""
+
+    def piece(file: DatasetFile) -> Piece:
+        path = dataset.folder / file.path
+        return Piece(file.path, file.bytes, 1, lambda: _joined([file], lambda _: path.read_bytes(), dataset.folder))
+
+    return [piece(file) for file in dataset.texts]
+
+
+def loose_pieces(dataset: LocalDataset) -> Iterator[Piece]:
+    """Every image by itself, in the order of UTF-8 bytes, as S3 lists keys."""
+    read = open_images(dataset.folder).read
+    for file in dataset.images:
+        yield Piece(file.path, file.bytes, 1, partial(_joined, [file], read, dataset.folder))
+
+
+def pack(dataset: LocalDataset) -> Shards:
+    """The shards that data_preparation/packing.py would write, of images that are loose or packed already."""
+    read = open_images(dataset.folder).read
+    shards: list[Piece] = []
+    index = BytesIO()
+    for files in _cut(_in_label_order(dataset)):
+        offset = 0
+        for file in files:
+            index.write(index_line(file.path, len(shards), offset, file.bytes, file.sha256))
+            offset += file.bytes
+        content = partial(_joined, files, read, dataset.folder)
+        shards.append(Piece(f"{SHARDS}/{shard_name(len(shards))}", offset, len(files), content))
+    return Shards(tuple(shards), made_piece(INDEX_PATH, index))
+
+
+def made_piece(path: str, stream: BytesIO) -> Piece:
+    """Something that is no file of the folder."""
+    content = _content(stream)
+    return Piece(path, len(content.data), 0, lambda: content)
+
+
+def _in_label_order(dataset: LocalDataset) -> Iterator[DatasetFile]:
+    samples = chain(dataset.report.samples("train"), dataset.report.samples("val"))
+    return map(dataset.images.__getitem__, dict.fromkeys(plain_path(sample.image) for sample in samples))
+
+
+def _cut(files: Iterable[DatasetFile]) -> Iterator[list[DatasetFile]]:
+    """The files of each shard."""
+    shard: list[DatasetFile] = []
+    size = 0
+    for file in files:
+        if shard and size + file.bytes > SHARD_BYTES:
+            yield shard
+            shard, size = [], 0
+        shard.append(file)
+        size += file.bytes
+    yield shard
+
+
+def _joined(files: Iterable[DatasetFile], read: Callable[[str], bytes], folder: Path) -> Content:
+    """The content of files one after the other, each still the one that was checked. Raises UserError."""
+    stream = BytesIO()
+    for file in files:
+        try:
+            data = read(file.path)
+        except ValueError as error:
+            said = f"{folder}: the image {file.path!r} {error}"
+            raise UserError(f"{said}: it was sound when the dataset was checked; put it back and start again") from None
+        except OSError as error:
+            said = f"{folder / file.path} cannot be read ({error.strerror})"
+            raise UserError(f"{said}: check the disk and the permissions") from None
+        if hashlib.sha256(data).hexdigest() != file.sha256:
+            said = f"{folder / file.path} changed while the dataset was uploaded"
+            raise UserError(f"{said}: start again when nothing writes there")
+        stream.write(data)
+    return _content(stream)
+
+
+def _content(stream: BytesIO) -> Content:
+    data = stream.getvalue()  # no copy, once it is written
+    return Content(data, hashlib.sha256(data).hexdigest())
