@@ -14,7 +14,7 @@ from data_preparation.wording import counted
 MAX_BYTES = 1_000_000_000  # of one file: a scanned book of ABBYY's has some 200 MB
 MAX_PAGE_BYTES = 64_000_000
 MAX_PAGE_ELEMENTS = 200_000  # some 200 MB of memory: ABBYY has one for each character, PAGE up to five
-MAX_TOKEN = 2_000_000  # bytes of a tag or comment: older expat reads an unfinished one again with every piece
+MAX_UNREAD = 2_000_000  # bytes; expat before 2.6 reads an unfinished tag or comment again with every piece
 MAX_DEPTH = 100
 _CHUNK = 1 << 16
 
@@ -69,8 +69,8 @@ def pages_of(path: Path, name: str) -> Iterator[Element]:
         while True:
             chunk = file.read(_CHUNK)
             _parse(parser, chunk)
-            if file.tell() - parser.CurrentByteIndex > MAX_TOKEN:
-                raise RefusedXml(f"has a tag or comment of more than {MAX_TOKEN:,} bytes")
+            if file.tell() - parser.CurrentByteIndex > MAX_UNREAD:
+                raise RefusedXml(f"has a tag or comment of more than {MAX_UNREAD // 2:,} bytes")  # 2.6 holds back twice
             pages = collector.take()
             since_last = 0 if pages else since_last + len(chunk)
             if since_last > MAX_PAGE_BYTES:
