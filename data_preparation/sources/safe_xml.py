@@ -65,11 +65,13 @@ def pages_of(path: Path, name: str) -> Iterator[Element]:
     parser.EndElementHandler = collector.end
     parser.CharacterDataHandler = collector.text
     since_last = 0  # bytes read since a page was complete
+    parsed = 0  # bytes
     with path.open("rb") as file:
         while True:
             chunk = file.read(_CHUNK)
             _parse(parser, chunk)
-            if file.tell() - parser.CurrentByteIndex > MAX_UNREAD:
+            parsed = max(parsed, parser.CurrentByteIndex)  # -1 when expat has held a piece back
+            if file.tell() - parsed > MAX_UNREAD:
                 raise RefusedXml(f"has a tag or comment of more than {MAX_UNREAD // 2:,} bytes")  # 2.6 holds back twice
             pages = collector.take()
             since_last = 0 if pages else since_last + len(chunk)
