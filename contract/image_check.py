@@ -7,7 +7,7 @@ import itertools
 from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 
-from contract.dataset import Problem, Sample, content_hash
+from contract.dataset import Problem, Sample, hash_in_order
 from contract.errors import BadImage, UserError
 from contract.images import Images, open_images
 from contract.picture import Chunk, Decode, Looker, Picture
@@ -115,21 +115,33 @@ class _SamePictures:
 
     def finish(self) -> None:
         """Write the hashes into the report."""
+        numbers = {split.name: range(start, self._end_after(start)) for split, start in self._splits}
         for split in self._report.splits:
-            self._report.split_sha256[split.name] = _sha256_of_list(self._entries(split))
-        every = map(self._entries, self._report.splits)
-        self._report.content_sha256 = content_hash(itertools.chain.from_iterable(every))
+            own = numbers.get(split.name, range(0))
+            self._report.split_sha256[split.name] = _sha256_of_list(self._entries(split.name, own))
+        self._report.content_sha256 = hash_in_order(
+            entry for name in sorted(numbers) for entry in self._entries(name, self._sorted(numbers[name]))
+        )
+
+    def _end_after(self, start: int) -> int:
+        return min((other for _, other in self._splits if other > start), default=len(self._samples))
+
+    def _sorted(self, numbers: range) -> Iterator[int]:
+        """As entries are sorted, without making them all at once: by image, label and digest."""
+        image_of = [sample.image for sample in self._samples].__getitem__
+        for _, lines in itertools.groupby(sorted(numbers, key=image_of), key=image_of):
+            same = list(lines)
+            if len(same) > 1:
+                same.sort(key=lambda number: (self._samples[number].label, self._digests[number]))
+            yield from same
+
+    def _entries(self, split: str, numbers: Iterable[int]) -> Iterator[Entry]:
+        for number in numbers:
+            sample = self._samples[number]
+            yield split, sample.image, sample.label, self._digests[number].hex()
 
     def _split_of(self, number: int) -> Split:
         return next(split for split, start in reversed(self._splits) if start <= number)
-
-    def _entries(self, split: Split) -> Iterator[Entry]:
-        starts = {each.name: start for each, start in self._splits}
-        start = starts.get(split.name, 0)
-        end = min((other for other in starts.values() if other > start), default=len(self._samples))
-        for number in range(start, end) if split.name in starts else ():
-            sample = self._samples[number]
-            yield split.name, sample.image, sample.label, self._digests[number].hex()
 
     def _warn(self, split: Split, sample: Sample, first_split: Split, first: Sample) -> None:
         there = first_split.place(first.line)

@@ -21,7 +21,7 @@ from contract.image_check import Over
 from contract.picture import Chunk, Looker, Picture
 from data_preparation.images import listening
 
-ALONE_S = 0.7  # seconds before others are asked to help: a process takes half a second to begin
+ALONE_S = 2.0  # seconds before others are asked to help: a process takes half a second of a core to begin
 MOST = 8  # processes, unless more are asked for: then the disk decides
 
 Pictures = list[Picture | BadImage]

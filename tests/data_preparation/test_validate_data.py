@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import multiprocessing
 import os
@@ -13,6 +14,7 @@ from pathlib import Path
 import pytest
 
 from contract.check import check_dataset
+from contract.dataset import content_hash
 from contract.picture import Look
 from data_preparation import looking
 from data_preparation.scripts.validate_data import main
@@ -173,6 +175,22 @@ def test_processes_find_what_one_finds(tmp_path: Path, monkeypatch: pytest.Monke
     one, two = (validate(folder, None, None, workers=workers).report for workers in (1, 2))
     assert one == two
     assert [problem.where for problem in one.problems] == ["train.txt:8", "train.txt:65"]
+
+
+def test_the_content_hash_is_that_of_its_definition(tmp_path: Path) -> None:
+    """Whatever the order of the lines, and with lines that share an image."""
+    folder = dataset(tmp_path / "data", {"b.png": "ab", "a b.png": "ba", "a.png": "c"}, {"v.png": "ก"})
+    with (folder / "train.txt").open("a") as file:
+        file.write("images/b.png\tb\nimages/a.png\tc\n")
+    report = validate(folder, None, None).report
+    entries = [
+        (split.name, each.image, each.label, hashlib.sha256((folder / each.image).read_bytes()).hexdigest())
+        for split in report.splits
+        for each in split.file.samples
+    ]
+    assert report.content_sha256 == content_hash(entries)
+    train = [entry for entry in entries if entry[0] == "train"]
+    assert report.split_sha256["train"] == hashlib.sha256(repr(train).encode()).hexdigest()
 
 
 def kills_its_process(data: bytes) -> Look | None:
