@@ -38,9 +38,7 @@ def main() -> None:
     args = parser.parse_args()
     with tempfile.TemporaryDirectory() as folder:
         dataset = Path(folder) / "digits"
-        data_preparation(
-            ["demo", "--output-dir", str(dataset), "--count", str(args.samples), "--val-count", "200"]
-        )
+        data_preparation(["demo", "--output-dir", str(dataset), "--count", str(args.samples), "--val-count", "200"])
         write_recipe(dataset / "augmented.yml")
         rows = []
         for seed in range(1, args.seeds + 1):
@@ -74,7 +72,13 @@ def train(folder: Path, dataset: Path, pipeline: str, seed: int, epochs: int) ->
         raise SystemExit(finished.errors)
     last = finished.of("eval")[-1]
     rates = [float(event["samples_per_s"]) for event in finished.of("train")]
-    return {"pipeline": pipeline, "seed": seed, "cer": last["cer"], "acc": last["acc"], "samples_per_s": statistics.median(rates)}
+    return {
+        "pipeline": pipeline,
+        "seed": seed,
+        "cer": last["cer"],
+        "acc": last["acc"],
+        "samples_per_s": statistics.median(rates),
+    }
 
 
 def summary(rows: list[dict]) -> dict[str, object]:

@@ -145,8 +145,8 @@ def _keep_working(
     """The life of a worker: it ends with its tasks, or with its trainer, whatever ends that."""
     import cv2
 
-    for signum in (signal.SIGINT, signal.SIGTERM):
-        signal.signal(signum, signal.SIG_IGN)  # the trainer hears them, and ends its workers when it does not need them
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is the trainer's
+    signal.signal(signal.SIGTERM, signal.SIG_DFL)  # and so is SIGTERM, but for multiprocessing's own at its exit
     for end in ours:
         end.close()
     cv2.setNumThreads(0)  # each worker has a core

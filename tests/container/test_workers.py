@@ -79,6 +79,12 @@ time.sleep(60)
 """
 
 
+def test_a_trainer_that_fails_does_not_wait_for_its_workers():
+    script = LEFT_ALONE.replace("time.sleep(60)", "raise SystemExit(3)").replace("import os", "import signal, os", 1)
+    script = script.replace("ahead =", "signal.signal(signal.SIGTERM, lambda *_: None); ahead =")
+    assert subprocess.run([sys.executable, "-c", script], cwd=ROOT, stdout=subprocess.PIPE, timeout=30).returncode == 3
+
+
 @pytest.mark.skipif(sys.platform != "linux", reason="reads /proc")
 def test_workers_go_when_the_trainer_is_gone():
     with subprocess.Popen([sys.executable, "-c", LEFT_ALONE], cwd=ROOT, stdout=subprocess.PIPE) as trainer:
