@@ -1,6 +1,6 @@
 """Cutting crops out of annotated pages beside PaddleOCR's rotate-crop in a loop, as PPOCRLabel exports them.
 
-python -m benchmarks.convert [--rounds 5] [--pages 60] [--many 600] [--json]
+python -m benchmarks.convert [--rounds 5] [--pages 60] [--many 600] [--folder DIR] [--json]
 
 Drawn pages of 1280 x 960 pixels (JPEG) with 30 regions each and their Label.txt: pages of upright boxes, as most
 documents have them, pages of tilted quadrilaterals, and half of each. Ours is the whole `convert`: reading, checks, a
@@ -52,11 +52,12 @@ def main() -> None:
     parser.add_argument("--rounds", type=int, default=5)
     parser.add_argument("--pages", type=int, default=60)
     parser.add_argument("--many", type=int, default=600, help="pages for one process and two; 0: leave that out")
+    parser.add_argument("--folder", help="where to draw and write (default: for temporary files; /dev/shm is no disk)")
     parser.add_argument("--json", action="store_true")
     options = parser.parse_args()
     load = os.getloadavg()[0]
     results = {}
-    with tempfile.TemporaryDirectory(prefix="ocr-convert-") as name:
+    with tempfile.TemporaryDirectory(prefix="ocr-convert-", dir=options.folder) as name:
         for kind in KINDS_OF_PAGES:
             pages = draw_pages(Path(name) / kind, kind, options.pages)
             results[kind] = beside_the_peer(pages, options.rounds)

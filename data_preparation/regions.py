@@ -16,9 +16,7 @@ class Region:
 
     where: str  # file:line, or file#id: where the annotation stands
     page: Path  # the image file, below --input-images
-    polygon: (
-        Polygon  # in pixels of the page as people see it: its EXIF orientation is applied. 4 points: a quadrilateral
-    )
+    polygon: Polygon  # in pixels of the page as people see it, its EXIF orientation applied; 4 points: a quadrilateral
     text: str
     ident: str  # the annotation's id or number, stable and unique on the page: it names the crop
     page_size: tuple[int, int] | None = None  # width and height of the page as the annotation states them
