@@ -112,11 +112,11 @@ def _join_pictures(clusters: Clusters, samples: Sequence[Candidate]) -> None:
     for number, sample in enumerate(samples):
         clusters.join(by_text[normalise(sample.label)].setdefault(sample.likeness.picture, number), number)
     for pictures in by_text.values():
-        for one, other in _near(list(pictures)):
+        for one, other in near_pairs(list(pictures)):
             clusters.join(pictures[one], pictures[other])
 
 
-def _near(pictures: Sequence[int]) -> Iterator[tuple[int, int]]:
+def near_pairs(pictures: Sequence[int]) -> Iterator[tuple[int, int]]:
     """Pairs that differ in NEAR bits at most, some of them more than once."""
     groups = [pictures] if len(pictures) <= FEW else _with_equal_bands(pictures)
     for group in groups:

@@ -46,6 +46,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument("--strict", action="store_true", help="warnings are errors too")
     parser.add_argument(
+        "--near-duplicates",
+        action="store_true",
+        help="also look for validation pictures that look like trained ones of the same text (reads such images twice)",
+    )
+    parser.add_argument(
         "--workers",
         type=cli.positive_int,
         metavar="N",
@@ -111,7 +116,13 @@ def _validate(args: argparse.Namespace) -> Verdict:
     if args.fix:
         _fix(args)
     with progress("checking") as advance:
-        return validate(args.fix or args.dataset, recipe, advance, workers=args.workers)
+        verdict = validate(args.fix or args.dataset, recipe, advance, workers=args.workers)
+    if args.near_duplicates:
+        from data_preparation.near_duplicates import warn_of_near_duplicates
+
+        with progress("comparing") as advance:
+            warn_of_near_duplicates(verdict.report, advance)
+    return verdict
 
 
 def _fix(args: argparse.Namespace) -> None:

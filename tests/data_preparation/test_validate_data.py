@@ -11,7 +11,9 @@ import signal
 from collections.abc import Callable
 from pathlib import Path
 
+import numpy as np
 import pytest
+from PIL import Image
 
 from contract.check import check_dataset
 from contract.dataset import content_hash
@@ -165,6 +167,29 @@ def test_strict_takes_no_warnings(tmp_path: Path, capsys: pytest.CaptureFixture[
     out, said = capsys.readouterr()
     assert json.loads(out)["ok"] is False
     assert said.splitlines()[-1] == f"error: {folder} is fit to train, but --strict takes no warnings: 1 warning"
+
+
+def test_pictures_that_look_like_trained_ones_are_found_when_asked_for(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    names = {"twin.jpg": "ab", "other.jpg": "ab", "text.jpg": "cd", "same.jpg": "ab"}
+    folder = dataset(tmp_path / "data", {"1.png": "ab", "2.png": "cd"}, names)
+    crops = {"1.png": crop(1), "2.png": crop(2), "twin.jpg": crop(1), "other.jpg": crop(3), "text.jpg": crop(1)}
+    for name, image in crops.items():
+        image.save(folder / "images" / name, quality=90 if name == "text.jpg" else 60)
+    (folder / "images/same.jpg").write_bytes((folder / "images/1.png").read_bytes())
+    assert main([str(folder), "--near-duplicates", "--json"]) == 0
+    found = json.loads(capsys.readouterr().out)["kinds"]
+    assert {kind: about["examples"] for kind, about in found.items()} == {
+        "leak": ["val.txt:4"],
+        "near-duplicate": ["val.txt:1"],
+    }
+
+
+def crop(seed: int) -> Image.Image:
+    """A few grey blocks, which survive a JPEG."""
+    blocks = np.random.default_rng(seed).integers(0, 256, (4, 12), np.uint8)
+    return Image.fromarray(np.kron(blocks, np.ones((8, 8), np.uint8)))
 
 
 def test_processes_find_what_one_finds(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
