@@ -88,8 +88,6 @@ def resolve_recipe(
         change(f"{mode}.dataset.name", "MultiScaleDataSet" if scaled else "SimpleDataSet", "a dataset folder trains")
         change(f"{mode}.dataset.data_dir", str(folder), f"the {split} samples of the job")
         change(f"{mode}.dataset.label_file_list", [str(folder / labels)], f"the {split} samples of the job")
-        if "ratio_list" in config[mode]["dataset"]:
-            change(f"{mode}.dataset.ratio_list", 1.0, "there is one label file")
     change("Train.loader.drop_last", False, "every sample trains once per epoch")
     change("Global.character_dict_path", DICTIONARY, "the dataset's dictionary wins, always")
     if config["Global"].get("seed") is None:

@@ -65,6 +65,23 @@ def scales_of(recipe: dict[str, Any]) -> Scales | None:
     return Scales(sizes, width * height, sampler["fix_bs"])
 
 
+def samples_of_epoch(recipe: dict[str, Any], samples: int) -> int:
+    """How many of the training samples one epoch takes: `Train.dataset.ratio_list` of a checked recipe."""
+    ratio = recipe["Train"]["dataset"].get("ratio_list", 1.0)
+    return max(1, round(samples * float(ratio[0] if isinstance(ratio, list) else ratio)))
+
+
+def check_ratio(ratio: Any, where: object) -> None:
+    """Refuse a `Train.dataset.ratio_list` that is not one share of the samples. Raises UserError."""
+    ratios = ratio if isinstance(ratio, list) else [ratio]
+    if len(ratios) != 1:
+        raise UserError(
+            f"{where}.ratio_list has {len(ratios)} ratios, and a dataset has one label file: write one ratio"
+        )
+    if not isinstance(ratios[0], (int, float)) or isinstance(ratios[0], bool) or not 0 < ratios[0] <= 1:
+        raise UserError(f"{where}.ratio_list must be the share of the samples that an epoch takes, not {ratio!r}")
+
+
 def epoch_batches(samples: int, batch_size: int, scales: Scales | None, minimum: int = 1) -> list[BatchShape]:
     """The batches of an epoch, before their order is shuffled. Together they hold every sample once.
 

@@ -12,7 +12,7 @@ from collections.abc import Collection, Iterator
 from dataclasses import dataclass, replace
 from typing import Any
 
-from contract.batches import epoch_batches, scales_of
+from contract.batches import epoch_batches, samples_of_epoch, scales_of
 from contract.errors import UserError
 from contract.hyperparameters import Hyperparameters
 from contract.machine import GIB, Gpu, Machine
@@ -44,7 +44,7 @@ FP16_FROM = (7, 0)  # tensor cores
 
 @dataclass(frozen=True)
 class Figures:
-    """What a dataset brings: samples of both splits, and the classes that the network tells apart."""
+    """What a dataset brings: samples of an epoch and of a validation, and the classes that the network tells apart."""
 
     train: int
     val: int
@@ -55,7 +55,7 @@ def figures_of(report: Report, recipe: Recipe) -> Figures:
     """Those of a dataset that passed its check."""
     assert report.dictionary is not None
     classes = len(report.dictionary.characters) + 1 + bool(recipe["Global"].get("use_space_char"))  # with CTC's blank
-    return Figures(len(report.samples("train")), len(report.samples("val")), classes)
+    return Figures(samples_of_epoch(recipe, len(report.samples("train"))), len(report.samples("val")), classes)
 
 
 @dataclass(frozen=True)

@@ -8,7 +8,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-from contract.batches import check_sampler
+from contract.batches import check_ratio, check_sampler
 from contract.errors import UserError
 from contract.evaluated_names import check_names
 from contract.flat import check_extent, flatten
@@ -108,7 +108,11 @@ def _check_shape(recipe: Recipe, path: Path | str) -> None:
             raise UserError(f"{path}: {mode}.dataset.transforms must end in KeepKeys [{', '.join(kept_keys)}]")
         if not isinstance(recipe[mode].get("loader"), dict):
             raise UserError(f"{path}: {mode}.loader is missing: a recognition recipe has it")
-        _check_every_sample_trains(dataset, f"{path}: {mode}.dataset")
+        ratio = dataset.get("ratio_list", 1.0)
+        if mode == "Train":
+            check_ratio(ratio, f"{path}: Train.dataset")
+        elif ratio not in (1, [1]):
+            raise UserError(f"{path}: Eval.dataset.ratio_list is {ratio!r}: every sample is validated; leave it out")
     check_rate(recipe, path)
     if not isinstance(recipe["Optimizer"].get("regularizer") or {}, dict):
         raise UserError(f"{path}: Optimizer.regularizer must be a mapping with name and factor")
@@ -130,13 +134,6 @@ def check_rate(recipe: Recipe, where: Path | str) -> None:
     steps = rate.get("values")
     if not isinstance(steps, list) or not steps or not all(map(_is_amount, steps)):
         raise UserError(f"{where}: Optimizer.lr.values must list the learning rates of its steps, not {steps!r}")
-
-
-def _check_every_sample_trains(dataset: dict[str, Any], where: str) -> None:
-    """ratio_list would train a part of the samples, and in PaddleOCR 3.7.0 the same part in every epoch."""
-    ratios = dataset.get("ratio_list", 1.0)
-    if any(ratio != 1 for ratio in (ratios if isinstance(ratios, list) else [ratios])):
-        raise UserError(f"{where}.ratio_list is {ratios!r}: every sample trains once per epoch here; leave it out")
 
 
 def _check_heads(recipe: Recipe, path: Path | str) -> None:

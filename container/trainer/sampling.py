@@ -27,7 +27,10 @@ class Key(NamedTuple):
 
 @dataclass(frozen=True)
 class Schedule:
-    """The order of all batches of a run. A batch has at least `minimum` samples, if it takes one of them twice."""
+    """The order of all batches of a run. A batch has at least `minimum` samples, if it takes one of them twice.
+
+    An epoch takes `samples` of the whole set; the next one goes on where it ended, so that all are trained alike often.
+    """
 
     samples: int
     batch_size: int  # with scales: of the first one
@@ -35,6 +38,7 @@ class Schedule:
     seed: int
     scales: Scales | None = None
     minimum: int = 1
+    of: int | None = None  # samples of the whole set; None: an epoch takes them all
 
     @property
     def steps_per_epoch(self) -> int:
@@ -43,7 +47,7 @@ class Schedule:
     def batches(self, epoch: int, consumed: int) -> Iterator[list[Key]]:
         """Every batch from a position on: `consumed` samples of `epoch` are trained already."""
         while epoch < self.epochs:
-            order = epoch_order(self.seed, epoch, self.samples)
+            order = self._order(epoch)
             for start, end, size in self._cuts(epoch, consumed):
                 lacking = max(0, self.minimum - (end - start))  # at the end of an epoch that another minimum began
                 indices = [*order[start:end], *np.resize(order, lacking)]
@@ -59,6 +63,15 @@ class Schedule:
         if epoch >= self.epochs:
             return 0
         return self._steps_in_epoch_from(epoch, consumed) + (self.epochs - epoch - 1) * self.steps_per_epoch
+
+    def _order(self, epoch: int) -> np.ndarray:
+        """The samples of an epoch: its part of one permutation of the whole set after the other."""
+        whole = self.of or self.samples
+        turn, start = divmod(epoch * self.samples, whole)
+        turns = [epoch_order(self.seed, turn, whole)]
+        if start + self.samples > whole:
+            turns.append(epoch_order(self.seed, turn + 1, whole))
+        return np.concatenate(turns)[start : start + self.samples]
 
     @cached_property
     def _shapes(self) -> list[BatchShape]:

@@ -35,7 +35,7 @@ from container.trainer.training_state import TrainingState, load_weights, read_c
 from container.trainer.unusable import Unusable, UnusableSamples
 from container.trainer.window import Window
 from container.trainer.zero_accuracy import ZeroAccuracy
-from contract.batches import scales_of
+from contract.batches import samples_of_epoch, scales_of
 from contract.events import print_event
 from contract.images import Images, open_images
 from contract.paths import EXIT_FINISHED, EXIT_INTERRUPTED
@@ -72,12 +72,13 @@ class Training:
         self.unusable_val = UnusableSamples(Path(order.val_labels).name, len(self.val_set), say)
         loader = self.config["Train"]["loader"]
         self.schedule = Schedule(
-            samples=len(self.train_set),
+            samples=samples_of_epoch(self.config, len(self.train_set)),
             batch_size=int(loader["batch_size_per_card"]) * self.ranks.world,
             epochs=int(self.config["Global"]["epoch_num"]),
             seed=seed,
             scales=scales_of(self.config),
             minimum=self.ranks.world,
+            of=len(self.train_set),
         )
         self.eval_every = int(self.config["Global"]["eval_batch_step"][1])
         self.ranks.agree(self._identity())

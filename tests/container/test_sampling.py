@@ -84,6 +84,18 @@ def test_scales_take_turns_and_meet_other_samples_in_every_epoch():
     assert [keys[0].size for keys in first] != [keys[0].size for keys in second]
 
 
+@pytest.mark.parametrize("taken", [15, 20, 49])
+@SCALES
+def test_epochs_of_a_part_train_all_alike_often(taken: int, scales: Scales | None):
+    """ratio_list: in PaddleOCR 3.7.0 the same first part again and again."""
+    schedule = Schedule(taken, 8, epochs=50, seed=7, scales=scales, of=50)
+    times = Counter(key.sample for keys in schedule.batches(0, 0) for key in keys)
+    assert sorted(times) == list(range(50))
+    assert set(times.values()) == {taken}
+    later = [keys for keys in schedule.batches(0, 0) if keys[0].epoch >= 7]
+    assert list(schedule.batches(7, 0)) == later
+
+
 def test_epochs_and_seeds_differ():
     first, second = itertools.islice(Schedule(50, 50, 2, 7).batches(0, 0), 2)
     assert [key.sample for key in first] != [key.sample for key in second]
