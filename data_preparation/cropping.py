@@ -20,6 +20,7 @@ TALL = 1.5  # height / width from which PaddleOCR takes text for vertical
 # A JPEG of quality 95 is a quarter of the PNG in size and in time to write; what it loses is far below the blur and
 # noise that training adds. 3 is OpenCV's own level for PNG.
 ENCODINGS = {"jpg": (cv2.IMWRITE_JPEG_QUALITY, 95), "png": (cv2.IMWRITE_PNG_COMPRESSION, 3)}
+LONGEST_JPEG = 65_500  # pixels; libjpeg's limit
 
 
 @dataclass(frozen=True)
@@ -51,11 +52,13 @@ def cut_out(page: np.ndarray, region: Quadrilateral, how: Cut) -> np.ndarray:
 
 def encoded(crop: np.ndarray, encoding: str) -> bytes:
     """The file of a crop. Raises BadSample for one that is too large for it."""
-    try:
-        return cv2.imencode(f".{encoding}", crop, ENCODINGS[encoding])[1].tobytes()
-    except cv2.error:
+    if encoding == "jpg" and max(crop.shape) > LONGEST_JPEG:
         size = f"{crop.shape[1]} x {crop.shape[0]}"
-        raise BadSample("too large", f"the crop of {size} pixels cannot be a {encoding}", "use png") from None
+        raise BadSample("too large", f"the crop of {size} pixels cannot be a JPEG", "use --encoding png")
+    done, file = cv2.imencode(f".{encoding}", crop, ENCODINGS[encoding])
+    if not done:
+        raise RuntimeError(f"OpenCV could not encode {crop.shape} as {encoding}")
+    return file.tobytes()
 
 
 def _slice(page: np.ndarray, region: Quadrilateral, padding: int) -> np.ndarray | None:

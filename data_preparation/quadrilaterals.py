@@ -7,6 +7,7 @@ from dataclasses import dataclass
 import cv2
 import numpy as np
 
+from contract.image_header import MAX_PIXELS
 from data_preparation.regions import Polygon
 from data_preparation.sources.entries import BadSample
 
@@ -45,6 +46,9 @@ def quadrilateral(polygon: Polygon, page: tuple[int, int]) -> Quadrilateral:
     width, height = _size(corners)
     if min(width, height) < MIN_SIDE:
         raise BadSample("too small", f"the region is {width} x {height} pixels, of at least {MIN_SIDE}", _CORRECT)
+    if width * height > MAX_PIXELS:
+        message = f"the region would be {width} x {height} pixels, over the limit of {MAX_PIXELS:,}"
+        raise BadSample("too large", message, _CORRECT)
     inside = _share_inside(corners, page)
     if inside < MIN_INSIDE:
         share = "" if inside == 0 else f" by {1 - inside:.0%}"

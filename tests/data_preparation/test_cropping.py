@@ -7,7 +7,7 @@ import math
 import numpy as np
 import pytest
 
-from data_preparation.cropping import Cut, cut_out
+from data_preparation.cropping import Cut, cut_out, encoded
 from data_preparation.quadrilaterals import quadrilateral, upright_box
 from data_preparation.regions import Polygon
 from data_preparation.sources.annotation import from_top_left
@@ -158,6 +158,19 @@ def test_what_is_no_region_is_refused(points: list[list[float]], reason: str) ->
     with pytest.raises(BadSample) as refused:
         quadrilateral(tuple((x, y) for x, y in points), SIZE)
     assert reason in str(refused.value.problem("x"))
+
+
+def test_a_crop_of_more_pixels_than_an_image_may_have_is_refused() -> None:
+    with pytest.raises(BadSample, match="the region would be 9899 x 6990 pixels, over the limit of 50,000,000"):
+        quadrilateral(((0, 0), (7000, 7000), (6990, 7000), (0, 6990)), (7000, 7000))
+
+
+def test_a_crop_too_long_for_a_jpeg_is_refused() -> None:
+    line = np.zeros((8, 65_501, 3), np.uint8)
+    with pytest.raises(BadSample, match="the crop of 65501 x 8 pixels cannot be a JPEG"):
+        encoded(line, "jpg")
+    assert encoded(line[:, :-1], "jpg")
+    assert encoded(line, "png")
 
 
 def test_a_region_a_little_outside_is_cut_out(page: np.ndarray) -> None:
