@@ -9,6 +9,13 @@ from pathlib import Path
 
 FIXES = "fixes.csv"
 CHANGED, REMOVED, ADDED = "changed", "removed", "added"
+FIXABLE = frozenset(  # kinds of problems and warnings that a cleaned copy has none of
+    (
+        *("no tab", "tab in label", "bad character", "blank label", "no image", "path", "character"),
+        *("missing image", "unreadable image", "link", "not an image", "damaged image", "huge image"),
+        *("duplicate", "contradiction", "leak", "not normal", "invisible", "stray space"),
+    )
+)
 LONGEST = 1000  # characters of a text in the list
 
 

@@ -115,6 +115,8 @@ def _read(images: Images, kept: Kept) -> bytes:
 
 def _unusable(report: Report) -> list[Fix]:
     """Samples whose image cannot be used. Raises UserError when no image can, for the shards are damaged."""
+    if not report.problems:
+        return []
     samples = {split.place(each.line): (split, each) for split in report.splits for each in split.file.samples}
     fixes = []
     for problem in report.problems:

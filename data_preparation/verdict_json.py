@@ -10,6 +10,7 @@ from typing import Any
 
 from contract.dataset import Problem
 from contract.errors import UserError
+from data_preparation.fixes import FIXABLE
 from data_preparation.validation import Verdict
 
 ERROR, WARNING = "error", "warning"  # severities
@@ -62,12 +63,13 @@ def _lines(problems: Iterable[Problem]) -> Counter[str]:
 
 
 def _kinds(problems: Iterable[Problem], severity: str, counts: Mapping[str, int]) -> dict[str, dict[str, Any]]:
-    """Each kind that was found: how bad, how often, and where it is first."""
+    """Each kind that was found: how bad, how often, whether --fix cures it, and where it is first."""
     places: dict[str, list[str]] = {}
     for problem in problems:
         examples = places.setdefault(problem.kind, [])
         if len(examples) < EXAMPLES:
             examples.append(problem.where)
     return {
-        kind: {"severity": severity, "count": counts[kind], "examples": examples} for kind, examples in places.items()
+        kind: {"severity": severity, "count": counts[kind], "fixable": kind in FIXABLE, "examples": examples}
+        for kind, examples in places.items()
     }

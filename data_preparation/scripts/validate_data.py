@@ -16,10 +16,11 @@ from contract.errors import UserError
 from contract.report import KEPT
 from data_preparation import cli
 from data_preparation.cli import say
-from data_preparation.fixes import FIXES
+from data_preparation.fixes import FIXABLE, FIXES
 from data_preparation.wording import counted
 
 if TYPE_CHECKING:
+    from contract.report import Report
     from data_preparation.validation import Verdict
 
 SUMMARY = "check that a dataset will train"
@@ -153,6 +154,7 @@ def _explain(verdict: Verdict, args: argparse.Namespace) -> None:
     show_warnings(report.warnings, rest=f"--json lists {KEPT}")
     show_problems(report.problems, rest="--json lists all")
     _summarise(verdict)
+    _say_what_fix_would_do(report)
     odd = counted(report.warnings.counts.total(), "warning")
     if verdict.ok and args.strict and report.warnings.counts:
         say(f"error: {report.folder} is fit to train, but --strict takes no warnings: {odd}")
@@ -168,6 +170,14 @@ def _explain(verdict: Verdict, args: argparse.Namespace) -> None:
         for override in verdict.overrides if args.json else ():
             say(f"-o {override}")
     say(f"error: {report.folder} is not fit to train as it is: {counted(len(report.problems), 'problem')}")
+
+
+def _say_what_fix_would_do(report: Report) -> None:
+    cured = sum(problem.kind in FIXABLE for problem in report.problems)
+    cured += sum(count for kind, count in report.warnings.counts.items() if kind in FIXABLE)
+    if cured:
+        command = f"python -m data_preparation validate {report.folder} --fix NEW_FOLDER"
+        say(f"{command} writes a copy without {cured:,} of these")
 
 
 def _summarise(verdict: Verdict) -> None:

@@ -11,6 +11,7 @@ import pytest
 from contract.dataset import read_dictionary, read_labels
 from contract.errors import UserError
 from data_preparation.__main__ import main as data_preparation
+from data_preparation.fixes import FIXABLE
 from data_preparation.fixing import Options, plan_fixes, write_fixed
 from data_preparation.scripts.validate_data import main
 from tests.data_preparation.folders import dataset, png
@@ -49,6 +50,8 @@ def test_the_copy_of_the_corpus_is_fit_to_train(tmp_path: Path, capsys: pytest.C
     assert found["ok"]
     assert found["problems"] == []
     assert set(found["kinds"]) <= FOR_PEOPLE
+    assert {kind for item in corpus for kind in item.kinds} - FOR_PEOPLE <= FIXABLE
+    assert not FIXABLE & FOR_PEOPLE
     assert before == {name: (tmp_path / "bad" / name).read_bytes() for name in before}
     removed = {(file, line) for file, line, _, action, *_ in fixes(tmp_path / "good") if action == "removed"}
     assert found["train"] == len(corpus) - sum(file == "train.txt" for file, _ in removed)

@@ -146,7 +146,7 @@ def test_labels_that_are_not_in_the_normal_form_are_said(tmp_path: Path, capsys:
     assert "; write 'นำ', or let --fix do it\n" in said
     found = json.loads(out)
     places = ["train.txt:2", "train.txt:3", "train.txt:4", "train.txt:5", "train.txt:6"]
-    assert found["kinds"]["not normal"] == {"severity": "warning", "count": 6, "examples": places}
+    assert found["kinds"]["not normal"] == {"severity": "warning", "count": 6, "fixable": True, "examples": places}
     dictionary = "dict.txt has 1 character that no label in the normal form holds: '\\u200b' (U+200B)"
     assert found["notes"] == [dictionary]
 
@@ -162,7 +162,9 @@ def test_characters_that_nothing_teaches_are_said(tmp_path: Path, capsys: pytest
 def test_strict_takes_no_warnings(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     folder = dataset(tmp_path / "data", {"1.png": " ab"}, {"v.png": "ab"})
     assert main([str(folder)]) == 0
-    assert capsys.readouterr().err.endswith("is fit to train, 1 warning\n")
+    said = capsys.readouterr().err
+    assert f"python -m data_preparation validate {folder} --fix NEW_FOLDER writes a copy without 1 of these\n" in said
+    assert said.endswith("is fit to train, 1 warning\n")
     assert main([str(folder), "--strict", "--json"]) == 1
     out, said = capsys.readouterr()
     assert json.loads(out)["ok"] is False
@@ -292,7 +294,12 @@ def test_json(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert found["overrides"][0] == "Global.max_text_length=30"
     assert {problem["kind"] for problem in found["problems"]} == {"too long", "too wide"}
     assert set(found["problems"][0]) == {"kind", "where", "message", "remedy", "count"}
-    assert found["kinds"]["too long"] == {"severity": "error", "count": 2, "examples": ["train.txt:1"]}
+    assert found["kinds"]["too long"] == {
+        "severity": "error",
+        "count": 2,
+        "fixable": False,
+        "examples": ["train.txt:1"],
+    }
 
 
 @pytest.mark.parametrize(
