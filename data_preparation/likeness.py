@@ -9,9 +9,10 @@ import numpy as np
 
 from contract.image_header import read_header
 from data_preparation.images import decode
-from data_preparation.together import Likeness
+from data_preparation.together import BANDS, Likeness
 
-SIDE = 16  # the differences of 16 x 8 cells to the right, and of as many downwards, are 256 bits
+ROWS, COLUMNS = 16, 32  # cells, each with a difference to the right and one downwards
+BLUR = 0.6  # cells: less depends on where a cell begins
 MARGIN = 0.2  # of the picture's contrast: differences below it are noise
 
 
@@ -25,15 +26,16 @@ def likeness_of(data: bytes) -> Likeness:
 
 
 def picture_hash(image: np.ndarray) -> int:
-    """256 bits of an image (height, width, 3) of 8 bits: where it becomes brighter to the right and downwards.
+    """1,024 bits of an image (height, width, 3) of 8 bits: where it becomes brighter to the right and downwards.
 
-    A picture that was encoded again, made brighter or larger differs in few bits (measured: docs/data-format.md).
-    Neighbouring bits lie 16 apart, so that each group of 16 sees all of the picture.
+    A picture that was encoded again or made brighter differs in few bits, a word that was printed twice in many more
+    (measured: docs/data-format.md). The bits of a band lie BANDS apart: each band sees all of the picture.
     """
     grey = cv2.cvtColor(image, cv2.COLOR_BGR2GRAY)
-    cells = cv2.resize(grey, (SIDE + 1, SIDE // 2 + 1), interpolation=cv2.INTER_AREA).astype(np.float32)
+    cells = cv2.resize(grey, (COLUMNS + 1, ROWS + 1), interpolation=cv2.INTER_AREA).astype(np.float32)
+    cells = cv2.GaussianBlur(cells, (0, 0), BLUR)
     least = MARGIN * max(1.0, cv2.meanStdDev(cells)[1][0, 0])
-    bits: np.ndarray = np.empty((2, SIDE // 2, SIDE), bool)
+    bits: np.ndarray = np.empty((2, ROWS, COLUMNS), bool)
     bits[0] = cells[:-1, 1:] - cells[:-1, :-1] > least
     bits[1] = cells[1:, :-1] - cells[:-1, :-1] > least
-    return int.from_bytes(np.packbits(bits.reshape(SIDE, SIDE).T).tobytes(), "big")
+    return int.from_bytes(np.packbits(bits.reshape(-1, BANDS).T).tobytes(), "big")

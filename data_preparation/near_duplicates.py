@@ -1,4 +1,4 @@
-"""Validation pictures that look like trained ones of the same text: re-encoded, resized or made brighter copies."""
+"""Validation pictures that look like trained ones of the same text: copies that were encoded again or brightened."""
 
 from __future__ import annotations
 

@@ -60,16 +60,21 @@ def choose_split(samples: Sequence[Candidate], rule: SplitRule) -> Split:
 def split_by_hash(samples: Sequence[Candidate], groups: Sequence[str], rule: SplitRule) -> Split:
     """A cluster of samples validates when the hash of seed and name of one of its groups falls below the fraction.
 
-    Its side depends on nothing else, so adding data moves no sample, but for three rare cases: a new sample that
-    belongs to two clusters makes them one, and one of the two may move; a cluster goes to training where only it has a
-    character, until another one has it too (but half of the validation samples stay); where a side would stay empty,
-    the cluster nearest to the threshold crosses over. Needs samples of two names or more.
+    Its side depends on nothing else, so adding data moves no sample, but for rare cases: a new sample that belongs to
+    two clusters makes them one, and one of the two may move; a cluster goes to training where only it has a character,
+    until another one has it too (but half of the validation samples stay), or where groups that are alike would be
+    more than half of validation; where a side would stay empty, the cluster nearest to the threshold crosses over.
+    Needs samples of two names or more.
 
     groups: the group of each sample.
     """
     together = keep_together(samples, groups)
     clusters, groups, notes = together.clusters, together.groups, list(together.notes)
-    places = [_place(rule.seed, {groups[each] for each in members}) for members in clusters]
+    most = max(1, rule.fraction * len(samples) / 2)  # samples that are alike and validate: more would be all of it
+    places = []
+    for members in clusters:
+        joined = {groups[each] for each in members}
+        places.append(_place(rule.seed, joined) + (len(joined) > 1 and len(members) > most))
     order = sorted(range(len(clusters)), key=places.__getitem__)
     val = [number for number in order if places[number] < rule.fraction] or order[:1]
     val = val[: len(clusters) - 1]

@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from itertools import combinations
+from itertools import combinations, product
 
 from contract.text import normalise
 
-NEAR = 12  # bits of 256 in which near-duplicates differ at most
+NEAR = 10  # bits of 1,024 in which near-duplicates differ at most
+BANDS, BAND = 16, 64  # bands of a picture's bits, and the bits of each: with NEAR that differ, some bands are equal
 NO_PICTURE = 0  # for a crop whose text no other one has: it is compared with none
-PARTS = (range(5), range(5, 10), range(10, 16))  # of the 16 bands of 16 bits
 FEW = 40  # pictures of one text that are compared each with each
 
 
@@ -20,7 +20,7 @@ class Likeness:
     """What tells whether two crops show the same picture."""
 
     sha256: str  # of the image file
-    picture: int  # 256 bits, likeness.picture_hash, or NO_PICTURE
+    picture: int  # 1,024 bits, likeness.picture_hash, or NO_PICTURE
 
 
 @dataclass(frozen=True, slots=True)  # there may be millions
@@ -112,24 +112,36 @@ def _join_pictures(clusters: Clusters, samples: Sequence[Candidate]) -> None:
     for number, sample in enumerate(samples):
         clusters.join(by_text[normalise(sample.label)].setdefault(sample.likeness.picture, number), number)
     for pictures in by_text.values():
-        for one, other in near_pairs(list(pictures)):
-            clusters.join(pictures[one], pictures[other])
+        for group in _comparable(list(pictures)):
+            _join_near(clusters, pictures, group)
+
+
+def _join_near(clusters: Clusters, pictures: Mapping[int, int], group: Sequence[int]) -> None:
+    """pictures: of one text, with the number of a sample of each. Only pictures of different clusters are compared."""
+    parts: dict[int, list[int]] = defaultdict(list)
+    for picture in group:
+        parts[clusters.first(pictures[picture])].append(picture)
+    for some, others in combinations(parts.values(), 2):
+        for one, other in product(some, others):
+            if (one ^ other).bit_count() <= NEAR:
+                clusters.join(pictures[one], pictures[other])
+                break
 
 
 def near_pairs(pictures: Sequence[int]) -> Iterator[tuple[int, int]]:
     """Pairs that differ in NEAR bits at most, some of them more than once."""
-    groups = [pictures] if len(pictures) <= FEW else _with_equal_bands(pictures)
-    for group in groups:
+    for group in _comparable(pictures):
         for one, other in combinations(group, 2):
             if (one ^ other).bit_count() <= NEAR:
                 yield one, other
 
 
-def _with_equal_bands(pictures: Sequence[int]) -> Iterable[list[int]]:
-    """Groups among which every near pair is: NEAR bits leave four bands equal, so two of them in one of three parts."""
+def _comparable(pictures: Sequence[int]) -> Iterable[Sequence[int]]:
+    """Groups of pictures, such that both of a near pair are in one of them: all, or those with one band equal."""
+    if len(pictures) <= FEW:
+        return [pictures]
     found: dict[tuple[int, int], list[int]] = defaultdict(list)
-    for number, (one, other) in enumerate(pair for part in PARTS for pair in combinations(part, 2)):
+    for band in range(BANDS):
         for picture in pictures:
-            bands = (picture >> 16 * one & 0xFFFF) << 16 | picture >> 16 * other & 0xFFFF
-            found[number, bands].append(picture)
+            found[band, picture >> BAND * band & (1 << BAND) - 1].append(picture)
     return found.values()
