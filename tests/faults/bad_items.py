@@ -250,6 +250,8 @@ def _files() -> Iterator[Item]:
     yield _item("link-inside.png", "duplicate", lambda path: path.symlink_to("sound.png"))
     yield _item("linked/in.png", "link", lambda path: path.parent.symlink_to("/usr"))
     yield _item("sparse-200-mb.png", "huge image", _sparse)
+    if os.geteuid():  # root may read everything
+        yield _item("forbidden.png", "unreadable image", lambda path: path.touch(mode=0))
     yield _item("ภาพ ที่หนึ่ง.png", "", encoded(crop(140), "PNG"))
     yield _item("n" * 300 + ".png", "unreadable image", None)
     yield _item("no-ending", "", encoded(crop(141), "PNG"))
