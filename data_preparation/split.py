@@ -10,7 +10,7 @@ from typing import Any
 from contract.errors import UserError
 from data_preparation.grouping import groups_of
 from data_preparation.split_flags import SplitRule
-from data_preparation.together import Candidate, keep_together
+from data_preparation.together import Candidate, Together, keep_together
 from data_preparation.wording import counted, verb
 
 TRAIN_FOLDER = "train"
@@ -69,17 +69,13 @@ def split_by_hash(samples: Sequence[Candidate], groups: Sequence[str], rule: Spl
     groups: the group of each sample.
     """
     together = keep_together(samples, groups)
-    clusters, groups, notes = together.clusters, together.groups, list(together.notes)
-    most = max(1, rule.fraction * len(samples) / 2)  # samples that are alike and validate: more would be all of it
-    places = []
-    for members in clusters:
-        joined = {groups[each] for each in members}
-        places.append(_place(rule.seed, joined) + (len(joined) > 1 and len(members) > most))
+    clusters, notes = together.clusters, list(together.notes)
+    places = _places(together, rule)
     order = sorted(range(len(clusters)), key=places.__getitem__)
     val = [number for number in order if places[number] < rule.fraction] or order[:1]
     val = val[: len(clusters) - 1]
     facts: dict[str, Any] = {"by": "hash", "seed": rule.seed, "fraction": rule.fraction}
-    grouped = len(set(groups)) < len({sample.name for sample in samples})
+    grouped = len(set(together.groups)) < len({sample.name for sample in samples})
     what = "name"
     if grouped:
         what = "group's name"
@@ -132,10 +128,17 @@ def _shown(characters: Iterable[str]) -> str:
     return ", ".join(shown[:EXAMPLES]) + (", …" if shown[EXAMPLES:] else "")
 
 
-def _place(seed: int, groups: Collection[str]) -> float:
-    """A number in [0, 1) that looks random and belongs to the cluster: that of one of its groups.
+def _places(together: Together, rule: SplitRule) -> list[float]:
+    """For each cluster a number in [0, 1) that looks random; more than 1 where it is too large to validate.
 
-    Other bytes of the hash choose the group, so that a cluster of many groups is not drawn to one side.
+    It is that of one of the cluster's groups. Other bytes of the hash choose which, so that a cluster of many groups is
+    not drawn to one side.
     """
-    digests = [hashlib.sha256(f"{seed}\0{group}".encode()).digest() for group in groups]
-    return int.from_bytes(min(digests, key=lambda digest: digest[6:])[:6], "big") / 2**48
+    most = max(1, rule.fraction * len(together.groups) / 2)  # samples that are alike: more would be all of validation
+    places = []
+    for members in together.clusters:
+        groups = {together.groups[each] for each in members}
+        digests = [hashlib.sha256(f"{rule.seed}\0{group}".encode()).digest() for group in groups]
+        place = int.from_bytes(min(digests, key=lambda digest: digest[6:])[:6], "big") / 2**48
+        places.append(place + 1 if len(groups) > 1 and len(members) > most else place)
+    return places
