@@ -28,8 +28,7 @@ from contract.image_header import read_header
 from contract.images import Images
 from contract.recipe import ctc_steps, limits_of
 
-# Words in a file after which its decoder may turn the image, so that the header's size is not the image's.
-_MAY_TURN = (b"Exif", b"eXIf", b"EXIF")
+_TIFF = (b"II", b"MM")  # how its files begin; their header is not asked how the decoder will turn the image
 
 
 class Prepared(NamedTuple):
@@ -124,16 +123,15 @@ class Pipeline:
                 image, parts = self._joined(image, key.sample, transforms.joining, draws)
             if transforms.augmentation:
                 image = transforms.augmentation.apply(image, draws)
-        refusal = self.labels.refusal(parts)
-        if refusal:
+        codes = self.labels.codes(parts)
+        if codes is None:
             label = "".join(self.samples[part].label for part in parts)
-            return Unusable(sample.line, f"{sample.image!r} with label {label!r} {refusal}")
-        codes = [self.labels.codes(part) for part in parts]
+            return Unusable(sample.line, f"{sample.image!r} with label {label!r} {self.labels.refusal(parts)}")
         if canvas is None:
             width, height = self._size(key)
             canvas = np.empty((height, width, 3), np.uint8)
         width = _resize_into(canvas, image, transforms.padding)
-        return Prepared(canvas, width, codes[0] if len(codes) == 1 else np.concatenate(codes))
+        return Prepared(canvas, width, codes)
 
     def _size(self, key: Key) -> Size:
         size = key.size or self.transforms.size
@@ -181,10 +179,10 @@ class Pipeline:
     def _aspect(self, sample: int) -> float:
         """Width / height of a sample's image, which is decoded only where its header would not do."""
         if not self._aspects[sample]:
-            data = self.images.read(self.samples[sample].image)
+            data = self.images.view(self.samples[sample].image)
             header = read_header(data)
             width, height = header.width, header.height
-            if data[:2] in (b"II", b"MM") or any(word in data for word in _MAY_TURN):
+            if header.orientation != 1 or data[:2] in _TIFF:
                 height, width, _ = _decoded(data).shape
             self._aspects[sample] = width / height
         return self._aspects[sample]
