@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from container.trainer.pipeline.native.build import library
+from container.trainer.pipeline.native.build import address, library
 
 _STEP, _FIRST, _SECOND = (np.uint64(each) for each in (0x9E3779B97F4A7C15, 0xBF58476D1CE4E5B9, 0x94D049BB133111EB))
 
@@ -19,7 +19,7 @@ def subtract_bits(image: np.ndarray, seed: int) -> np.ndarray:
         bits = np.unpackbits(_mixed(words).astype("<u8").view(np.uint8), bitorder="little", count=image.size)
         np.subtract(image, bits.reshape(image.shape) & (image > 0), out=result)
     else:
-        compiled.subtract_bits(image.ctypes.data, result.ctypes.data, image.size, seed)
+        compiled.subtract_bits(address(image), address(result), image.size, seed)
     return result
 
 

@@ -19,6 +19,7 @@ import sysconfig
 import tempfile
 from functools import cache
 from pathlib import Path
+from typing import Any
 
 from contract.tree_places import cache_folder
 
@@ -50,6 +51,11 @@ def library() -> ctypes.CDLL | None:
             return _open(file)
     built = build([[found] for name in ("cc", "gcc", "clang") if (found := shutil.which(name))])
     return _open(built) if built else None
+
+
+def address(array: Any) -> int:
+    """Where a NumPy array begins: contiguous, writable, not empty. `array.ctypes.data` takes three times as long."""
+    return ctypes.addressof(ctypes.c_char.from_buffer(array))
 
 
 def build(compilers: list[list[str]]) -> Path | None:
