@@ -11,6 +11,7 @@ import numpy as np
 import paddle
 
 from container.trainer.paddleocr_samples import PaddleOCRSamples
+from container.trainer.pipeline.native.build import SLOWER, library
 from container.trainer.pipeline.supported import Unsupported
 from container.trainer.pipeline_samples import PipelineSamples
 from container.trainer.sampling import Key
@@ -76,7 +77,10 @@ def open_samples(
     samples = read_labels(labels).samples
     if by != PADDLEOCR:
         try:
-            return PipelineSamples(samples, images, config, mode, seed)
+            prepared = PipelineSamples(samples, images, config, mode, seed)
+            if mode == "Train" and library() is None:
+                say(f"note: {SLOWER}")
+            return prepared
         except Unsupported as what:
             say(f"note: PaddleOCR's own code prepares the samples of {mode}, slower: our pipeline does not know {what}")
     return PaddleOCRSamples(samples, images, config, mode, seed)

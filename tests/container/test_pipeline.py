@@ -299,6 +299,18 @@ def test_without_a_compiler_the_batches_are_the_same(folder: Path, monkeypatch: 
     np.testing.assert_array_equal(normalised(in_numpy), in_floats)
 
 
+def test_without_a_compiler_it_is_said_once(folder: Path, monkeypatch: pytest.MonkeyPatch):
+    from container.trainer import reading
+
+    said: list[str] = []
+    config = recipe_over(folder, MOBILE)
+    for compiled in (object(), None):
+        monkeypatch.setattr(reading, "library", lambda compiled=compiled: compiled)
+        for mode, labels in (("Train", "train.txt"), ("Eval", "val.txt")):
+            reading.open_samples(config, mode, folder / labels, open_images(folder), 1, "auto", said.append)
+    assert said == [f"note: {reading.SLOWER}"]
+
+
 def test_a_packed_dataset_gives_the_same_batches(folder: Path, tmp_path: Path):
     pack_dataset(folder, tmp_path)
     batches = []
