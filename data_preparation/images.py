@@ -6,12 +6,13 @@ import os
 import re
 import tempfile
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from typing import IO
 
 import cv2
 import numpy as np
 
+from contract.errors import UserError
 from contract.picture import Look
 
 # What libjpeg and libtiff say of pixels that they had to make up; libpng warns of harmless things and gives no image.
@@ -48,10 +49,15 @@ def look(data: bytes) -> Look | None:
 
 @contextmanager
 def listening() -> Iterator[None]:
-    """Hear what decoders say, instead of letting them say it to people."""
+    """Hear what decoders say, instead of letting them say it to people. Raises UserError without a place to write."""
     global _heard
-    with tempfile.TemporaryFile(buffering=0) as file, _stderr_goes_to(file):
-        _heard = file
+    with ExitStack() as opened:
+        try:
+            _heard = opened.enter_context(tempfile.TemporaryFile(buffering=0))
+        except OSError as error:
+            reason = error.strerror
+            raise UserError(f"no temporary file can be made ({reason}): name a folder for them with TMPDIR") from None
+        opened.enter_context(_stderr_goes_to(_heard))
         try:
             yield
         finally:

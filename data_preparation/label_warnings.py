@@ -23,6 +23,7 @@ _DIGITS = {
     "Devanagari": re.compile("[\u0966-\u096f]"),
 }
 
+_WORD = re.compile(r"[^\W\d_]+")
 _LATIN = re.compile("[A-Za-z\u00c0-\u024f]")
 # Of Greek only what has a Latin twin: units such as `μm` and `kΩ` mix the scripts rightly.
 _TWINS = re.compile("[\u0400-\u052fΑΒΕΖΗΙΚΜΝΟΡΤΥΧικνορυ]")
@@ -70,7 +71,7 @@ def _unseen(text: str) -> Iterator[Oddity]:
 
 
 def _twins(text: str) -> Iterator[Oddity]:
-    for word in text.split() if _TWINS.search(text) and _LATIN.search(text) else ():
+    for word in _WORD.findall(text) if _TWINS.search(text) and _LATIN.search(text) else ():
         if (twin := _TWINS.search(word)) and (latin := _LATIN.search(word)):
             what = f"mixes {_named([twin[0]])} and {_named([latin[0]])} in one word, which look alike elsewhere"
             yield "look-alike", what, "write the word in one script"

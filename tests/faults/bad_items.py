@@ -339,6 +339,7 @@ def _labels() -> Iterator[Item]:
             ("", "10 \u03bcm"),
             ("", "5 kΩ"),
             ("", "Москва Moscow"),
+            ("", "ООО/LLC"),
             ("", "全角，。"),
             ("", "a\u3000b"),
             ("mixed digits", "๑2๓"),
