@@ -408,9 +408,11 @@ def test_transforms_that_it_does_not_know_are_named(folder: Path):
 def test_a_tree_with_other_augmentations_is_not_repeated(folder: Path, monkeypatch: pytest.MonkeyPatch):
     from container.trainer.pipeline import supported
 
-    monkeypatch.setitem(supported.REPEATED, "rec_img_aug.py", "0" * 64)
-    refused = unsupported(recipe_over(folder, MOBILE), folder)
-    assert refused == "ppocr/data/imaug/rec_img_aug.py, which is not that of PaddleOCR 3.7.0"
+    for file, (classes, _) in supported.REPEATED.items():
+        with monkeypatch.context() as patch:
+            patch.setitem(supported.REPEATED, file, (classes, "0" * 64))
+            refused = unsupported(recipe_over(folder, MOBILE), folder)
+        assert refused == f"ppocr/data/imaug/{file}, which is not that of PaddleOCR 3.7.0"
 
 
 def test_a_sample_is_a_function_of_seed_epoch_and_path_alone(folder: Path):

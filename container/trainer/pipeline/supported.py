@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -13,14 +14,18 @@ from container.trainer.pipeline.labels import NRTR_OFFSET
 from contract.batches import Size
 from contract.recipe_rules import CTC_BATCH, MULTI_BATCH
 
-# The files of PaddleOCR 3.7.0 that the pipeline repeats. Another release, or a tree that somebody improved, may do
-# something else under the same names: then its own transforms prepare the batches.
-REPEATED = {
-    "operators.py": "46190b708d4044ba282dabd08dd78b8ab67f0580372a3f5d6fad08f5d0dbabf6",
-    "rec_img_aug.py": "77607eb2a5e6e5d01829565a97161845ecd85a35a4d827435198f3ed4a32f9ad",
-    "label_ops.py": "89c75bfb515c0d8ea3e8ebb5728335fcb8032e8d2e3e3060eb059527e7df61c7",
-    "text_image_aug/augment.py": "203d177f39e8ebbf2880ea25fcce83e2963420641948da82fddd8d814c94a288",
-    "text_image_aug/warp_mls.py": "6657555474613243d539673136fc4f4016a7e57193769453a2716e156756cef8",
+# The files of PaddleOCR 3.7.0 that the pipeline repeats, or the classes in them, and the sha256 of their text. Another
+# release, or a tree that somebody improved, may do something else under the same names: then its own transforms prepare
+# the batches. (A complete tree of December 2025 has the same.)
+REPEATED: dict[str, tuple[tuple[str, ...], str]] = {
+    "operators.py": (("DecodeImage",), "363370408ca656b4263275fbf4c8c81868b56a10fcb8ae1c66fca797e8888fee"),
+    "rec_img_aug.py": ((), "77607eb2a5e6e5d01829565a97161845ecd85a35a4d827435198f3ed4a32f9ad"),
+    "label_ops.py": (
+        ("BaseRecLabelEncode", "CTCLabelEncode", "NRTRLabelEncode", "MultiLabelEncode"),
+        "216330eb80d4a0d4b84ea9e8bb52f44aa945f469ac963adde3a36c024a8eaa63",
+    ),
+    "text_image_aug/augment.py": ((), "203d177f39e8ebbf2880ea25fcce83e2963420641948da82fddd8d814c94a288"),
+    "text_image_aug/warp_mls.py": ((), "6657555474613243d539673136fc4f4016a7e57193769453a2716e156756cef8"),
 }
 
 # What may stand in a list of transforms, by the place that each must have among the others.
@@ -69,8 +74,9 @@ def read_transforms(operators: list[Any], dataset: Mapping[str, Any], folder: Pa
     """operators: of PaddleOCR's create_operators. dataset: their section of the recipe. folder: ppocr/data/imaug, where
     they come from. Raises Unsupported."""
     found = _by_place(operators)
-    for file, sha256 in REPEATED.items():
-        if hashlib.sha256((folder / file).read_text(encoding="utf-8").encode()).hexdigest() != sha256:
+    for file, (classes, sha256) in REPEATED.items():
+        text = _text_of(classes, (folder / file).read_text(encoding="utf-8"))
+        if hashlib.sha256(text.encode()).hexdigest() != sha256:
             raise Unsupported(f"ppocr/data/imaug/{file}, which is not that of PaddleOCR 3.7.0")
     decode = found[0]
     if decode.img_mode != "BGR" or decode.channel_first or decode.ignore_orientation:
@@ -89,6 +95,14 @@ def read_transforms(operators: list[Any], dataset: Mapping[str, Any], folder: Pa
         size=size,
         padding=padding,
     )
+
+
+def _text_of(classes: tuple[str, ...], source: str) -> str:
+    """The classes of a module as they are written, or all of it."""
+    if not classes:
+        return source
+    found = [re.search(rf"^class {name}\b.*\n(?:[ \t].*\n|\n)*", source, re.MULTILINE) for name in classes]
+    return "".join(each[0].rstrip() + "\n" for each in found if each)
 
 
 def _by_place(operators: list[Any]) -> dict[int, Any]:
