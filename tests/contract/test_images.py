@@ -190,7 +190,7 @@ def test_no_change_of_a_byte_goes_unseen(packed: Path):
                 path.write_bytes(changed)
                 report = check_dataset(packed, None, looked)
                 assert report.problems or report.content_sha256 == whole.content_sha256
-                # What shards.json says of a whole shard is for uploads, which hash it.
+                # The sha256 of a whole shard is for whoever copies shards: each image has one of its own.
                 assert report.problems or path.name == "shards.json", (path.name, place)
         path.write_bytes(data)
 
