@@ -4,9 +4,9 @@ python -m benchmarks.validate [--images 10000] [--rounds 5] [--memory 0] [--json
 
 Drawn English words, as PNG and as JPEG. The peer opens each file, reads it and decodes it with OpenCV to colour, in one
 process; `validate` (data_preparation.validation, every check, no recipe) does the same and all the rest, in one process
-and in as many as it takes by default (one, until it has worked for two seconds). Rounds are interleaved, the page cache
-is warm. CPU first: user and system, children included; then the clock. `ratio` is peer / validate: 0.6 means that
-checking costs two thirds of reading and decoding on top.
+and in as many as it takes by default (one, until it sees that others would save more than they cost). Rounds are
+interleaved, the page cache is warm. CPU first: user and system, children included; then the clock. `ratio` is peer /
+validate: 0.6 means that checking costs two thirds of reading and decoding on top.
 
 --memory N: peak memory of a validator in one process over N crops and over a quarter of them, and what a million would
 take by the slope between the two. The files are one JPEG with a number behind its end.

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import itertools
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import Path
 
 from contract.dataset import Problem, Sample, hash_in_order
@@ -21,7 +21,7 @@ CHUNK = 64  # images that are looked at before anything is said
 Progress = Callable[[int, int], None]  # samples checked, samples in all
 Found = Callable[[Split, Sample, Picture], None]  # told of each sound image
 # Looks at chunks, here as `map` does or in other processes, and gives what each came to in the same order.
-Over = Callable[[Looker, Iterable[Chunk]], Iterable[list[Picture | BadImage]]]
+Over = Callable[[Looker, Sequence[Chunk]], Iterable[list[Picture | BadImage]]]
 
 
 def check_images(
@@ -42,7 +42,7 @@ def check_images(
     splits = [split for split in report.splits if split.folder in folders]
     looker = Looker(tuple(folders.values()), decode, keep_data)
     number = {folder: index for index, folder in enumerate(folders)}
-    looked = _one_by_one(over(looker, _chunks(splits, number)))
+    looked = _one_by_one(over(looker, list(_chunks(splits, number))))
     total = sum(len(split.file.samples) for split in splits)
     done = 0
     same = _SamePictures(report)

@@ -9,7 +9,7 @@ import signal
 import sys
 import time
 from collections import deque
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator, Sequence
 from concurrent.futures import Future, ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
 from functools import partial
@@ -21,7 +21,8 @@ from contract.image_check import Over
 from contract.picture import Chunk, Looker, Picture
 from data_preparation.images import listening
 
-ALONE_S = 2.0  # seconds before others are asked to help: a process takes half a second of a core to begin
+ALONE_S = 0.5  # seconds until it is clear how long the rest will take
+WORTH_S = 1.0  # that others must save: a process takes half a second of a core to begin
 MOST = 8  # processes, unless more are asked for: then the disk decides
 
 Pictures = list[Picture | BadImage]
@@ -32,13 +33,14 @@ def over(workers: int | None) -> Over:
     return partial(_look_over, workers or min(_cores(), MOST))
 
 
-def _look_over(workers: int, looker: Looker, chunks: Iterable[Chunk]) -> Iterator[Pictures]:
-    chunks = iter(chunks)
-    until = time.monotonic() + ALONE_S
-    for chunk in chunks:
+def _look_over(workers: int, looker: Looker, chunks: Sequence[Chunk]) -> Iterator[Pictures]:
+    rest = iter(chunks)
+    began = time.monotonic()
+    for done, chunk in enumerate(rest, start=1):
         yield _look(looker, chunk)
-        if workers > 1 and time.monotonic() > until:
-            yield from _look_in_processes(workers, looker, chunks)
+        took = time.monotonic() - began
+        if took > ALONE_S and took / done * (len(chunks) - done) * (1 - 1 / workers) > WORTH_S:
+            yield from _look_in_processes(workers, looker, rest)
 
 
 def _look_in_processes(workers: int, looker: Looker, chunks: Iterator[Chunk]) -> Iterator[Pictures]:

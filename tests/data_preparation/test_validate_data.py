@@ -199,6 +199,7 @@ def test_processes_find_what_one_finds(tmp_path: Path, monkeypatch: pytest.Monke
     (folder / "images/64.png").write_bytes(png()[:-40])
     (folder / "images/7.png").unlink()
     monkeypatch.setattr(looking, "ALONE_S", 0)
+    monkeypatch.setattr(looking, "WORTH_S", 0)
     one, two = (validate(folder, None, None, workers=workers).report for workers in (1, 2))
     assert one == two
     assert [problem.where for problem in one.problems] == ["train.txt:8", "train.txt:65"]
@@ -232,6 +233,7 @@ def test_what_a_killed_process_leaves_is_done_by_the_one_that_asked(
 ) -> None:
     folder = dataset(tmp_path / "data", {f"{number}.png": "ab" for number in range(70)}, {"v.png": "ba"})
     monkeypatch.setattr(looking, "ALONE_S", 0)
+    monkeypatch.setattr(looking, "WORTH_S", 0)
     one, two = (check_dataset(folder, None, kills_its_process, over=looking.over(workers)) for workers in (1, 2))
     assert one == two
     assert len(two.aspects) == 71
