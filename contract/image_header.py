@@ -7,7 +7,7 @@ missing half of a cut JPEG with grey. Both are told here from the bytes alone.
 from __future__ import annotations
 
 import struct
-from dataclasses import dataclass
+from typing import NamedTuple
 
 from contract.errors import BadImage
 
@@ -20,8 +20,7 @@ Bytes = bytes | memoryview
 JPEG_END = b"\xff\xd9"
 
 
-@dataclass(frozen=True)
-class ImageHeader:
+class ImageHeader(NamedTuple):
     """What the file states. Size in pixels as stored."""
 
     width: int

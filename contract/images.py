@@ -15,6 +15,7 @@ from typing import Protocol
 
 from contract.dataset import MAX_BYTES, image_file
 from contract.errors import BadImage
+from contract.image_header import Bytes
 from contract.shards import INDEX, REMEDY, SHARDS, check_files, is_packed, plain_path, read_index
 
 
@@ -29,7 +30,7 @@ class Images(Protocol):
     def read(self, image: str) -> bytes:
         """The bytes of an image file."""
 
-    def view(self, image: str) -> memoryview:
+    def view(self, image: str) -> Bytes:
         """The same without a copy where there need be none: for a decoder that takes a buffer."""
 
     def read_verified(self, image: str) -> tuple[bytes, str]:
@@ -75,8 +76,8 @@ class LooseImages:
         except OSError as error:
             raise BadImage("unreadable image", f"cannot be read ({error.strerror})") from None
 
-    def view(self, image: str) -> memoryview:
-        return memoryview(self.read(image))
+    def view(self, image: str) -> Bytes:
+        return self.read(image)
 
     def read_verified(self, image: str) -> tuple[bytes, str]:
         data = self.read(image)

@@ -208,7 +208,11 @@ def _resize_into(canvas: np.ndarray, image: np.ndarray, padding: bool) -> int:
     """Fill `canvas` with the image, zeros to the right of it; returns the width that is not padding."""
     height, width, _ = canvas.shape
     if padding:
-        width = min(width, math.ceil(height * (image.shape[1] / image.shape[0])))
-        canvas[:, width:] = 0
-    cv2.resize(image, (width, height), dst=canvas[:, :width])
+        own_height, own_width, _ = image.shape
+        fitting = math.ceil(height * (own_width / own_height))
+        if fitting < width:
+            canvas[:, fitting:] = 0
+            cv2.resize(image, (fitting, height), dst=canvas[:, :fitting])
+            return fitting
+    cv2.resize(image, (width, height), dst=canvas)
     return width
