@@ -8,6 +8,7 @@ from collections.abc import Callable
 from typing import Any, NoReturn
 
 from contract.errors import UserError
+from contract.streams import speak_utf8
 
 EXIT_REFUSED = 1
 EXIT_INTERRUPTED = 130  # 128 + SIGINT, as shells have it
@@ -27,6 +28,7 @@ class Parser(argparse.ArgumentParser):
 
 def run(parser: Parser, argv: list[str] | None, action: Callable[[argparse.Namespace], int]) -> int:
     """Parse the flags, do the action and turn what a person can cause into an exit code."""
+    speak_utf8()
     try:
         return action(parser.parse_args(argv))
     except UserError as error:

@@ -57,7 +57,7 @@ def _replace(path: Path, text: str) -> None:
     try:
         descriptor, name = tempfile.mkstemp(prefix=path.name, dir=path.parent)
         try:
-            with open(descriptor, "w", encoding="utf-8") as file:
+            with open(descriptor, "w", encoding="utf-8", newline="\n") as file:
                 file.write(text)
                 file.flush()
                 os.fsync(file.fileno())

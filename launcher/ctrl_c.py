@@ -23,7 +23,7 @@ def listen_for_stop() -> Iterator[Stop]:
     """Count requests to stop for as long as the job runs, instead of dying of them."""
     stop = Stop()
     numbers = [signal.SIGINT, signal.SIGTERM]
-    if signal.getsignal(signal.SIGHUP) is not signal.SIG_IGN:  # nohup keeps its meaning
+    if hasattr(signal, "SIGHUP") and signal.getsignal(signal.SIGHUP) is not signal.SIG_IGN:  # nohup keeps its meaning
         numbers.append(signal.SIGHUP)
     before = {number: signal.signal(number, stop.hear) for number in numbers}
     try:

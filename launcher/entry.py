@@ -12,6 +12,7 @@ from types import FrameType
 from typing import Any
 
 from contract.errors import UserError
+from contract.streams import speak_utf8
 from launcher.people import answer, fill_closed_streams, people, say
 
 EXIT_REFUSED, EXIT_FAILED, EXIT_CTRL_C = 1, 2, 130
@@ -33,6 +34,7 @@ def enter(
     """
     arguments = sys.argv[1:] if argv is None else argv
     fill_closed_streams()
+    speak_utf8()
     try:
         with every_stop_is_ctrl_c():
             return work(arguments)

@@ -41,7 +41,7 @@ class PeopleStream:
 
 def people() -> TextIO:
     """stderr as a PeopleStream. It goes nowhere when it was closed before the start (`2>&-`)."""
-    return PeopleStream(sys.stderr or open(os.devnull, "w"))  # type: ignore[return-value]
+    return PeopleStream(sys.stderr or open(os.devnull, "w", encoding="utf-8", newline="\n"))  # type: ignore[return-value]
 
 
 def say(text: str) -> None:

@@ -89,7 +89,7 @@ def fetch(account: Account, model: StoredModel, archive: Path, show: Callable[[i
             return False
         if not _is_copy(part, source):
             part.unlink(missing_ok=True)
-            _note_of(part).write_text(source, encoding="utf-8")
+            _note_of(part).write_text(source, encoding="utf-8", newline="\n")
         _fill(account, model, part, show)
         part.replace(archive)
         _note_of(part).replace(_note_of(archive))

@@ -262,7 +262,7 @@ def main(argv: list[str] | None = None) -> int:
     (folder,) = map(Path, sys.argv[1:] if argv is None else argv)
     folder.mkdir(parents=True, exist_ok=True)
     for name, document in documents().items():
-        (folder / name).write_text(as_text(document), encoding="utf-8")
+        (folder / name).write_text(as_text(document), encoding="utf-8", newline="\n")
     return 0
 
 

@@ -8,6 +8,7 @@ import re
 import shutil
 import signal
 import subprocess
+import sys
 import tempfile
 import threading
 import time
@@ -227,6 +228,9 @@ def _end(process: subprocess.Popen[str]) -> None:
 
     Who asks again, with another Ctrl-C, does not have to wait.
     """
+    if sys.platform == "win32":  # no signals to ask with
+        process.kill()
+        return
     for number, wait_s in ((signal.SIGINT, END_S), (signal.SIGTERM, END_S), (signal.SIGKILL, None)):
         if process.poll() is not None:
             return

@@ -64,7 +64,7 @@ def record_pushed(root: Path, source: str, device: str, account: str, region: st
     try:
         descriptor, name = tempfile.mkstemp(prefix=FILE_NAME, dir=root)
         try:
-            with open(descriptor, "w", encoding="utf-8") as file:
+            with open(descriptor, "w", encoding="utf-8", newline="\n") as file:
                 json.dump(content, file, indent=2)
                 file.write("\n")
                 file.flush()

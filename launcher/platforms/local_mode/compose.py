@@ -60,7 +60,7 @@ def find_compose(environment: Mapping[str, str]) -> Compose:
 def put_shim(compose: Compose, folder: Path) -> None:
     """A `docker-compose` in `folder` that means Docker's plugin: the one name under which the SDK takes any version."""
     shim = folder / "docker-compose"
-    shim.write_text(f'#!/bin/sh\nexec {shlex.quote(compose.docker)} compose "$@"\n', encoding="utf-8")
+    shim.write_text(f'#!/bin/sh\nexec {shlex.quote(compose.docker)} compose "$@"\n', encoding="utf-8", newline="\n")
     shim.chmod(0o700)
 
 

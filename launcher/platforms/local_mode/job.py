@@ -32,7 +32,7 @@ class LocalModeJob:
 def write_job(job: LocalModeJob, file: Path) -> None:
     """Write it where only this user can read it: the environment of a job may hold secrets."""
     file.touch(mode=0o600)
-    file.write_text(json.dumps(asdict(job)), encoding="utf-8")
+    file.write_text(json.dumps(asdict(job)), encoding="utf-8", newline="\n")
 
 
 def read_job(file: Path) -> LocalModeJob:
