@@ -364,6 +364,24 @@ def test_what_cannot_be_used_is_what_paddleocr_refuses(folder: Path, tmp_path: P
     assert (len(nothing.images), len(nothing.labels[0])) == (0, 0)
 
 
+def test_images_a_pixel_wide_or_high_are_prepared_and_never_joined(tmp_path: Path):
+    from PIL import Image
+
+    (tmp_path / "images").mkdir()
+    sizes = [(1, 200), (200, 1), (1, 1), (60, 20)]
+    for at, size in enumerate(sizes):
+        Image.new("RGB", size, "white").save(tmp_path / f"images/{at}.png")
+    (tmp_path / "train.txt").write_text("".join(f"images/{at}.png\t{at}\n" for at in range(len(sizes))))
+    (tmp_path / "dict.txt").write_text("0\n1\n2\n3\n")
+    pipeline = pipeline_of(tmp_path, recipe_over(tmp_path, MOBILE))
+    batch = pipeline.batch([Key(epoch, at, (320, 48)) for epoch in range(40) for at in range(len(sizes))])
+    assert batch.usable.all()
+    ctc, _, lengths, _ = batch.labels
+    assert set(lengths[0::4]) == {1}  # of 1 x 200 nothing would be left
+    assert set(lengths[2::4]) > {1}
+    assert not (ctc[lengths > 1] == 1).any()
+
+
 def test_a_picture_that_its_file_says_to_turn_is_joined_by_its_turned_size(folder: Path, tmp_path: Path):
     from PIL import Image
 

@@ -59,6 +59,17 @@ def test_what_is_not_in_it(engine: docker.DockerClient, cpu_image: str) -> None:
     assert said.decode() == ""
 
 
+def test_the_compiled_part_of_the_input_pipeline_is_in_it(engine: docker.DockerClient, cpu_image: str) -> None:
+    script = (
+        "from container.trainer.pipeline.native.build import SOURCE, library; print(library()._name, SOURCE.parent)"
+    )
+    said = engine.containers.run(
+        cpu_image, entrypoint=["python", "-c"], command=[script], remove=True, network_mode="none", read_only=True
+    )
+    library, folder = said.decode().split()
+    assert library.startswith(f"{folder}/built/")
+
+
 def test_no_secret_of_the_build(engine: docker.DockerClient, cpu_image: str) -> None:
     """In no layer, deleted files included, no history, no label, no environment."""
     needles = {name: secret.encode() for name, secret in SECRETS.items()}

@@ -167,7 +167,8 @@ class Pipeline:
                 break
             height, width, _ = image.shape
             try:
-                if width / height + self._aspect(other) > joining.most_aspect:
+                aspects = width / height, self._aspect(other)
+                if sum(aspects) > joining.most_aspect or min(aspects) * joining.height <= 0.5:  # no pixel wide
                     break
                 beside = self._decode(other)
             except ValueError:  # counted when its own turn comes
