@@ -20,6 +20,9 @@ from data_preparation.wording import counted
 
 NAME = "ppocrlabel"
 
+# What PPOCRLabel writes, in its two languages, for a box whose text nobody has typed yet or its OCR could not read.
+PLACEHOLDERS = ("TEMPORARY", "NULL", "待识别", "无法识别")
+
 
 def recognises(labels: Path) -> bool:
     """Whether the file, or a text file in the folder or below it, begins as a Label.txt does."""
@@ -89,4 +92,6 @@ def _text_and_points(annotation: Any) -> tuple[str, Any]:
     text = annotation["transcription"]
     if annotation.get("difficult") is True or text in ILLEGIBLE:
         raise illegible()
+    if text in PLACEHOLDERS:
+        raise BadSample("placeholder", f"{text!r} is PPOCRLabel's word for no text", "write the text in PPOCRLabel")
     return text, annotation.get("points")

@@ -197,6 +197,8 @@ def test_every_region_is_a_crop_or_a_row(tmp_path: Path, capsys: pytest.CaptureF
         ("a\nb", ((20, 30), (90, 30), (90, 60), (20, 60))): "several lines",
         ("a\tb", ((20, 30), (90, 30), (90, 60), (20, 60))): "holds a tab",
         ("###", ((20, 30), (90, 30), (90, 60), (20, 60))): "marked as illegible",
+        ("TEMPORARY", ((20, 30), (90, 30), (90, 60), (20, 60))): "'TEMPORARY' is PPOCRLabel's word for no text",
+        ("无法识别", ((20, 30), (90, 30), (90, 60), (20, 60))): "is PPOCRLabel's word for no text",
         ("*", ((20, 30), (90, 30), (90, 60), (20, 60))): "marked as illegible",
     }
     draw_page(tmp_path / "in/own.png")
