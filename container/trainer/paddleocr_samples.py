@@ -43,7 +43,7 @@ class PaddleOCRSamples:
         self.encoders = [each for each in self.operators if isinstance(each, BaseRecLabelEncode)]
         # Operators that an image goes through before it is joined to another one; 2 is PaddleOCR's own default.
         self.before_joining = int(config[mode]["dataset"].get("ext_op_transform_idx", 2))
-        self.most_steps = limits_of(config).time_steps
+        self.limits = limits_of(config)
 
     def __len__(self) -> int:
         return len(self.samples)
@@ -112,10 +112,11 @@ class PaddleOCRSamples:
         }
 
     def _others(self, count: int, data: dict[str, Any]) -> Iterator[dict[str, Any]]:
-        """Random lines to append to `data`, read only when asked for, and only while CTC can read the whole."""
+        """Random lines to append to `data`, read only when asked for, and only while both heads can learn the whole."""
         for _ in range(count):
             other = self.samples[np.random.randint(len(self.samples))]
-            if ctc_steps(data["label"] + other.label) > self.most_steps:
+            whole = data["label"] + other.label
+            if ctc_steps(whole) > self.limits.time_steps or len(whole) > self.limits.longest_label:
                 return
             prepared = self._prepare(self.operators[: self.before_joining], other)
             if isinstance(prepared, Unusable):  # counted when its own turn comes

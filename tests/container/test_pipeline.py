@@ -20,7 +20,7 @@ from container.trainer.sampling import Key
 from contract.batches import scales_of
 from contract.dataset import Sample, read_labels
 from contract.images import open_images
-from contract.recipe import CONFIGS, load_recipe
+from contract.recipe import CONFIGS, limits_of, load_recipe
 from data_preparation.packing import pack_dataset
 from tests.container.jobs import draw_dataset
 from tests.container.recipes import recipe_over
@@ -362,6 +362,24 @@ def test_what_cannot_be_used_is_what_paddleocr_refuses(folder: Path, tmp_path: P
     assert ours.encoded_labels() == theirs.encoded_labels()
     nothing = ours.batch([Key(0, 1, size)])
     assert (len(nothing.images), len(nothing.labels[0])) == (0, 0)
+
+
+def test_lines_are_joined_only_while_both_heads_can_learn_the_whole(folder: Path, tmp_path: Path):
+    """PaddleOCR gives RecConAug the length of Global.max_text_length, of which NRTR needs two places for its marks; and
+    its encoders leave out what the dictionary lacks."""
+    from container.trainer.paddleocr_samples import PaddleOCRSamples
+    from container.trainer.pipeline.pipeline import Pipeline
+
+    recipe = recipe_over(folder, "rec/PP-OCRv4/en_PP-OCRv4_rec.yml", "RecAug")
+    samples = tuple(Sample(f"images/train{at}.png", "123456789012", at + 1) for at in range(12))
+    assert limits_of(recipe).longest_label == 23
+    keys = [Key(epoch, at, (320, 48)) for epoch in range(4) for at in range(12)]
+    assert Pipeline(samples, open_images(folder), recipe, "Train", 1).batch(keys).usable.all()
+    stock = PaddleOCRSamples(samples, open_images(folder), recipe, "Train", 1)
+    assert all(isinstance(stock[key], list) for key in keys)
+    samples = (*samples[:6], *(Sample(f"images/train{at}.png", "x1", at + 1) for at in range(6, 12)))
+    joined = Pipeline(samples, open_images(folder), recipe, "Train", 1).batch(keys)
+    assert [key.sample for key, usable in zip(keys, joined.usable, strict=True) if usable] == [*range(6)] * 4
 
 
 def test_images_a_pixel_wide_or_high_are_prepared_and_never_joined(tmp_path: Path):

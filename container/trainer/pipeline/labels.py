@@ -23,7 +23,7 @@ class Labels:
         self._longest = longest
         self._encoder = encoder
         self._multi = encoder == "MultiLabelEncode"
-        self._most = longest - 2 if self._multi else longest  # characters: NRTR's marks take two places
+        self.most = longest - 2 if self._multi else longest  # characters: NRTR's marks take two places
         table: np.ndarray = np.full(max(map(ord, classes), default=0) + 2, _UNKNOWN, np.int32)
         for character, number in classes.items():
             table[ord(character)] = number
@@ -34,18 +34,18 @@ class Labels:
         lossy[np.searchsorted(self._ends, np.flatnonzero(self._codes == _UNKNOWN), side="right")] = True
         self._lossy = lossy.tobytes()
 
-    def codes(self, parts: Sequence[int]) -> np.ndarray | None:
-        """The labels of `parts`, one after the other: int32, one a character. None where they cannot be used."""
-        codes, lossy = self._one(parts[0]), self._lossy[parts[0]]
-        for part in parts[1:]:
-            codes = np.concatenate([codes, self._one(part)])
-            lossy |= self._lossy[part]
-        return codes if 0 < len(codes) <= self._most and not lossy else None
+    def codes(self, sample: int) -> np.ndarray | None:
+        """int32, one a character; None for a label that cannot be used."""
+        length = len(self._texts[sample])
+        end = self._ends[sample]
+        return self._codes[end - length : end] if 0 < length <= self.most and not self._lossy[sample] else None
 
-    def refusal(self, parts: Sequence[int]) -> str:
-        """What happened to labels that cannot be used."""
-        codes = np.concatenate([self._one(part) for part in parts])
-        if 0 < (codes != _UNKNOWN).sum() <= self._most and len(codes) <= self._longest:
+    def refusal(self, sample: int) -> str:
+        """What happened to a label that cannot be used."""
+        length = len(self._texts[sample])
+        end = self._ends[sample]
+        known = int((self._codes[end - length : end] != _UNKNOWN).sum())
+        if 0 < known <= self.most and length <= self._longest:
             return f"lost characters in PaddleOCR's {self._encoder}"
         return f"was refused by PaddleOCR's {self._encoder}"
 
@@ -78,7 +78,3 @@ class Labels:
             "encoded_samples": int((known > 0).sum()),
             "encoded_code_points": int(known.sum()),
         }
-
-    def _one(self, sample: int) -> np.ndarray:
-        end = self._ends[sample]
-        return self._codes[end - len(self._texts[sample]) : end]

@@ -112,21 +112,20 @@ class Pipeline:
         """One sample, its image written into `canvas`, or why it cannot be used. Nothing ever takes its place."""
         sample = self.samples[key.sample]
         transforms = self.transforms
-        parts = [key.sample]
         try:
             image = self._decode(key.sample)
         except ValueError as error:
             return Unusable(sample.line, f"the image {sample.image!r} {error}")
+        codes = self.labels.codes(key.sample)
+        if codes is None:
+            refusal = self.labels.refusal(key.sample)
+            return Unusable(sample.line, f"{sample.image!r} with label {sample.label!r} {refusal}")
         if transforms.joining or transforms.augmentation:
             draws = Draws(self.seed, key.epoch, sample.image)
             if transforms.joining:
-                image, parts = self._joined(image, key.sample, transforms.joining, draws)
+                image, codes = self._joined(image, codes, key.sample, transforms.joining, draws)
             if transforms.augmentation:
                 image = transforms.augmentation.apply(image, draws)
-        codes = self.labels.codes(parts)
-        if codes is None:
-            label = "".join(self.samples[part].label for part in parts)
-            return Unusable(sample.line, f"{sample.image!r} with label {label!r} {self.labels.refusal(parts)}")
         if canvas is None:
             width, height = self._size(key)
             canvas = np.empty((height, width, 3), np.uint8)
@@ -149,21 +148,25 @@ class Pipeline:
         read_header(data)  # again: it may have changed since the check, and its decoder believes what it claims
         return _decoded(data)
 
-    def _joined(self, image: np.ndarray, sample: int, joining: Joining, draws: Draws) -> tuple[np.ndarray, list[int]]:
-        """The image with those of others to the right of it, and whose they are; mostly it stays alone.
+    def _joined(
+        self, image: np.ndarray, codes: np.ndarray, sample: int, joining: Joining, draws: Draws
+    ) -> tuple[np.ndarray, np.ndarray]:
+        """The image with those of others to the right of it, and their labels; mostly it stays alone.
 
-        Others are looked at only as far as it takes to see that they do not fit.
+        Others are joined as long as the network can learn the whole, and are looked at only as far as it takes to see
+        that they do not fit.
         """
-        parts = [sample]
         others = [draws.below(len(self.samples)) for _ in range(joining.count)]
         if draws.unit() > joining.chance:
-            return image, parts
-        label, steps = self.samples[sample].label, self._steps[sample]
+            return image, codes
+        most = min(joining.most_characters, self.labels.most)
+        steps = self._steps[sample]
         for other in others:
-            added = self.samples[other].label
-            steps += self._steps[other] + (label[-1:] == added[:1])  # a blank where the same character meets itself
-            label += added
-            if len(label) > joining.most_characters or steps > self._most_steps:
+            added = self.labels.codes(other)
+            if added is None or len(codes) + len(added) > most:
+                break
+            steps += self._steps[other] + int(codes[-1] == added[0])  # a blank where a character meets itself
+            if steps > self._most_steps:
                 break
             height, width, _ = image.shape
             try:
@@ -174,8 +177,8 @@ class Pipeline:
             except ValueError:  # counted when its own turn comes
                 break
             image = np.concatenate([_of_height(image, joining.height), _of_height(beside, joining.height)], axis=1)
-            parts.append(other)
-        return image, parts
+            codes = np.concatenate([codes, added])
+        return image, codes
 
     def _aspect(self, sample: int) -> float:
         """Width / height of a sample's image, which is decoded only where its header would not do."""
