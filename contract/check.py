@@ -19,7 +19,7 @@ from contract.errors import UserError
 from contract.image_check import Found, Over, Progress, check_images
 from contract.images import Images, open_images
 from contract.picture import Decode
-from contract.recipe import Limits, ctc_steps, remedy_for_steps
+from contract.recipe import MOST_STEPS, Limits, ctc_steps, remedy_for_steps
 from contract.report import Report, Split
 
 EXAMPLES = 3  # how many lines a problem about many lines names
@@ -176,7 +176,10 @@ def _lengths(report: Report, limits: Limits) -> list[Problem]:
             f"the label has {len(sample.label)} code points, the recipe takes {limits.longest_label}"
             f" (labels that are too long: {len(long)})"
         )
-        remedy = f"add -o Global.max_text_length={len(sample.label) + limits.reserved} or shorten them"
+        needed = len(sample.label) + limits.reserved
+        remedy = f"add -o Global.max_text_length={needed} or shorten them"
+        if needed > MOST_STEPS:
+            remedy = "shorten it or delete its line: that is no line of text"
         problems.append(Problem("too long", split.place(sample.line), message, remedy, len(long)))
     if tight:
         split, sample = max(tight, key=lambda pair: ctc_steps(pair[1].label))

@@ -66,6 +66,7 @@ SVTR_COLUMN = 4  # pixels of the input's width to a column of SVTR's features
 OUT_CHAR_NUM = "Architecture.Backbone.out_char_num"
 PPLCNET_STEPS = 40  # time steps that PPLCNetV3 trains with, whatever the width, where the recipe does not say otherwise
 TRAINING_TIME_STEPS = "Architecture.Backbone.training_time_steps"  # a setting of our own network alone
+MOST_STEPS = 1_000  # of a label: a printed line has some 100, what has more is a page or a mistake
 SCALES = "Train.sampler.scales"
 IMG_SIZE = "Architecture.Backbone.img_size"  # height, width of what the backbone sees
 TPS_OUTPUTSIZE = "Architecture.Transform.tps_outputsize"
@@ -218,14 +219,16 @@ def resize_keys(recipe: Recipe) -> list[str]:
 def overrides_that_fit(
     recipe: Recipe, *, longest_label: int, most_steps: int, aspect: float, has_space: bool
 ) -> list[tuple[str, str]]:
-    """The overrides with which a recipe takes every label; empty when it does already."""
+    """The overrides with which a recipe takes every label; empty when it does already. No input is made wide enough
+    for a label of more than MOST_STEPS.
+    """
     limits = limits_of(recipe)
     overrides = []
     if longest_label > limits.longest_label:
         overrides.append(("Global.max_text_length", str(longest_label + limits.reserved)))
     if has_space and not limits.use_space:
         overrides.append(("Global.use_space_char", "true"))
-    if most_steps > limits.time_steps and limits.pixels_per_step:
+    if limits.time_steps < most_steps <= MOST_STEPS and limits.pixels_per_step:
         if limits.steps_key:
             overrides.append((limits.steps_key, str(most_steps)))
         if not limits.steps_key or most_steps * limits.pixels_per_step > limits.width:
@@ -259,6 +262,8 @@ def width_that_fits(limits: Limits, most_steps: int, aspect: float) -> int:
 
 def remedy_for_steps(limits: Limits, needed: int, aspect: float) -> str:
     """What to do about a label that needs more time steps than the recipe has."""
+    if needed > MOST_STEPS:
+        return "shorten it or delete its line: no input is so wide"
     if not limits.pixels_per_step:
         return "split the lines: this network has a fixed number of steps"
     if limits.steps_key and needed * limits.pixels_per_step <= limits.width:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import os
 import sys
 from collections.abc import Callable
 from typing import Any, NoReturn
@@ -12,6 +13,12 @@ from contract.streams import speak_utf8
 
 EXIT_REFUSED = 1
 EXIT_INTERRUPTED = 130  # 128 + SIGINT, as shells have it
+
+# Control characters but the line feed, and what changes the direction of text, as their escapes.
+_STEERING = {
+    code: repr(chr(code))[1:-1]
+    for code in (*range(10), *range(11, 32), *range(127, 160), *range(0x202A, 0x202F), *range(0x2066, 0x206A))
+}
 
 PREFIX = "ocr"  # in a bucket; the launcher has the same
 
@@ -30,18 +37,34 @@ def run(parser: Parser, argv: list[str] | None, action: Callable[[argparse.Names
     """Parse the flags, do the action and turn what a person can cause into an exit code."""
     speak_utf8()
     try:
-        return action(parser.parse_args(argv))
+        return _run(parser, argv, action)
+    except BrokenPipeError:  # `| head` has seen enough; Python would complain again when it flushes both at the end
+        for stream in (sys.stdout, sys.stderr):
+            os.dup2(os.open(os.devnull, os.O_WRONLY), stream.fileno())
+        return EXIT_REFUSED
+
+
+def _run(parser: Parser, argv: list[str] | None, action: Callable[[argparse.Namespace], int]) -> int:
+    try:
+        code = action(parser.parse_args(argv))
+        print(end="", flush=True)
+        return code
     except UserError as error:
         say(f"error: {error}")
         return EXIT_REFUSED
     except KeyboardInterrupt:
         say("interrupted")
         return EXIT_INTERRUPTED
+    except BrokenPipeError:
+        raise
+    except OSError as error:
+        say(f"error: {error}: check space, permissions and whether something else changes these files")
+        return EXIT_REFUSED
 
 
 def say(text: str = "") -> None:
-    """One line for people. Results that another program reads go to stdout instead."""
-    print(text, file=sys.stderr, flush=True)
+    """One line for people; no name in it steers the terminal. What programs read goes to stdout instead."""
+    print(text.translate(_STEERING), file=sys.stderr, flush=True)
 
 
 def positive_int(text: str) -> int:

@@ -83,11 +83,12 @@ def page_orders(
     taken: dict[tuple[Path, str], str] = {}
     problems = []
     for region in regions:
-        first = taken.setdefault((region.page, region.ident), region.where)
-        if first != region.where:
+        first = taken.get((region.page, region.ident))
+        if first is not None:
             message = f"region {region.ident} of {region.page.name} is annotated at {first} already"
             problems.append(Problem("annotated twice", region.where, message, "keep one of the two"))
         else:
+            taken[region.page, region.ident] = region.where
             pages.setdefault((region.page, region.page_size), []).append(region)
     counts = Counter(normalise(region.text) for found in pages.values() for region in found)
     orders = []

@@ -14,6 +14,7 @@ NEAR_BLANK = 3.0  # levels of 255: faint text of 20 levels that covers a tenth o
 TINY = 8  # pixels of a side: the smallest letters that people read have some 7
 LARGE = 4_000_000  # pixels: decoded again in every epoch, for an input of some 15,000
 SQUEEZED = 3.0  # times as narrow as they are high, once the input's width holds the whole
+WIDEST = 4_000  # pixels of an input that is worth to be named: the steps of a line of 1,000 letters
 UPRIGHT = 1.5  # height / width from which PaddleOCR takes a box for text that runs down
 WORD = 3  # letters: two may well be higher than wide
 
@@ -37,7 +38,8 @@ def picture_oddities(picture: Picture, label: str, limits: Limits | None) -> Ite
     if limits and (squeezed := (width / height) / (limits.width / limits.height)) > SQUEEZED:
         what = f"is {width / height:.0f} times as wide as high, and is squeezed {squeezed:.1f} times"
         wider = -(-round(limits.height * width / height) // 32) * 32
-        yield "squeezed", what, f"split the line, or widen the input to image_shape [3,{limits.height},{wider}]"
+        widen = f", or widen the input to image_shape [3,{limits.height},{wider}]" if wider <= WIDEST else ""
+        yield "squeezed", what, f"split the line{widen}"
     if picture.animated:
         yield "animated", "holds several pictures, and only the first is used", "save the right one alone"
     if picture.turned:

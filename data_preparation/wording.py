@@ -1,4 +1,4 @@
-"""Counts and quotations as people write them."""
+"""Counts as people write them."""
 
 from __future__ import annotations
 
@@ -11,8 +11,3 @@ def counted(number: int, noun: str) -> str:
 def verb(number: int, singular: str, plural: str) -> str:
     """The form of a verb that the number asks for: `verb(1, "is", "are")` is "is"."""
     return singular if number == 1 else plural
-
-
-def quoted(text: str) -> str:
-    """The text in quotes, invisible characters as their escapes, no longer than a line of a message."""
-    return repr(text) if len(text) <= 80 else f"{text[:80]!r}… ({len(text):,} characters)"

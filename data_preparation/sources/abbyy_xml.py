@@ -14,6 +14,7 @@ from xml.etree.ElementTree import Element
 
 from contract.dataset import Problem
 from contract.errors import UserError
+from contract.quoting import quoted
 from data_preparation.regions import PageSource, Polygon, Region
 from data_preparation.sources.annotation import files_below, upright_box
 from data_preparation.sources.entries import BadSample
@@ -21,7 +22,7 @@ from data_preparation.sources.pages import relative_folder
 from data_preparation.sources.safe_xml import RefusedXml, note_others, pages_of, root_of
 from data_preparation.sources.same_name import SameName
 from data_preparation.sources.turned_text import from_the_text
-from data_preparation.wording import counted, quoted, verb
+from data_preparation.wording import counted, verb
 
 NAME = "abbyy-xml"
 

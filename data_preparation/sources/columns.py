@@ -6,7 +6,7 @@ import re
 from collections.abc import Sequence
 
 from contract.errors import UserError
-from data_preparation.wording import quoted
+from contract.quoting import quoted
 
 # In order of preference. `file_name` and `text` are those of Hugging Face's folders, `filename` and `words` EasyOCR's.
 IMAGE_NAMES = ("image", "file_name", "filename", "image_path", "path", "file", "img", "img_path", "image_name", "name")

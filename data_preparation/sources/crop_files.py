@@ -7,9 +7,10 @@ from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 
 from contract.dataset import Problem, path_problem
+from contract.quoting import quoted
 from data_preparation.sources.entries import BadSample, Entry, refuse_link, refuse_no_text, safe_name
 from data_preparation.sources.finding import find_file, only_in_s3
-from data_preparation.wording import counted, quoted, verb
+from data_preparation.wording import counted, verb
 
 SWAPPED = "swapped columns"
 

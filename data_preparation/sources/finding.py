@@ -8,8 +8,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path, PurePosixPath
 
+from contract.quoting import quoted
 from data_preparation.sources.entries import BadSample
-from data_preparation.wording import quoted
 
 # In order of preference: a line may lie there as scanned and as binarised.
 IMAGE_ENDINGS = (".png", ".jpg", ".jpeg", ".bmp", ".tif", ".tiff", ".webp", ".nrm.png", ".bin.png")

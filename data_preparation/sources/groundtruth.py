@@ -15,13 +15,14 @@ from pathlib import Path
 
 from contract.dataset import Problem, read_text
 from contract.errors import UserError
+from contract.quoting import quoted
 from data_preparation.regions import PageSource, Region
 from data_preparation.sources.annotation import files_below, first_line, parse_json
 from data_preparation.sources.crop_files import Listed, find_crops
 from data_preparation.sources.entries import BadSample, Source, unique
 from data_preparation.sources.groundtruth_labels import Drawing, label_of, read_box
 from data_preparation.sources.pages import find_page
-from data_preparation.wording import counted, quoted
+from data_preparation.wording import counted
 
 NAME = "ground-truth"
 

@@ -6,11 +6,11 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from contract.quoting import quoted
 from data_preparation.regions import Polygon
 from data_preparation.sources.annotation import as_polygon, from_top_left, parse_json, upright_box
 from data_preparation.sources.columns import TEXT_NAMES
 from data_preparation.sources.entries import BadSample
-from data_preparation.wording import quoted
 
 _METADATA = "-metadata"
 _BOXES = ("groundtruth/object-detection", "groundtruth/custom")

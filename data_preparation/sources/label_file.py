@@ -20,6 +20,8 @@ from contract.shards import is_packed
 from data_preparation.sources.annotation import parse_json
 from data_preparation.sources.crop_files import SWAPPED, Listed, find_crops
 from data_preparation.sources.entries import Entry, Source, unique
+from data_preparation.sources.ppocrlabel import NAME as PPOCRLABEL
+from data_preparation.sources.ppocrlabel import lists_regions
 from data_preparation.sources.wrong_columns import guess_separator
 from data_preparation.wording import counted, verb
 
@@ -50,6 +52,7 @@ def _read(images: Path, files: Sequence[tuple[Path, str | None]], reason: str) -
     for path, split in files:
         labels = read_labels(path)
         _refuse_no_tabs(labels)
+        _refuse_regions(labels)
         notes += labels.notes
         outside, others = _outside(labels)
         problems += others
@@ -74,6 +77,12 @@ def _refuse_no_tabs(labels: LabelFile) -> None:
     guess = guess_separator(read_text(labels.path)[0].split("\n"))
     looks = f", the file looks {guess}" if guess else ""
     raise UserError(f"{labels.path} has no tab in any line{looks}: {_LINE} in each line")
+
+
+def _refuse_regions(labels: LabelFile) -> None:
+    """Raise UserError when the text of a line is the list of a page's regions."""
+    if line := next((sample.line for sample in labels.samples if lists_regions(sample.label)), None):
+        raise UserError(f"{labels.path}:{line} lists regions of a page: --format {PPOCRLABEL} cuts them out")
 
 
 def _outside(labels: LabelFile) -> tuple[list[Sample], list[Problem]]:

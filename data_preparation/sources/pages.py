@@ -6,9 +6,9 @@ import io
 from pathlib import Path
 
 from contract.image_header import read_header
+from contract.quoting import quoted
 from data_preparation.sources.entries import BadSample, refuse_link
 from data_preparation.sources.finding import find_file, only_in_s3
-from data_preparation.wording import quoted
 
 _ORIENTATION = 0x0112  # EXIF
 _ON_ITS_SIDE = (5, 6, 7, 8)

@@ -57,7 +57,12 @@ def _is_label_file(path: Path) -> bool:
 
 def _is_label_line(line: str) -> bool:
     regions = line.partition("\t")[2].strip()
-    return regions == "[]" or (regions.startswith("[{") and '"transcription"' in regions and '"points"' in regions)
+    return regions == "[]" or lists_regions(regions)
+
+
+def lists_regions(text: str) -> bool:
+    """Whether it is the JSON list of a page's regions, told by its beginning and keys."""
+    return text.startswith("[{") and '"transcription"' in text and '"points"' in text
 
 
 def _read_line(images: Path, line: str, beside: str, where: str) -> tuple[list[Region], list[Problem]]:

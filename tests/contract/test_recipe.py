@@ -15,6 +15,7 @@ from contract.recipe import (
     limits_of,
     load_recipe,
     overrides_that_fit,
+    remedy_for_steps,
     resize_keys,
     with_override,
 )
@@ -93,6 +94,12 @@ def test_overrides_that_fit_make_it_fit():
     assert limits.width == 832  # twice the needed steps, no more
     assert [key for key, _ in overrides] == ["Global.max_text_length", *resize_keys(recipe)]
     assert overrides_that_fit(recipe, longest_label=99, most_steps=104, aspect=27.0, has_space=True) == []
+
+
+def test_no_input_is_made_wide_enough_for_a_whole_page_in_one_label():
+    recipe = load_recipe(CRNN)
+    assert overrides_that_fit(recipe, longest_label=20, most_steps=20_000, aspect=5.0, has_space=False) == []
+    assert remedy_for_steps(limits_of(recipe), 20_000, 5.0).startswith("shorten it or delete its line")
 
 
 def test_find_recipe_with_and_without_configs_and_in_the_training_channel(tmp_path: Path):

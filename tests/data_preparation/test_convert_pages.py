@@ -375,6 +375,12 @@ def a_worker(pid: int) -> int:
         ("Label.txt", label_line("1.png", []), ("--format", "icdar"), "holds no line such as 10,20,90,20,90,40,10,40"),
         ("gt_1.txt", "1,2,3,4,5,6,7,8,x\n", ("--format", "ppocrlabel"), "or name another --format"),
         ("gt_1.txt", "1,2,3,4,5,6,7,8,x\n", ("--format", "label-file"), "has no tab in any line"),
+        (
+            "Label.txt",
+            label_line("1.png", [("x", box(1, 1))]),
+            ("--format", "label-file"),
+            "Label.txt:1 lists regions of a page: --format ppocrlabel cuts them out",
+        ),
         ("1.xml", "<a/>", (), "1.xml is not of a format known here: name it with --format (ppocrlabel, icdar"),
         ("1.json", "{}", ("--format", "labelme"), "holds no JSON file with shapes"),
         ("Label.txt", "1.png\t[]\n", ("--padding", "1000"), "'1000' is neither a number of pixels up to 100 nor"),

@@ -2,10 +2,15 @@
 
 from __future__ import annotations
 
+import os
+import subprocess
+import sys
+from pathlib import Path
+
 import pytest
 
 from data_preparation.__main__ import main
-from tests.data_preparation.folders import REPOSITORY, run_python
+from tests.data_preparation.folders import REPOSITORY, dataset, run_python
 
 SCRIPTS = {
     "demo": "create_demo_data",
@@ -50,3 +55,36 @@ def test_an_unknown_verb_is_one_sentence(capsys: pytest.CaptureFixture[str]) -> 
     assert main(["convrt"]) == 1
     assert "invalid choice: 'convrt'" in capsys.readouterr().err
     assert main([]) == 1
+
+
+@pytest.mark.skipif(os.name == "nt", reason="a pipe that nobody reads is another error there")
+@pytest.mark.parametrize("stream", ["stdout", "stderr"])
+def test_a_reader_that_has_seen_enough_ends_it_without_a_traceback(tmp_path: Path, stream: str) -> None:
+    folder = dataset(tmp_path / "data", {"a.png": "one"}, {"b.png": "two"})
+    command = [sys.executable, "-m", "data_preparation", "validate", str(folder), "--json"]
+    reader, writer = os.pipe()
+    os.close(reader)
+    other = "stderr" if stream == "stdout" else "stdout"
+    with open(tmp_path / other, "wb") as kept:
+        done = subprocess.run(command, cwd=REPOSITORY, check=False, **{stream: writer, other: kept})
+    os.close(writer)
+    assert done.returncode == 1
+    assert "Traceback" not in (tmp_path / other).read_text()
+    assert "Exception" not in (tmp_path / other).read_text()
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="needs a device that is full")
+def test_a_full_stdout_is_one_sentence(tmp_path: Path) -> None:
+    folder = dataset(tmp_path / "data", {"a.png": "one"}, {"b.png": "two"})
+    command = [sys.executable, "-m", "data_preparation", "validate", str(folder), "--json"]
+    with open("/dev/full", "w") as full:
+        done = subprocess.run(command, cwd=REPOSITORY, check=False, stdout=full, stderr=subprocess.PIPE, text=True)
+    assert done.returncode == 1
+    assert "error: [Errno 28] No space left on device: check space" in done.stderr
+    assert "Traceback" not in done.stderr
+
+
+def test_no_name_steers_the_terminal(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    folder = dataset(tmp_path / "a\u202eb\x1b[31m", {"a.png": "one"}, {"b.png": "two"})
+    assert main(["validate", str(folder)]) == 0
+    assert "a\\u202eb\\x1b[31m is fit to train" in capsys.readouterr().err
