@@ -47,7 +47,8 @@ def read(images: Path, labels: Path) -> PageSource:
                 found, bad = _read_line(images, line, relative_folder(relative), f"{relative.as_posix()}:{number}")
                 regions += found
                 problems += bad
-    reason = f"{counted(len(files), 'file')} of pages and JSON lists of regions, first {files[0].relative_to(root).as_posix()}"
+    first = files[0].relative_to(root).as_posix()
+    reason = f"{counted(len(files), 'file')} of pages and JSON lists of regions, first {first}"
     return PageSource(NAME, reason, tuple(regions), tuple(problems), tuple(notes))
 
 
