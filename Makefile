@@ -73,10 +73,11 @@ lock-gpu: dev ## make requirements/gpu-CUDA.lock, where Paddle's own index is re
 		--custom-compile-command 'make lock-gpu CUDA=$(CUDA)' -q -o requirements/gpu-$(CUDA).lock.new > /dev/null
 	mv requirements/gpu-$(CUDA).lock.new requirements/gpu-$(CUDA).lock
 
-docs: venv/.ready ## regenerate docs/cli.md and docs/iam/ from the tables of flags and of calls to AWS
+docs: venv/.ready ## regenerate docs/cli.md, docs/iam/ and the lists of docs/troubleshooting.md from the source
 	@mkdir -p docs
 	$(RUN) launcher.docs > docs/cli.md.new && mv docs/cli.md.new docs/cli.md
 	$(RUN) launcher.cloud.permissions docs/iam
+	$(RUN) launcher.messages
 
 clean: ## remove venv/, caches and build leftovers (never output/ or your data)
 	rm -rf venv .mypy_cache .ruff_cache .pytest_cache .import_linter_cache build *.egg-info docs/cli.md.new

@@ -1,25 +1,39 @@
-"""`python -m launcher.docs`: prints docs/cli.md, made from the same tables as the parsers."""
+"""`python -m launcher.docs`: prints docs/cli.md, made from the same tables as the parsers, and from the data tools'."""
 
 from __future__ import annotations
 
+import argparse
 import os
 import sys
+from collections.abc import Iterator
 
+from data_preparation import cli
+from data_preparation.__main__ import VERBS as DATA_VERBS
 from launcher.flags import VERBS, Flag, Verb
 
 INTRODUCTION = """\
 # Command line
 
-<!-- Made by `python -m launcher.docs`; change launcher/flags.py instead. -->
+<!-- Made by `python -m launcher.docs`; change launcher/flags.py or data_preparation/scripts/ instead. -->
 
 `python -m launcher VERB …`; every verb is a module too: `python -m launcher.submit …` is the same.
 
 {verbs}
 
+Datasets are made by `python -m data_preparation VERB …`; the [data tools](#data-tools) come last:
+{data_verbs}.
+
 Each setting comes from its flag, else from its environment variable, else from `launcher.yml` in the current folder
 (`--config-file` names another), else from the built-in default. All verbs read the same `launcher.yml`; in it a key is
 the flag's name with `_` for `-`. Relative folders start at the current folder, those in `launcher.yml` at its own.
 People's text goes to stderr, data to stdout.
+"""
+
+DATA_TOOLS = """\
+## Data tools
+
+`python -m data_preparation VERB …`, or the script `python data_preparation/scripts/….py …`. Flags alone count here, no
+`launcher.yml` and no variables. Exit codes: 0 done or fit to train, 1 refused or not fit, 130 Ctrl-C.
 """
 
 # What a page has to say of a verb beside its table.
@@ -91,7 +105,9 @@ def main() -> int:
 def render() -> str:
     """docs/cli.md as text."""
     verbs = "\n".join(f"- [`{verb.name}`](#{verb.name}): {verb.summary}" for verb in VERBS.values())
-    return "\n".join([INTRODUCTION.format(verbs=verbs), *map(_section, VERBS.values())]).rstrip("\n")
+    data_verbs = ", ".join(f"[`{verb}`](#data-{verb})" for verb in DATA_VERBS)
+    parts = [INTRODUCTION.format(verbs=verbs, data_verbs=data_verbs), *map(_section, VERBS.values()), DATA_TOOLS]
+    return "\n".join([*parts, *map(_data_section, DATA_VERBS)]).rstrip("\n")
 
 
 def _section(verb: Verb) -> str:
@@ -105,6 +121,35 @@ def _section(verb: Verb) -> str:
     codes = [f"| {code} | {meaning} |" for code, meaning in verb.exit_codes]
     parts += ["**Exit codes**", "\n".join(["| code | meaning |", "| --- | --- |", *codes])]
     return "\n\n".join(parts) + "\n"
+
+
+def _data_section(verb: str) -> str:
+    parser = cli.Parser(prog=f"python -m data_preparation {verb}")
+    DATA_VERBS[verb].add_arguments(parser)
+    parts = [f"### data {verb}", DATA_VERBS[verb].SUMMARY]
+    for name, each in _parsers(parser):
+        rows = [_data_row(action) for action in each._actions if action.help and action.dest != "help"]
+        parts += [f"`{name} …`", "\n".join(["| flag | meaning |", "| --- | --- |", *rows])]
+    return "\n\n".join(parts) + "\n"
+
+
+def _parsers(parser: argparse.ArgumentParser) -> Iterator[tuple[str, argparse.ArgumentParser]]:
+    """The parser, or those of its actions, such as `dictionary build`."""
+    below = [action for action in parser._actions if isinstance(action, argparse._SubParsersAction)]
+    if not below:
+        yield parser.prog, parser
+    for action in below:
+        yield from ((f"{parser.prog} {name}", each) for name, each in action.choices.items())
+
+
+def _data_row(action: argparse.Action) -> str:
+    names = ", ".join(f"`{name}`" for name in action.option_strings)
+    choices = "{" + ",".join(map(str, action.choices)) + "}" if action.choices else ""
+    value = action.metavar or choices if action.nargs != 0 else ""
+    word = f"{names} {value}".strip() if names else f"`{value or action.dest}`"
+    meaning = (action.help or "").replace("%%", "%").replace("%(default)s", str(action.default))
+    word, meaning = (text.replace("|", "\\|") for text in (word, meaning))
+    return f"| {word} | {meaning} |"
 
 
 def _row(flag: Flag) -> str:

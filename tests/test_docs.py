@@ -2,19 +2,32 @@
 
 from __future__ import annotations
 
+import ast
 import re
 from pathlib import Path
+from urllib.parse import urlsplit
 
 import pytest
+import yaml
 
+from contract.events import EVENTS, METRIC_DEFINITIONS
 from contract.hyperparameters import TABLE
+from contract.machine import GIB
+from contract.memory import largest_batch, sample_bytes
+from contract.paths import MODEL_FILES
+from contract.recipe import CONFIGS, load_recipe
+from launcher.cloud.expected import SHOWN
+from launcher.cloud.instances import instance_facts
+from launcher.cloud.prices import TABLE as PRICES
 from launcher.docs import render
-from launcher.flags import KEYS, SUBMIT
+from launcher.flags import KEYS, SUBMIT, VERBS
+from launcher.messages import PAGE as TROUBLESHOOTING
+from launcher.messages import sentences, with_messages
 from launcher.settings import load_settings
 from launcher.sources import gather
+from tests.documents import PAGES, ROOT, anchors, links, name_of, text_of
 
-ROOT = Path(__file__).resolve().parents[1]
-PAGES = sorted([*ROOT.glob("*.md"), *ROOT.glob("docs/*.md"), *ROOT.glob("data_preparation/*.md")])
+HOSTS = {"arxiv.org", "aws.amazon.com", "github.com"}  # of others; nothing here asks them
 
 
 def test_the_page_of_commands_is_the_parsers_own() -> None:
@@ -22,10 +35,119 @@ def test_the_page_of_commands_is_the_parsers_own() -> None:
     assert all(f"`{row.flag}`" in render() for row in TABLE)
 
 
-@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
-def test_links_between_pages_lead_somewhere(page: Path) -> None:
-    for target in re.findall(r"\]\((?!https?:|#)([^)#]+)", page.read_text(encoding="utf-8")):
-        assert (page.parent / target).exists(), f"{page.name} links to {target}"
+@pytest.mark.parametrize("page", PAGES, ids=name_of)
+def test_links_lead_somewhere(page: Path) -> None:
+    """To files and headings that are there, or to few hosts of others."""
+    for target in links(page):
+        address = urlsplit(target)
+        if address.scheme:
+            assert (address.scheme, address.hostname) in {("https", host) for host in HOSTS}, target
+            continue
+        file = (page.parent / address.path).resolve() if address.path else page
+        assert file.exists(), f"{name_of(page)} links to {target}"
+        if address.fragment:
+            assert address.fragment in anchors(file), f"{name_of(page)} links to {target}"
+
+
+def test_every_page_is_reached_from_the_readme() -> None:
+    reached, new = set(), {ROOT / "README.md"}
+    while new:
+        reached |= new
+        found = {(page.parent / urlsplit(target).path).resolve() for page in new for target in links(page)}
+        new = {page for page in found if page.suffix == ".md"} - reached
+    assert {name_of(page) for page in set(PAGES) - reached} == {".github/copilot-instructions.md"}
+
+
+def test_both_readmes_list_the_same_pages_in_the_same_order() -> None:
+    listed = [
+        re.findall(r"\]\(([^)]+)\)", "".join(re.findall(r"^- \*\*.+?(?=^## |^- )", text, re.MULTILINE | re.DOTALL)))
+        for text in (text_of(ROOT / name).partition("\n## ")[0] + "\n## " for name in ("README.md", "README.th.md"))
+    ]
+    assert listed[0] == listed[1]
+    pages = {name_of(page) for page in PAGES if page.parts[-2] in ("docs", "iam", "data_preparation")}
+    assert pages <= set(listed[0])
+
+
+# ---------------------------------------------------------------- everything is told somewhere
+
+
+def test_every_message_is_on_the_page_of_troubleshooting() -> None:
+    page = text_of(TROUBLESHOOTING)
+    missing = [sentence for _, sentence in sentences() if sentence not in page]
+    assert not missing, f"run `make docs`: {missing[:5]}"
+    assert with_messages(page) == page, "run `make docs`: the page has messages that nobody says any more"
+
+
+@pytest.mark.parametrize(
+    ("file", "sentence"),
+    [
+        ("contract/dataset.py", "…:…: the file is not UTF-8: save it as UTF-8"),  # a plain raise
+        ("container/diagnosis.py", "the machine's memory is full (…): …, or a bigger instance"),  # made by a function
+        ("contract/shards.py", "copy shards/ once more from where it is whole, or pack the images again"),  # a constant
+        (
+            "contract/check.py",
+            "the space ' ' (U+0020) … and the recipe leaves it out; add -o Global.use_space_char=true",
+        ),
+        ("setup.sh", "venv/ is there but is no virtual environment: move it away and run this again."),
+    ],
+)
+def test_messages_are_found_however_they_are_made(file: str, sentence: str) -> None:
+    assert (file, sentence) in set(sentences())
+
+
+def test_every_verb_event_metric_and_file_of_the_model_is_documented() -> None:
+    readme, using = text_of(ROOT / "README.md"), text_of(ROOT / "docs/using-the-model.md")
+    architecture = text_of(ROOT / "docs/architecture.md")
+    assert all(f"launcher {verb}" in readme + render() or f"launcher.{verb}" in render() for verb in VERBS)
+    table = architecture.partition("## Event lines")[2].partition("\n## ")[0]
+    rows = " ".join(line.split("|")[1] for line in table.splitlines() if line.startswith("| `"))
+    assert set(re.findall(r"`(\w+)`", rows)) == set(EVENTS)
+    assert all(f"`{metric['Name']}`" in table for metric in METRIC_DEFINITIONS)
+    files = using.partition("## What is in `model/`")[2]
+    assert all(re.search(rf"`{re.escape(name)}/?`", files) for name in MODEL_FILES)
+    told = "".join(line.split("|")[1] for line in files.partition("| key of `run.json`")[2].splitlines() if "|" in line)
+    assert set(re.findall(r"`(\w+)`", told)) == {"run", *keys_of_run_json()}
+
+
+def keys_of_run_json() -> set[str]:
+    source = ast.parse(text_of(ROOT / "container/trainer/run_facts.py"))
+    made = next(
+        node.value for node in ast.walk(source) if isinstance(node, ast.Return) and isinstance(node.value, ast.Dict)
+    )
+    return {key.value for key in made.keys}
+
+
+def test_the_figures_of_the_cost_guide_are_those_of_the_code() -> None:
+    page = text_of(ROOT / "docs/cost-guide.md")
+    prices = yaml.safe_load(text_of(PRICES))
+    assert str(prices["dated"]) in page
+    rows = re.findall(r"^\| `(ml\.\S+)` \| ([\d.]+) \| (\S+) \| (.+) \|$", page, re.MULTILINE)
+    assert {name: float(price) for name, price, _, _ in rows} == prices["per_hour"]
+    for name, price, each, machine in rows:
+        facts = instance_facts(name)
+        assert machine == str(facts)
+        assert each == (f"{float(price) / facts.gpus + 1e-9:.2f}" if facts.gpus else "–")
+    cards = [int(SHOWN * memory * GIB) for memory in (16, 24, 48)]
+    for path in (CONFIGS / "rec").rglob("*.yml"):
+        recipe = load_recipe(path)
+        batch = recipe["Train"]["loader"]["batch_size_per_card"]
+        fits = [largest_batch(card, sample_bytes(recipe, 100, half=True) or 0) for card in cards]
+        row = f"| `{path.name}` | {batch} | {' | '.join(map(str, fits))} |"
+        assert row in page or path.name == "demo_digits.yml"
+
+
+def test_the_problem_log_has_dates_and_tests_that_exist() -> None:
+    problems = re.split(r"^## ", text_of(ROOT / "docs/problem-log.md"), flags=re.MULTILINE)[1:]
+    dates = [problem.partition(":")[0] for problem in problems]
+    assert dates == sorted(dates, reverse=True)
+    assert all(re.fullmatch(r"20\d\d-\d\d-\d\d", date) for date in dates)
+    for problem in problems:
+        assert all(f"- **{part}** " in problem for part in ("Problem", "Cause", "Cure", "Shown by")), problem
+        shown = problem.partition("- **Shown by** ")[2]
+        named = re.findall(r"`(tests/\S+?\.py)(?:::(\w+))?`", shown)
+        assert named or "**no test**" in shown, problem
+        for file, test in named:
+            assert re.search(rf"^def {test}", text_of(ROOT / file), re.MULTILINE), (file, test)
 
 
 def test_each_problem_of_paddleocr_names_tests_that_exist() -> None:
