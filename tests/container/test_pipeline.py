@@ -193,6 +193,20 @@ def test_the_same_draws_augment_as_paddleocr_does():
     assert equal > 30  # 0.4 are bent
 
 
+def test_base_data_augmentation_alone_bends_nothing(folder: Path):
+    from ppocr.data.imaug import BaseDataAugmentation
+
+    config = recipe_over(folder, MOBILE)
+    options = {"noise_prob": 0, "crop_prob": 0.7}
+    config["Train"]["dataset"]["transforms"][2] = {"BaseDataAugmentation": options}
+    ours, theirs = pipeline_of(folder, config).transforms.augmentation, BaseDataAugmentation(**options)
+    for index, image in enumerate(crops(20, seed=7)):
+        same_draws(index)
+        augmented = theirs({"image": image.copy()})["image"]
+        same_draws(index)
+        np.testing.assert_array_equal(ours.apply(image, StockDraws()), augmented)
+
+
 def test_a_jitter_of_several_steps_is_paddleocrs():
     from ppocr.data.imaug.rec_img_aug import jitter as theirs
 

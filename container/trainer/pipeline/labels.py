@@ -19,7 +19,6 @@ class Labels:
     def __init__(self, labels: Sequence[str], classes: Mapping[str, int], longest: int, encoder: str):
         """classes: of CTC, by character. longest: Global.max_text_length. encoder: the name of PaddleOCR's transform;
         MultiLabelEncode encodes for NRTR as well."""
-        self._texts = labels
         self._longest = longest
         self._encoder = encoder
         self._multi = encoder == "MultiLabelEncode"
@@ -29,23 +28,20 @@ class Labels:
             table[ord(character)] = number
         code_points = np.frombuffer("".join(labels).encode("utf-32-le"), "<u4")
         self._codes = table[np.minimum(code_points, len(table) - 1)]
-        self._ends = array("q", itertools.accumulate(map(len, labels)))
+        self._borders = array("q", itertools.accumulate(map(len, labels), initial=0))
         lossy: np.ndarray = np.zeros(len(labels), bool)
-        lossy[np.searchsorted(self._ends, np.flatnonzero(self._codes == _UNKNOWN), side="right")] = True
+        lossy[np.searchsorted(self._borders, np.flatnonzero(self._codes == _UNKNOWN), side="right") - 1] = True
         self._lossy = lossy.tobytes()
 
     def codes(self, sample: int) -> np.ndarray | None:
         """int32, one a character; None for a label that cannot be used."""
-        length = len(self._texts[sample])
-        end = self._ends[sample]
-        return self._codes[end - length : end] if 0 < length <= self.most and not self._lossy[sample] else None
+        codes = self._encoded(sample)
+        return codes if 0 < len(codes) <= self.most and not self._lossy[sample] else None
 
     def refusal(self, sample: int) -> str:
         """What happened to a label that cannot be used."""
-        length = len(self._texts[sample])
-        end = self._ends[sample]
-        known = int((self._codes[end - length : end] != _UNKNOWN).sum())
-        if 0 < known <= self.most and length <= self._longest:
+        codes = self._encoded(sample)
+        if 0 < (codes != _UNKNOWN).sum() <= self.most and len(codes) <= self._longest:
             return f"lost characters in PaddleOCR's {self._encoder}"
         return f"was refused by PaddleOCR's {self._encoder}"
 
@@ -67,14 +63,15 @@ class Labels:
 
     def counts(self) -> dict[str, int]:
         """What the encoder makes of all labels, beside what they hold: it drops what it does not know."""
-        ends = np.array(self._ends, np.int64)
-        lengths = np.diff(ends, prepend=0)
-        before = np.r_[0, np.cumsum(self._codes != _UNKNOWN)]
-        known = before[ends] - before[ends - lengths]
-        known[lengths > self._longest] = 0
+        borders = np.array(self._borders, np.int64)
+        known = np.diff(np.r_[0, np.cumsum(self._codes != _UNKNOWN)][borders])
+        known[np.diff(borders) > self._longest] = 0
         return {
-            "samples": len(self._texts),
+            "samples": len(known),
             "code_points": len(self._codes),
             "encoded_samples": int((known > 0).sum()),
             "encoded_code_points": int(known.sum()),
         }
+
+    def _encoded(self, sample: int) -> np.ndarray:
+        return self._codes[self._borders[sample] : self._borders[sample + 1]]

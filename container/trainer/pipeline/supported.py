@@ -75,7 +75,8 @@ def read_transforms(operators: list[Any], dataset: Mapping[str, Any], folder: Pa
     they come from. Raises Unsupported."""
     found = _by_place(operators)
     for file, (classes, sha256) in REPEATED.items():
-        text = _text_of(classes, (folder / file).read_text(encoding="utf-8"))
+        source = folder / file
+        text = _text_of(classes, source.read_text(encoding="utf-8") if source.is_file() else "")
         if hashlib.sha256(text.encode()).hexdigest() != sha256:
             raise Unsupported(f"ppocr/data/imaug/{file}, which is not that of PaddleOCR 3.7.0")
     decode = found[0]
