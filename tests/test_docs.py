@@ -117,6 +117,39 @@ def keys_of_run_json() -> set[str]:
     return {key.value for key in made.keys}
 
 
+def test_every_variable_that_a_job_or_its_launcher_reads_is_documented() -> None:
+    within = {"OCR_LIFELINE_FD", "OCR_RANK_FILES"}  # from one process of ours to another
+    read = {
+        name
+        for room in ("contract", "container", "data_preparation", "launcher")
+        for path in (ROOT / room).rglob("*.py")
+        for name in re.findall(r"\"(OCR_[A-Z_]+|PADDLEOCR_HOME)\"", text_of(path))
+    }
+    told = set(re.findall(r"\b[A-Z]+_[A-Z_]+\b", " ".join(map(text_of, PAGES))))
+    assert read - within <= told
+
+
+def test_files_that_pages_name_exist() -> None:
+    made = {"requirements/gpu-cu126.lock", "launcher/NAME.py", "container/trainer/pipeline/native/built/"}
+    rooms = "contract|container|launcher|data_preparation|tests|benchmarks|requirements|image"
+    for page in PAGES:
+        for file in set(re.findall(rf"`((?:{rooms})/[\w./-]*)`", text_of(page))) - made:
+            assert (ROOT / file).exists(), f"{name_of(page)} names {file}"
+        for recipe in re.findall(r"`(rec/[\w./-]+\.yml)`", text_of(page)):
+            assert (CONFIGS / recipe).is_file(), f"{name_of(page)} names {recipe}"
+
+
+def test_hours_on_a_cpu_follow_from_what_was_measured() -> None:
+    measured = re.findall(
+        r"^\| `(\S+?)` \|(?:[^|]*\|){5} ([\d.]+) \|", text_of(ROOT / "docs/configuration-guide.md"), re.MULTILINE
+    )
+    assert len(measured) == 7
+    for recipe, seconds in measured:
+        hours = float(seconds) * 1_000_000 / 3600
+        row = f"| `{recipe}` | {seconds} | {hours:.1f} | {hours / 2:.1f} h |"
+        assert row in text_of(ROOT / "docs/cost-guide.md")
+
+
 def test_the_figures_of_the_cost_guide_are_those_of_the_code() -> None:
     page = text_of(ROOT / "docs/cost-guide.md")
     prices = yaml.safe_load(text_of(PRICES))
