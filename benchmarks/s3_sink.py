@@ -8,7 +8,7 @@ GetObject with a range, HeadObject, ListObjectsV2, HeadBucket. Any bucket exists
 SHA-256 that does not fit its body is refused with --keep.
 --delay-ms: what every request waits before it is answered. --keep: bodies are kept, so that they can be read again.
 --log: one JSON line for each request, written before the answer leaves: a PUT that is in the log as 200 was taken.
-GET /-/counts answers with the number of requests of each kind, and bytes; DELETE /-/counts forgets everything.
+GET /-/counts answers with the number of requests of each kind; DELETE /-/counts forgets everything.
 """
 
 from __future__ import annotations
@@ -18,15 +18,21 @@ import asyncio
 import base64
 import hashlib
 import json
+import subprocess
 import sys
 from bisect import bisect_right, insort
 from collections import Counter
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from email.utils import formatdate
+from pathlib import Path
 from typing import IO
 from urllib.parse import parse_qs, quote, unquote
+from urllib.request import Request, urlopen
 from xml.sax.saxutils import escape
 
+ROOT = Path(__file__).resolve().parents[1]
 PAGE = 1000  # names that one ListObjectsV2 answers with, as S3's
 DATE = formatdate(usegmt=True)  # aws s3 reads it; nobody needs it to be right
 
@@ -145,11 +151,9 @@ def answer(sink: Sink, method: str, target: str, headers: dict[str, str], body: 
         if method == "DELETE":
             sink.forget()
         return "200 OK", {}, json.dumps(sink.counts).encode()
-    asked = parse_qs(query, keep_blank_values=True)
+    asked = parse_qs(query, keep_blank_values=True) if query else {}
     kind, said = _serve(sink, method, name, asked, headers, body, length)
     sink.counts[kind] += 1
-    if method == "PUT":
-        sink.counts["bytes"] += length
     if sink.log:
         line = {"kind": kind, "name": name, "status": said[0][:3], "bytes": length}
         sink.log.write(json.dumps(line) + "\n")
@@ -264,6 +268,8 @@ def _list(sink: Sink, bucket: str, asked: dict[str, list[str]]) -> Answer:
     stem = f"/{bucket}/"
     prefix = asked.get("prefix", [""])[0]
     after = asked.get("continuation-token", asked.get("start-after", [""]))[0]
+    if asked.get("delimiter") == ["/"]:
+        return _list_folders(sink, bucket, prefix)
     encode = (lambda key: quote(key, safe="/")) if asked.get("encoding-type") == ["url"] else escape
     limit = min(PAGE, int(asked.get("max-keys", [str(PAGE)])[0]))
     first = bisect_right(sink.names, stem + max(after, prefix[:-1] if prefix else ""))
@@ -292,6 +298,15 @@ def _list(sink: Sink, bucket: str, asked: dict[str, list[str]]) -> Answer:
     return _xml("ListBucketResult", said)
 
 
+def _list_folders(sink: Sink, bucket: str, prefix: str) -> Answer:
+    """The folders right below a prefix, in one page and without the objects beside them."""
+    stem = f"/{bucket}/{prefix}"
+    rests = (name.removeprefix(stem).partition("/") for name in sink.names if name.startswith(stem))
+    folders = dict.fromkeys(f"{prefix}{folder}/" for folder, slash, _ in rests if slash)
+    rows = "".join(f"<CommonPrefixes><Prefix>{escape(each)}</Prefix></CommonPrefixes>" for each in folders)
+    return _xml("ListBucketResult", f"<Name>{bucket}</Name><IsTruncated>false</IsTruncated>{rows}")
+
+
 def _xml(root: str, content: str) -> Answer:
     said = f'<?xml version="1.0" encoding="UTF-8"?>\n<{root}>{content}</{root}>'
     return "200 OK", {"Content-Type": "application/xml"}, said.encode()
@@ -309,6 +324,37 @@ async def serve(sink: Sink) -> None:
     print(f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}", flush=True)
     await loop.run_in_executor(None, sys.stdin.read)
     server.close()
+
+
+@dataclass(frozen=True)
+class RunningSink:
+    """A sink in a process of its own."""
+
+    url: str
+
+    def counts(self) -> dict[str, int]:
+        """The requests of each kind since it began or forgot."""
+        return json.loads(self._ask("GET"))
+
+    def forget(self) -> None:
+        """Everything that was sent."""
+        self._ask("DELETE")
+
+    def _ask(self, method: str) -> bytes:
+        with urlopen(Request(f"{self.url}/-/counts", method=method)) as answer:
+            return answer.read()
+
+
+@contextmanager
+def run_sink(delay_ms: float = 0.0, *options: str) -> Iterator[RunningSink]:
+    """A sink until the end of the block."""
+    command = [sys.executable, "-m", "benchmarks.s3_sink", "--delay-ms", str(delay_ms), *options]
+    with subprocess.Popen(command, cwd=ROOT, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as process:
+        assert process.stdout
+        try:
+            yield RunningSink(process.stdout.readline().strip())
+        finally:
+            process.terminate()
 
 
 def main() -> None:

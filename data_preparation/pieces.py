@@ -118,7 +118,7 @@ def _cut(files: Iterable[DatasetFile]) -> Iterator[list[DatasetFile]]:
     yield shard
 
 
-def _joined(files: Iterable[DatasetFile], read: Callable[[str], bytes], folder: Path) -> Content:
+def _joined(files: list[DatasetFile], read: Callable[[str], bytes], folder: Path) -> Content:
     """The content of files one after the other, each still the one that was checked. Raises UserError."""
     stream = BytesIO()
     for file in files:
@@ -134,7 +134,7 @@ def _joined(files: Iterable[DatasetFile], read: Callable[[str], bytes], folder: 
             said = f"{folder / file.path} changed while the dataset was uploaded"
             raise UserError(f"{said}: start again when nothing writes there")
         stream.write(data)
-    return _content(stream)
+    return Content(stream.getvalue(), files[0].sha256) if len(files) == 1 else _content(stream)
 
 
 def _content(stream: BytesIO) -> Content:

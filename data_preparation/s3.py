@@ -22,6 +22,7 @@ from data_preparation.dataset_files import DatasetFile, ImageFiles, LocalDataset
 from data_preparation.in_parallel import in_parallel
 from data_preparation.meter import Meter, MeteredBody
 from data_preparation.pieces import INDEX_PATH, Piece, loose_pieces, made_piece, pack, text_pieces
+from data_preparation.quick_put import QuickPut, quick_put
 from data_preparation.remote_dataset import read_summary
 from data_preparation.s3_folder import AT_ONCE, Listed, S3Folder, s3_folder
 from data_preparation.upload_manifest import NAME, Summary, summarise, texts_of, write_manifest
@@ -78,7 +79,8 @@ def upload_dataset(
     began = time.monotonic()
     client = open_client(session, "s3", region, connections=WORKERS, attempts=ATTEMPTS)
     for uri in _addresses(dataset, prefix):
-        upload = _Upload(dataset, s3_folder(client, uri, region, kms_key), loose, dry_run, show)
+        folder = s3_folder(client, uri, region, kms_key)
+        upload = _Upload(dataset, folder, session, loose, dry_run, show)
         if upload.brought():
             return DatasetUpload(
                 uri,
@@ -113,9 +115,13 @@ class _Taken(Exception):
 class _Upload:
     """One dataset on its way to one address."""
 
-    def __init__(self, dataset: LocalDataset, folder: S3Folder, loose: bool, dry_run: bool, show: Show) -> None:
+    def __init__(
+        self, dataset: LocalDataset, folder: S3Folder, session: Any, loose: bool, dry_run: bool, show: Show
+    ) -> None:
         self._dataset = dataset
         self._folder = folder
+        self._session = session
+        self._quick: QuickPut | None = None
         self._loose = loose
         self._dry_run = dry_run
         self._meter = Meter(dataset.files, dataset.bytes, show)
@@ -185,6 +191,7 @@ class _Upload:
         texts = text_pieces(self._dataset)
         aside = dict.fromkeys((text.path for text in texts), None)
         pairs = _beside(loose_pieces(self._dataset), _set_aside(listed, aside))
+        self._quick = quick_put(self._folder, self._session)
         for _ in self._sent(self._bring_images, pairs, WORKERS):
             pass
         files = self._sent(self._bring_text, ((text, aside[text.path]) for text in texts), len(texts))
@@ -229,7 +236,8 @@ class _Upload:
         elif self._dry_run:
             self._meter.finished(piece.files, piece.bytes)
         elif piece.bytes <= AT_ONCE:
-            self._folder.put(piece.path, content.data, content.sha256)
+            if not (self._quick and self._quick.put(piece.path, content.data, content.sha256)):
+                self._folder.put(piece.path, content.data, content.sha256)
             self._meter.finished(piece.files, piece.bytes)
         else:
             self._folder.put(piece.path, MeteredBody(content.data, self._meter.moved), content.sha256)
