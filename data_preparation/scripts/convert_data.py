@@ -103,17 +103,17 @@ def run(args: argparse.Namespace) -> int:
     """Read the annotations, then convert what they are of: crops, or pages to cut."""
     from data_preparation.new_folder import check_new
     from data_preparation.regions import PageSource
-    from data_preparation.sources.reading import read_source
+    from data_preparation.sources.reading import only_file, read_source
     from data_preparation.spelling import spelled
 
     check_new(args.output_dir)
-    labels = args.input_labels or args.input_images
+    labels = only_file(args.input_labels) if args.input_labels else args.input_images
     source = read_source(args.input_images, labels, args.format, level=args.level, columns=args.columns)
     source = spelled(source, args.normalise)
     say(f"format: {source.format} ({source.reason})")
     for note in source.notes:
         say(f"note: {note}")
-    manifest = _convert_pages(args, source) if isinstance(source, PageSource) else _convert_crops(args, source)
+    manifest = _convert_pages(args, source) if isinstance(source, PageSource) else _convert_crops(args, source, labels)
     left_out = f", {manifest['rejected']:,} left out (rejected.csv)" if manifest["rejected"] else ""
     say(
         f"wrote {args.output_dir}: {manifest['train']:,} train and {manifest['val']:,} val samples,"
@@ -123,7 +123,7 @@ def run(args: argparse.Namespace) -> int:
     return 0
 
 
-def _convert_crops(args: argparse.Namespace, source: Source) -> dict[str, Any]:
+def _convert_crops(args: argparse.Namespace, source: Source, labels: Path) -> dict[str, Any]:
     """Check everything, then copy. Nothing is written when a sample is bad, unless --skip-bad."""
     from data_preparation.conversion import check_entries, plan_conversion, write_conversion
     from data_preparation.grouping import groups_of
@@ -131,7 +131,7 @@ def _convert_crops(args: argparse.Namespace, source: Source) -> dict[str, Any]:
     from data_preparation.progress import progress
     from data_preparation.rejected import REJECTED
 
-    table = args.input_labels if source.format == "csv" else None
+    table = labels if source.format == "csv" else None
     rule = split_rule(args, table)
     groups_of([entry.name for entry in source.entries], rule.group_by, rule.groups)  # refused before images are read
     with progress("checking") as advance:

@@ -25,6 +25,13 @@ LEVELLED = {module.NAME: module for module in (page_xml, abbyy_xml, textract)}
 TABLES = {"csv": read_csv, "json": read_json}
 
 
+def only_file(labels: Path) -> Path:
+    """The file that a folder holds when it holds nothing else, hidden ones aside; otherwise what was named."""
+    inside = [path for path in labels.iterdir() if not path.name.startswith(".")] if labels.is_dir() else []
+    alone = len(inside) == 1 and inside[0].is_file() and not inside[0].name.endswith(ENDINGS["gt-txt"])
+    return inside[0] if alone else labels
+
+
 def read_source(
     images: Path, labels: Path, form: str = "auto", *, level: str | None = None, columns: str | None = None
 ) -> Source | PageSource:

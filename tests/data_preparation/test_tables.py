@@ -47,6 +47,17 @@ def test_a_text_file_with_commas_is_a_table(tmp_path: Path, capsys: pytest.Captu
     assert "format: csv (labels.txt is a table" in capsys.readouterr().err
 
 
+def test_a_folder_that_holds_the_one_file_stands_for_it(tmp_path: Path) -> None:
+    text = "image,text,writer\n0.png,zero,a\n1.png,one,b\n"
+    crops(tmp_path / "images", ["0.png", "1.png"])
+    (tmp_path / "labels").mkdir()
+    (tmp_path / "labels/.gitignore").write_text("*\n")
+    (tmp_path / "labels/words.csv").write_text(text)
+    out = tmp_path / "out"
+    assert convert(tmp_path / "images", tmp_path / "labels", out, "--group-by", "writer") == 0
+    assert samples(out, "train") | samples(out, "val") == {"images/0.png": "zero", "images/1.png": "one"}
+
+
 @pytest.mark.parametrize("columns", ["crop,word", "3,2", "crop, 2"])
 def test_columns_that_are_named(tmp_path: Path, columns: str) -> None:
     text = 'page,word,crop\nx.png,zero,0.png\nx.png,"one, two",1.png\nx.png,"ร้าน ""7""",a/2.png\n'
