@@ -21,6 +21,7 @@ from data_preparation.dataset_files import DatasetFile, LocalDataset
 from data_preparation.packing import SHARD_BYTES
 
 INDEX_PATH = f"{SHARDS}/{INDEX}"
+SUMMARY_PATH = f"{SHARDS}/{SUMMARY}"
 
 
 @dataclass(frozen=True)
@@ -59,7 +60,7 @@ class Shards:
             Shard(piece.path.rpartition("/")[2], piece.bytes, sha256[piece.path], piece.files) for piece in self.shards
         )
         text = summary_text(rows, self.index.content().sha256)
-        return made_piece(f"{SHARDS}/{SUMMARY}", BytesIO(text.encode()))
+        return made_piece(SUMMARY_PATH, BytesIO(text.encode()))
 
 
 def text_pieces(dataset: LocalDataset) -> list[Piece]:

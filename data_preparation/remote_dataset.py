@@ -8,6 +8,7 @@ from typing import Any
 from contract.dataset import DICTIONARY, TRAIN_LABELS
 from contract.errors import UserError
 from data_preparation.aws import open_client
+from data_preparation.pieces import INDEX_PATH, SUMMARY_PATH
 from data_preparation.s3_folder import S3Folder, s3_folder
 from data_preparation.upload_manifest import NAME, SUMMARY_BYTES, Summary, parse_summary
 
@@ -34,9 +35,13 @@ def describe_dataset_uri(uri: str, session: Any, region: str) -> RemoteDataset:
             return RemoteDataset(folder.uri, summary.files, summary.bytes, summary)
         files = size = 0
         needed = {TRAIN_LABELS, DICTIONARY}
+        names = {*needed, INDEX_PATH, SUMMARY_PATH}
+        found = set()
         for each in folder.listed():
             files, size = files + 1, size + each.bytes
-            needed.discard(each.path)
+            found |= names & {each.path}
+        needed |= {SUMMARY_PATH} if INDEX_PATH in found else set()  # a packed one, and its last file is missing
+        needed -= found
     if not files:
         raise UserError(f"{folder.uri} holds nothing: check the address, or upload a dataset folder there")
     if needed:

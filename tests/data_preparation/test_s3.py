@@ -563,6 +563,7 @@ def test_a_dataset_without_a_manifest_is_counted(aws: S3Endpoint, folder: Path) 
     [
         ([], "x/ holds nothing: check the address"),
         (["images/1.png", "train.txt"], "x/ holds no dict.txt: name the folder of a dataset"),
+        (["train.txt", "dict.txt", "shards/index.tsv", "shards/00000.bin"], "x/ holds no shards/shards.json"),
         (["deeper/train.txt", "deeper/dict.txt"], "x/ holds no dict.txt and no train.txt"),
     ],
 )
