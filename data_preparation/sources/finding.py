@@ -27,10 +27,11 @@ def find_file(name: str, roots: Sequence[Path], shortened_in: Sequence[Path]) ->
     if name.startswith(("http://", "https://")):
         return None
     path = PurePosixPath(_ANCHOR.sub("", name.replace("\\", "/")))
-    places = [root / path for root in roots]
-    places += [root.joinpath(*path.parts[dropped:]) for dropped in range(1, len(path.parts)) for root in shortened_in]
+    tails = [path.parts[dropped:] for dropped in range(1, len(path.parts))]
+    places = [root / path for root in roots if ".." not in path.parts]
+    places += [root.joinpath(*tail) for tail in tails if ".." not in tail for root in shortened_in]
     try:
-        return next((place for place in places if ".." not in place.parts and place.is_file()), None)
+        return next((place for place in places if place.is_file()), None)
     except (OSError, ValueError):  # longer than a file name can be: often the two columns are swapped
         return None
 

@@ -430,6 +430,15 @@ def test_links_out_of_the_folder_of_the_pages_are_refused(tmp_path: Path, form: 
     assert any("is a link that leaves the folder" in str(problem) for problem in source.problems)
 
 
+def test_pages_are_found_from_another_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    two_pages(tmp_path / "in")
+    (tmp_path / "here").mkdir()
+    monkeypatch.chdir(tmp_path / "here")
+    source = read_source(Path("../in"), Path("../in"))
+    assert isinstance(source, PageSource)
+    assert (len(source.regions), len(source.problems)) == (4, 0)
+
+
 def test_other_files_of_ppocrlabel_are_left_alone(tmp_path: Path) -> None:
     two_pages(tmp_path / "in")
     (tmp_path / "in/fileState.txt").write_text(f"{tmp_path}/in/1.png\t1\n")
