@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import cv2
 import numpy as np
 
 from container.trainer.pipeline.native.build import library
@@ -19,8 +20,9 @@ def normalise(images: np.ndarray, widths: np.ndarray) -> np.ndarray:
     planes: np.ndarray = np.empty((count, 3, height, width), np.float32)
     compiled = library()
     if compiled is None:
-        np.take(NORMALISED, images.transpose(0, 3, 1, 2), out=planes)
-        for plane, own_width in zip(planes, widths, strict=True):
+        for image, own_width, plane in zip(images, widths, planes, strict=True):
+            for channel, values in zip(plane, cv2.split(image), strict=True):
+                cv2.LUT(values, NORMALISED, dst=channel)
             plane[:, :, own_width:] = 0
         return planes
     images = np.ascontiguousarray(images, np.uint8)

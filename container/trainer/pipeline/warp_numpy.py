@@ -15,6 +15,7 @@ def warp_in_numpy(image: np.ndarray, sources: np.ndarray, targets: np.ndarray) -
     height, width, _ = image.shape
     columns, rows = _nodes(width), _nodes(height)
     way = _ways_back(columns, rows, sources, targets)
+    pixels: np.ndarray = image.reshape(-1, 3).astype(np.float32)
     result = np.empty_like(image)
     for i, top in enumerate(rows[:-1]):
         for j, left in enumerate(columns[:-1]):
@@ -27,7 +28,7 @@ def warp_in_numpy(image: np.ndarray, sources: np.ndarray, targets: np.ndarray) -
             at = first[..., None].astype(np.float32) + step[..., None].astype(np.float32) * places
             column, along = _place(at[:, 0], left, width)
             row, down = _place(at[:, 1], np.arange(top, bottom)[:, None], height)
-            result[top:bottom, left:right] = _between(image, row, column, down, along)
+            result[top:bottom, left:right] = _between(pixels, width, row * width + column, down, along)
     return result
 
 
@@ -65,9 +66,7 @@ def _ways_back(columns: list[int], rows: list[int], sources: np.ndarray, targets
         moved_x += weights[k] * (along * from_x[k] - across * from_y[k])
         moved_y += weights[k] * (across * from_x[k] + along * from_y[k])
     way = np.stack([moved_x / spread + q_x / total - x, moved_y / spread + q_y / total - y], axis=-1)
-    for k in reversed(
-        range(count - 1)
-    ):  # on a control point its own move counts: of the first, where there are several
+    for k in reversed(range(count - 1)):  # on a control point its own move counts: of the first, if there are several
         way[(x == to_x[k]) & (y == to_y[k])] = sources[k] - targets[k]
     return way
 
@@ -81,12 +80,13 @@ def _place(at: np.ndarray, origin: Any, length: int) -> tuple[np.ndarray, np.nda
     return origin + whole.astype(np.int64), at - whole
 
 
-def _between(image: np.ndarray, row: np.ndarray, column: np.ndarray, down: np.ndarray, along: np.ndarray) -> np.ndarray:
-    """The mean of two neighbours in each of two rows."""
-    lower = (down * np.float32(WEIGHT) + np.float32(0.5)).astype(np.int32)[..., None]
-    left, right = (
-        (image[row, beside] * (WEIGHT - lower) + image[row + 1, beside] * lower).astype(np.float32)
-        for beside in (column, column + 1)
-    )
+def _between(pixels: np.ndarray, width: int, at: np.ndarray, down: np.ndarray, along: np.ndarray) -> np.ndarray:
+    """The mean of two neighbours in each of two rows. pixels: float32 (height * width, 3), in which `at` counts.
+
+    Weights up and down are whole numbers, as in C, and so is all that comes of them: below 2**24, exact in float32.
+    """
+    lower = np.floor(down * np.float32(WEIGHT) + np.float32(0.5))[..., None]
+    upper = np.float32(WEIGHT) - lower
+    left, right = (pixels.take(here, 0) * upper + pixels.take(here + width, 0) * lower for here in (at, at + 1))
     left += (right - left) * along[..., None]
     return (left * np.float32(1 / WEIGHT)).astype(np.uint8)
