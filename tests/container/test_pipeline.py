@@ -92,6 +92,7 @@ def same_draws(seed: int) -> None:
 def test_without_augmentation_every_recipe_gives_paddleocrs_arrays_to_the_bit(folder: Path, recipe: str, mode: str):
     from container.trainer.paddleocr_samples import PaddleOCRSamples
 
+    assert pipeline_of(folder, recipe_over(folder, recipe), mode)  # as it is, it is known as well
     config = recipe_over(folder, recipe, "RecConAug", "RecAug")
     ours = pipeline_of(folder, config, mode)
     theirs = PaddleOCRSamples(ours.samples, ours.images, config, mode, None)
