@@ -3,28 +3,21 @@
 from __future__ import annotations
 
 import hashlib
-import os
-import signal
-import sys
-from collections import Counter, deque
+from collections import Counter
 from collections.abc import Generator, Iterable, Sequence
-from concurrent.futures import Future, ProcessPoolExecutor
-from concurrent.futures.process import BrokenProcessPool
 from contextlib import closing
 from dataclasses import dataclass
 from functools import lru_cache
-from multiprocessing import get_context
 from pathlib import Path, PurePosixPath
 
-import cv2
 import numpy as np
 
 from contract.dataset import IMAGES, Problem
-from contract.errors import UserError
 from contract.image_header import read_header
 from contract.text import normalise
 from data_preparation.cropping import Cut, cut_out, encoded
 from data_preparation.images import decode
+from data_preparation.in_processes import in_processes, usable_cpus
 from data_preparation.likeness import picture_hash
 from data_preparation.progress import Advance
 from data_preparation.quadrilaterals import quadrilateral
@@ -32,7 +25,6 @@ from data_preparation.regions import Region
 from data_preparation.sources.entries import BadSample, refuse_no_text, safe_name
 from data_preparation.together import NO_PICTURE, Likeness
 
-AHEAD = 4  # pages under way for each process
 PAGES_PER_PROCESS = 50  # a process starts in the time in which some 20 pages are cut
 
 
@@ -62,14 +54,16 @@ Cutting = tuple[list[Crop], list[Problem]]
 
 
 def cut_pages(orders: Sequence[PageOrder], workers: int | None, advance: Advance) -> Generator[Cutting, None, None]:
-    """The crops and the problems of each page, in the order of the pages. At most AHEAD pages a process are kept.
+    """The crops and the problems of each page, in the order of the pages. Few pages are kept at a time.
 
     Close it before the folder is removed into which it writes: then no process writes any more.
 
     workers: processes; None: one for PAGES_PER_PROCESS pages, and no more than there are CPUs.
     """
-    workers = workers or max(1, min(_cpus(), len(orders) // PAGES_PER_PROCESS))
-    with closing((cut_page(order) for order in orders) if workers == 1 else _in_processes(orders, workers)) as cuttings:
+    workers = workers or max(1, min(usable_cpus(), len(orders) // PAGES_PER_PROCESS))
+    with closing(
+        (cut_page(order) for order in orders) if workers == 1 else in_processes(cut_page, orders, workers)
+    ) as cuttings:
         for done, cutting in enumerate(cuttings, start=1):
             advance(done, len(orders))
             yield cutting
@@ -169,30 +163,3 @@ def _read_page(path: Path, stated: tuple[int, int] | None) -> np.ndarray:
         sizes = f"{stated[0]} x {stated[1]} pixels, the file {path.name!r} has {size[0]} x {size[1]}"
         raise BadSample("page size", f"the annotated page has {sizes}", "give the image that was annotated")
     return page
-
-
-def _in_processes(orders: Sequence[PageOrder], workers: int) -> Generator[Cutting, None, None]:
-    """As `map(cut_page, orders)`, by several processes. They are started afresh: OpenCV's threads survive no fork."""
-    pool = ProcessPoolExecutor(workers, mp_context=get_context("spawn"), initializer=_begin_work)
-    under_way: deque[Future[Cutting]] = deque()
-    try:
-        for order in orders:
-            under_way.append(pool.submit(cut_page, order))
-            if len(under_way) == AHEAD * workers:
-                yield under_way.popleft().result()
-        while under_way:
-            yield under_way.popleft().result()
-    except BrokenProcessPool:
-        raise UserError("a process that cuts pages was killed, often for memory: try again with --workers 1") from None
-    finally:
-        pool.shutdown(wait=True, cancel_futures=True)
-
-
-def _cpus() -> int:
-    """The CPUs that this process may use."""
-    return len(os.sched_getaffinity(0)) if sys.platform == "linux" else os.cpu_count() or 1
-
-
-def _begin_work() -> None:
-    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is the main process's: it ends the pool
-    cv2.setNumThreads(1)

@@ -327,11 +327,8 @@ def test_crops_that_cannot_be_written_leave_nothing(
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="finds a worker in /proc")
-@pytest.mark.parametrize(
-    ("ended_by", "code", "words"),
-    [("Ctrl-C", 130, "interrupted"), ("a kill", 1, "error: a process that cuts pages was killed, often for memory")],
-)
-def test_an_early_end_leaves_nothing(tmp_path: Path, ended_by: str, code: int, words: str) -> None:
+@pytest.mark.parametrize("ended_by", ["Ctrl-C", "a kill"])
+def test_ctrl_c_leaves_nothing_and_a_killed_process_costs_time_only(tmp_path: Path, ended_by: str) -> None:
     draw_page(tmp_path / "in/0.png", 1600, 1200)
     for number in range(1, 60):
         os.link(tmp_path / "in/0.png", tmp_path / f"in/{number}.png")
@@ -349,10 +346,14 @@ def test_an_early_end_leaves_nothing(tmp_path: Path, ended_by: str, code: int, w
         else:
             os.kill(a_worker(process.pid), signal.SIGKILL)
         said += process.stderr
-    assert process.returncode == code, said
-    assert said[-1].startswith(words), said
     assert "Traceback" not in "".join(said)
-    assert [path.name for path in tmp_path.iterdir()] == ["in"]
+    if ended_by == "Ctrl-C":
+        assert (process.returncode, said[-1]) == (130, "interrupted\n")
+        assert [path.name for path in tmp_path.iterdir()] == ["in"]
+    else:
+        assert process.returncode == 0, said
+        assert len(samples(tmp_path / "out", "train") | samples(tmp_path / "out", "val")) == 120
+        assert len(list((tmp_path / "out/images").rglob("*.jpg"))) == 120
 
 
 def a_worker(pid: int) -> int:
