@@ -5,8 +5,8 @@ from __future__ import annotations
 import hashlib
 import shutil
 from bisect import bisect_left
-from collections.abc import Iterator
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from contract.check import check_dataset
@@ -78,6 +78,7 @@ class LocalDataset:
     texts: tuple[DatasetFile, ...]
     images: ImageFiles
     report: Report
+    kept: Mapping[str, bytes] = field(default_factory=dict, repr=False)  # some of the images, by path
 
     @property
     def name(self) -> str:
@@ -102,26 +103,35 @@ class DatasetFiles:
     Make it before the check: a label file that changes during it is noticed then.
     """
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, keep_bytes: int = 0) -> None:
+        """keep_bytes: how much of the images to keep, so that it need not be read again; their check must keep data."""
         self._folder = folder
         self._texts = read_texts(folder)
         self._images = ImageFiles()
+        self._kept: dict[str, bytes] = {}
+        self._keep_bytes = keep_bytes
 
     def add_image(self, split: Split, sample: Sample, picture: Picture) -> None:
         """The `found` of contract.check.check_dataset."""
         self._images.add(sample.image, picture.size, picture.sha256)
+        if picture.size <= self._keep_bytes:
+            self._keep_bytes -= picture.size
+            self._kept[plain_path(sample.image)] = picture.data
 
     def dataset(self, report: Report) -> LocalDataset:
         """The dataset, after the check. Raises UserError when it is not sound."""
         report.refuse()
         self._images.sort()
-        return LocalDataset(self._folder, self._texts, self._images, report)
+        return LocalDataset(self._folder, self._texts, self._images, report, self._kept)
 
 
-def read_dataset(folder: Path, progress: Progress | None = None) -> LocalDataset:
-    """Check and hash a dataset without decoding its images. Raises UserError."""
-    files = DatasetFiles(folder)
-    return files.dataset(check_dataset(folder, None, _not_decoded, progress=progress, found=files.add_image))
+def read_dataset(folder: Path, progress: Progress | None = None, keep_bytes: int = 0) -> LocalDataset:
+    """Check and hash a dataset without decoding its images; keep some of them. Raises UserError."""
+    files = DatasetFiles(folder, keep_bytes)
+    report = check_dataset(
+        folder, None, _not_decoded, progress=progress, found=files.add_image, keep_data=keep_bytes > 0
+    )
+    return files.dataset(report)
 
 
 def _not_decoded(data: bytes) -> Look:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property, partial
 from io import BytesIO
 from itertools import chain
@@ -66,23 +66,20 @@ class Shards:
 def text_pieces(dataset: LocalDataset) -> list[Piece]:
     """The label files, the dictionary and what else is text."""
 
-    def piece(file: DatasetFile) -> Piece:
-        path = dataset.folder / file.path
-        return Piece(file.path, file.bytes, 1, lambda: _joined([file], lambda _: path.read_bytes(), dataset.folder))
-
-    return [piece(file) for file in dataset.texts]
+    read = _Reader(dataset.folder, lambda path: (dataset.folder / path).read_bytes())
+    return [Piece(file.path, file.bytes, 1, partial(_joined, [file], read)) for file in dataset.texts]
 
 
 def loose_pieces(dataset: LocalDataset) -> Iterator[Piece]:
     """Every image by itself, in the order of UTF-8 bytes, as S3 lists keys."""
-    read = open_images(dataset.folder).read
+    read = _Reader(dataset.folder, open_images(dataset.folder).read, dataset.kept)
     for file in dataset.images:
-        yield Piece(file.path, file.bytes, 1, partial(_joined, [file], read, dataset.folder))
+        yield Piece(file.path, file.bytes, 1, partial(_joined, [file], read))
 
 
 def pack(dataset: LocalDataset) -> Shards:
     """The shards that data_preparation/packing.py would write, of images that are loose or packed already."""
-    read = open_images(dataset.folder).read
+    read = _Reader(dataset.folder, open_images(dataset.folder).read, dataset.kept)
     shards: list[Piece] = []
     index = BytesIO()
     for files in _cut(_in_label_order(dataset)):
@@ -90,7 +87,7 @@ def pack(dataset: LocalDataset) -> Shards:
         for file in files:
             index.write(index_line(file.path, len(shards), offset, file.bytes, file.sha256))
             offset += file.bytes
-        content = partial(_joined, files, read, dataset.folder)
+        content = partial(_joined, files, read)
         shards.append(Piece(f"{SHARDS}/{shard_name(len(shards))}", offset, len(files), content))
     return Shards(tuple(shards), made_piece(INDEX_PATH, index))
 
@@ -119,23 +116,40 @@ def _cut(files: Iterable[DatasetFile]) -> Iterator[list[DatasetFile]]:
     yield shard
 
 
-def _joined(files: list[DatasetFile], read: Callable[[str], bytes], folder: Path) -> Content:
-    """The content of files one after the other, each still the one that was checked. Raises UserError."""
-    stream = BytesIO()
-    for file in files:
+@dataclass(frozen=True)
+class _Reader:
+    """Reads files of a dataset as they were when they were checked. Raises UserError for one that is another now."""
+
+    folder: Path
+    read: Callable[[str], bytes]
+    kept: Mapping[str, bytes] = field(default_factory=dict)
+
+    def __call__(self, file: DatasetFile) -> bytes:
+        data = self.kept.get(file.path)
+        if data is not None:
+            return data
         try:
-            data = read(file.path)
+            data = self.read(file.path)
         except ValueError as error:
-            said = f"{folder}: the image {file.path!r} {error}"
+            said = f"{self.folder}: the image {file.path!r} {error}"
             raise UserError(f"{said}: it was sound when the dataset was checked; put it back and start again") from None
         except OSError as error:
-            said = f"{folder / file.path} cannot be read ({error.strerror})"
+            said = f"{self.folder / file.path} cannot be read ({error.strerror})"
             raise UserError(f"{said}: check the disk and the permissions") from None
         if hashlib.sha256(data).hexdigest() != file.sha256:
-            said = f"{folder / file.path} changed while the dataset was uploaded"
+            said = f"{self.folder / file.path} changed while the dataset was uploaded"
             raise UserError(f"{said}: start again when nothing writes there")
-        stream.write(data)
-    return Content(stream.getvalue(), files[0].sha256) if len(files) == 1 else _content(stream)
+        return data
+
+
+def _joined(files: list[DatasetFile], read: Callable[[DatasetFile], bytes]) -> Content:
+    """The content of files one after the other."""
+    if len(files) == 1:
+        return Content(read(files[0]), files[0].sha256)
+    stream = BytesIO()
+    for file in files:
+        stream.write(read(file))
+    return _content(stream)
 
 
 def _content(stream: BytesIO) -> Content:

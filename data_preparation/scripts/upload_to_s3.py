@@ -46,13 +46,14 @@ def run(args: argparse.Namespace) -> int:
     place = cli.place_of(args)
     from data_preparation.aws import explained, open_session
     from data_preparation.dataset_files import read_dataset
+    from data_preparation.packing import SHARD_BYTES
     from data_preparation.progress import progress, transfer
     from data_preparation.s3 import upload_dataset
 
     with explained("reading the AWS settings of this machine"):
         session, region = open_session(args.profile, args.region)
     with progress("checking") as advance:
-        dataset = read_dataset(args.dataset, advance)
+        dataset = read_dataset(args.dataset, advance, keep_bytes=SHARD_BYTES)
     with transfer("looking" if args.dry_run else "uploading") as show:
         upload = upload_dataset(
             dataset,

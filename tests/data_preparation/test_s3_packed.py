@@ -102,6 +102,19 @@ def test_what_goes_up_is_what_pack_writes(aws: S3Endpoint, folder: Path, tmp_pat
     assert remote.summary.shards == done.shards
 
 
+@pytest.mark.parametrize("keep_bytes", [3000, 10**6])
+def test_what_the_check_kept_need_not_be_read_again(
+    aws: S3Endpoint, folder: Path, tmp_path: Path, keep_bytes: int
+) -> None:
+    local = read_dataset(folder, keep_bytes=keep_bytes)
+    assert 0 < sum(map(len, local.kept.values())) <= keep_bytes
+    for name in local.kept:
+        (folder / name).rename(tmp_path / "elsewhere")
+    done = upload_dataset(local, PREFIX, aws.session(), REGION)
+    assert home(aws, done.uri, tmp_path / "home") == 0
+    assert read_dataset(tmp_path / "home").content_sha256 == local.content_sha256
+
+
 def test_packed_and_loose_are_one_dataset_and_are_sent_once(aws: S3Endpoint, folder: Path, tmp_path: Path) -> None:
     first = upload(folder, aws)
     aws.forget()
