@@ -58,7 +58,8 @@ def _run(parser: Parser, argv: list[str] | None, action: Callable[[argparse.Name
     except BrokenPipeError:
         raise
     except OSError as error:
-        say(f"error: {error}: check space, permissions and whether something else changes these files")
+        where = error.filename or "standard output"
+        say(f"error: {where} cannot be used ({error.strerror or error}): check permissions and space")
         return EXIT_REFUSED
 
 

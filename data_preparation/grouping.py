@@ -89,5 +89,8 @@ def _rows(table: Path, column: str) -> Iterator[tuple[str, str]]:
     if image is None or column not in columns:
         lacking = f"column {column!r}" if image else f"column of the images, such as {IMAGE_NAMES[0]!r}"
         raise UserError(f"{table}:1: there is no {lacking}, only {', '.join(columns) or 'nothing'}: name it there")
-    for row in reader:
-        yield row[image] or "", row[column] or ""
+    try:
+        for row in reader:
+            yield row[image] or "", row[column] or ""
+    except csv.Error as error:
+        raise UserError(f"{table}:{reader.line_num + 1} is no line of a table ({error}): correct it") from None

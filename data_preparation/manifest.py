@@ -8,6 +8,7 @@ from typing import Any
 
 from contract.dataset import MANIFEST
 from contract.errors import UserError
+from data_preparation.sources.annotation import parse_json
 
 
 def read_manifest(folder: Path) -> dict[str, Any] | None:
@@ -16,7 +17,7 @@ def read_manifest(folder: Path) -> dict[str, Any] | None:
     if not path.exists():
         return None
     try:
-        manifest = json.loads(path.read_text(encoding="utf-8-sig"))
+        manifest = parse_json(path.read_text(encoding="utf-8-sig"))
         if not isinstance(manifest, dict):
             raise ValueError(f"it is a {type(manifest).__name__}")
     except ValueError as error:

@@ -12,7 +12,13 @@ from contract.errors import UserError
 
 
 def check_new(folder: Path, flag: str = "--output-dir") -> None:
-    """Raise UserError unless the folder does not exist yet or is empty. `flag`: what names it."""
+    """Raise UserError unless the folder can appear: not there yet, or empty and no place that cannot be renamed over.
+
+    `flag`: what names it.
+    """
+    if folder.is_symlink() or (folder.is_dir() and (folder.samefile(Path.cwd()) or folder.is_mount())):
+        what = "a link, a mount point or the folder that you are in"
+        raise UserError(f"{folder} is {what}: name a new folder in it with {flag}")
     if folder.is_file():
         raise UserError(f"{folder} is a file: name a new folder with {flag}")
     if folder.is_dir() and any(folder.iterdir()):

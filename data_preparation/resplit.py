@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -79,9 +79,18 @@ def plan_resplit(folder: Path, rule: SplitRule, advance: Advance) -> Resplit:
         "val": 0,
         "characters": len(read_dictionary(folder / DICTIONARY).characters),
     }
+    before = _grouped_by(manifest)
+    if before and before != rule.group_by == SplitRule.group_by:
+        note = f"the split before kept together what has one {before}: --group-by {before} does so again"
+        split = replace(split, notes=(*split.notes, note))
     manifest |= {side: len(samples) for side, samples in sides.items()}
     manifest |= {"split": split.facts, "content_sha256": content_hash(rows)}
     return Resplit(folder, split, sides, moving, manifest)
+
+
+def _grouped_by(manifest: dict[str, Any]) -> str:
+    split = manifest.get("split")
+    return str(split.get("group_by", "")) if isinstance(split, dict) else ""
 
 
 def _samples(folder: Path, side: str) -> tuple[Sample, ...]:

@@ -18,6 +18,7 @@ from contract.scripts import script_of
 from data_preparation.dictionary_comparison import Characters, Comparison
 from data_preparation.official_weights import RECIPES, V5, Ranked, rank_weights
 from data_preparation.validation import Verdict, judge, open_recipe
+from data_preparation.wording import in_shell
 
 # For languages whose recipe is not shipped. Thai's keeps what stands above and below the letters: upstream's settings
 # crop there, and train at 32 pixels too.
@@ -103,7 +104,9 @@ def suggest_for(report: Report, tree: Path) -> Suggestion:
     counts = Counter("".join(sample.label for split in report.splits for sample in split.file.samples))
     if not counts:
         folder = report.folder
-        raise UserError(f"{folder} has no label to go by: python -m data_preparation validate {folder} says why")
+        raise UserError(
+            f"{folder} has no label to go by: python -m data_preparation validate {in_shell(folder)} says why"
+        )
     characters = Characters((*sorted({*counts} - {" "}), " "), counts)
     total = sum(counts.values())
     stacked = sum(count for each, count in counts.items() if unicodedata.category(each) == "Mn") > STACKING * total

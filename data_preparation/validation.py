@@ -30,6 +30,7 @@ from data_preparation.looking import over
 from data_preparation.picture_warnings import picture_oddities
 from data_preparation.progress import Advance
 from data_preparation.spelling import dictionary_notes
+from data_preparation.wording import in_shell
 
 
 @dataclass(frozen=True)
@@ -96,7 +97,7 @@ def validate(
     if (dataset / STAGED).is_dir():
         report.notes.append(
             "a split was interrupted, so samples may be missing:"
-            f" python -m data_preparation split {dataset} puts the rest in place"
+            f" python -m data_preparation split {in_shell(dataset)} puts the rest in place"
         )
     return judge(report, recipe) if recipe else Verdict(report, None)
 

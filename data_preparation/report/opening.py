@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-import shlex
+from pathlib import Path
 
 from data_preparation.page.blocks import BAD, DOUBTFUL, GOOD, fact, facts, to_copy, verdict
 from data_preparation.page.markup import Content, Markup, element, join
 from data_preparation.page.visible import visible
 from data_preparation.report.advice import flags
 from data_preparation.report.survey import Survey, contradicts, leaks
-from data_preparation.wording import counted
+from data_preparation.wording import counted, in_shell
 
 LONGEST = 400  # code points of the first sentence
 
@@ -34,13 +34,13 @@ def _verdict(survey: Survey) -> Markup:
         how = element("p", "With these flags, for validate and submit alike, it is fit to train:")
         return verdict(DOUBTFUL, words(f"Not fit to train{beside} as the recipe stands"), how, flags(survey))
     count = counted(len(checked.report.problems), "problem")
-    folder = str(survey.folder) if str(survey.folder).isprintable() else "DATASET"  # what is copied is what one sees
+    folder = survey.folder if str(survey.folder).isprintable() else Path("DATASET")  # what is copied is what one sees
     return verdict(
         BAD,
         words(f"Not fit to train{beside} as it is"),
         element("p", f"{count}: what each is, and what to do about it, is said below."),
         element("p", "A copy with what can be repaired, and without what cannot be used:"),
-        to_copy(f"python -m data_preparation validate {shlex.quote(folder)} --fix cleaned"),
+        to_copy(f"python -m data_preparation validate {in_shell(folder)} --fix cleaned"),
     )
 
 

@@ -14,7 +14,7 @@ from data_preparation import cli
 from data_preparation.cli import say
 from data_preparation.sources import FORMATS, LEVELS
 from data_preparation.split_flags import add_split_arguments, split_rule
-from data_preparation.wording import counted, verb
+from data_preparation.wording import counted, in_shell, verb
 
 if TYPE_CHECKING:
     from data_preparation.regions import PageSource
@@ -119,7 +119,8 @@ def run(args: argparse.Namespace) -> int:
         f"wrote {args.output_dir}: {manifest['train']:,} train and {manifest['val']:,} val samples,"
         f" {counted(manifest['characters'], 'character')}{left_out}"
     )
-    say(f"next: python -m data_preparation validate {args.output_dir} --config rec/rec_mv3_none_bilstm_ctc.yml")
+    dataset = in_shell(args.output_dir)
+    say(f"next: python -m data_preparation validate {dataset} --config rec/rec_mv3_none_bilstm_ctc.yml")
     return 0
 
 

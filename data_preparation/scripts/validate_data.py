@@ -17,7 +17,7 @@ from contract.report import KEPT
 from data_preparation import cli
 from data_preparation.cli import say
 from data_preparation.fixes import FIXABLE, FIXES
-from data_preparation.wording import counted
+from data_preparation.wording import counted, in_shell
 
 if TYPE_CHECKING:
     from contract.report import Report
@@ -166,7 +166,7 @@ def _explain(verdict: Verdict, args: argparse.Namespace) -> None:
     if verdict.overrides:
         fit = "the dataset is fit to train" if verdict.fits_with_overrides else "the labels fit, the rest stays wrong"
         say(f"with these flags {fit}; add them to validate and to submit, by hand or in a shell as")
-        say(f"  $(python -m data_preparation validate {report.folder} --config {args.config})")
+        say(f"  $(python -m data_preparation validate {in_shell(report.folder)} --config {args.config})")
         for override in verdict.overrides if args.json else ():
             say(f"-o {override}")
     say(f"error: {report.folder} is not fit to train as it is: {counted(len(report.problems), 'problem')}")
@@ -176,7 +176,7 @@ def _say_what_fix_would_do(report: Report) -> None:
     cured = sum(problem.kind in FIXABLE for problem in report.problems)
     cured += sum(count for kind, count in report.warnings.counts.items() if kind in FIXABLE)
     if cured:
-        command = f"python -m data_preparation validate {report.folder} --fix NEW_FOLDER"
+        command = f"python -m data_preparation validate {in_shell(report.folder)} --fix NEW_FOLDER"
         say(f"{command} writes a copy without {cured:,} of these")
 
 

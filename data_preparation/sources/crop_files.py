@@ -10,7 +10,7 @@ from contract.dataset import Problem, path_problem
 from contract.quoting import quoted
 from data_preparation.sources.entries import BadSample, Entry, refuse_link, refuse_no_text, safe_name
 from data_preparation.sources.finding import find_file, only_in_s3
-from data_preparation.wording import counted, verb
+from data_preparation.wording import counted, folder_name, verb
 
 SWAPPED = "swapped columns"
 
@@ -78,9 +78,9 @@ def _not_found(images: Path, sample: Listed, reason: str | None) -> BadSample:
     if sample.image.startswith("s3://"):
         return only_in_s3(sample.image, images)
     if reason:
-        message = f"{quoted(sample.image)} {reason} and no such file is in {images.name}/"
+        message = f"{quoted(sample.image)} {reason} and no such file is in {folder_name(images)}"
         return BadSample("path", message, "write it relative to --input-images")
-    message = f"the image {quoted(sample.image)} is neither in {images.name}/ nor beside the label file"
+    message = f"the image {quoted(sample.image)} is neither in {folder_name(images)} nor beside the label file"
     return BadSample("image", message, "correct the path or --input-images")
 
 

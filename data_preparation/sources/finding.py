@@ -10,6 +10,7 @@ from pathlib import Path, PurePosixPath
 
 from contract.quoting import quoted
 from data_preparation.sources.entries import BadSample
+from data_preparation.wording import folder_name
 
 # In order of preference: a line may lie there as scanned and as binarised.
 IMAGE_ENDINGS = (".png", ".jpg", ".jpeg", ".bmp", ".tif", ".tiff", ".webp", ".nrm.png", ".bin.png")
@@ -38,7 +39,7 @@ def find_file(name: str, roots: Sequence[Path], shortened_in: Sequence[Path]) ->
 
 def only_in_s3(address: str, folder: Path) -> BadSample:
     """For an image that an annotation names by its address in S3 and that is not in the folder."""
-    message = f"the image {quoted(address)} is in S3, no copy of it is in {folder.name}/"
+    message = f"the image {quoted(address)} is in S3, no copy of it is in {folder_name(folder)}"
     if len(address) > _LONGEST_ADDRESS:
         return BadSample("in S3", message, "correct the address: S3 has none that long")
     command = shlex.join(["aws", "s3", "sync", address.rpartition("/")[0] + "/", str(folder)])

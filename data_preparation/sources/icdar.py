@@ -19,7 +19,7 @@ from data_preparation.regions import PageSource, Region
 from data_preparation.sources.annotation import check_legible, files_below, first_line, read_annotation
 from data_preparation.sources.entries import BadSample, refuse_link
 from data_preparation.sources.finding import ImagesByStem
-from data_preparation.wording import counted
+from data_preparation.wording import counted, folder_name
 
 NAME = "icdar"
 PREFIX = "gt_"
@@ -82,7 +82,7 @@ def _find_page(images: Path, relative: Path, by_stem: ImagesByStem) -> Path | Ba
                 except BadSample as bad:
                     return bad
                 return page
-    return BadSample("page", f"there is no page {stems[-1]}.jpg (.png, …) in {images.name}/", "add it")
+    return BadSample("page", f"there is no page {stems[-1]}.jpg (.png, …) in {folder_name(images)}", "add it")
 
 
 def _read_lines(text: str, name: str, page: Path | BadSample) -> tuple[list[Region], list[Problem]]:

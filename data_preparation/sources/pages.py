@@ -9,6 +9,7 @@ from contract.image_header import read_header
 from contract.quoting import quoted
 from data_preparation.sources.entries import BadSample, refuse_link
 from data_preparation.sources.finding import find_file, only_in_s3
+from data_preparation.wording import folder_name
 
 _ORIENTATION = 0x0112  # EXIF
 _ON_ITS_SIDE = (5, 6, 7, 8)
@@ -30,7 +31,8 @@ def find_page(images: Path, name: str, beside: str = "") -> Path:
     if page is None and "://" in name:
         raise BadSample("page", f"the page {quoted(name)} is an address, not a file", "download it and name the file")
     if page is None:
-        raise BadSample("page", f"the page {quoted(name)} is not in {images.name}/", "add it or correct --input-images")
+        message = f"the page {quoted(name)} is not in {folder_name(images)}"
+        raise BadSample("page", message, "add it or correct --input-images")
     refuse_link(page, images)
     return page
 

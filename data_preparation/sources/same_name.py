@@ -7,6 +7,7 @@ from pathlib import Path
 
 from data_preparation.sources.entries import BadSample, refuse_link
 from data_preparation.sources.finding import ImagesByStem
+from data_preparation.wording import folder_name
 
 _SEPARATORS = "-_."
 _DIGITS = range(1, 6)  # scan-1, scan-01 … scan-00001
@@ -32,7 +33,7 @@ class SameName:
                     refuse_link(page, self.images)
                     return page
         name = stem if number == 1 else f"{stem}-{number}"
-        raise BadSample("page", f"there is no page {name}.jpg (.png, …) in {self.images.name}/", "add it")
+        raise BadSample("page", f"there is no page {name}.jpg (.png, …) in {folder_name(self.images)}", "add it")
 
 
 def _names(stem: str, number: int) -> list[str]:

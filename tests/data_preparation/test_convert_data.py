@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import json
+import os
 from pathlib import Path
 
 import pytest
@@ -368,6 +369,31 @@ def test_whole_inputs_that_are_refused(tmp_path: Path, capsys: pytest.CaptureFix
 
 def test_every_format_has_its_name_in_the_help() -> None:
     assert set(FORMATS) == {"auto", "label-file", *ENDINGS, *TABLES, *PAGE_FORMATS}
+
+
+@pytest.mark.skipif(os.name == "nt", reason="links need a privilege there")
+def test_output_that_cannot_be_renamed_over_is_refused_before_the_work(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    images, labels = labelled(tmp_path)
+    (tmp_path / "here").mkdir()
+    (tmp_path / "link").symlink_to("here")
+    monkeypatch.chdir(tmp_path / "here")
+    for output in (Path(), tmp_path / "link", tmp_path / "here"):
+        assert convert(images, labels, output) == 1
+        said = capsys.readouterr().err
+        assert "is a link, a mount point or the folder that you are in: name a new folder in it" in said
+        assert "checking" not in said
+
+
+def test_an_image_is_missed_by_the_name_of_the_folder(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    _, labels = labelled(tmp_path)
+    labels.write_text("gone.png\tone\n", encoding="utf-8")
+    monkeypatch.chdir(tmp_path / "crops")
+    assert convert(Path(), labels, tmp_path / "my data") == 1
+    assert "the image 'gone.png' is neither in crops/ nor beside" in capsys.readouterr().err
 
 
 def test_output_must_be_new(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -94,6 +94,19 @@ def test_the_same_image_twice_is_on_one_side(tmp_path: Path) -> None:
         assert ("images/3.png" in val) == ("images/other.png" in val)
 
 
+def test_a_grouping_that_would_be_forgotten_is_said(converted: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main([str(converted), "--group-by", r"(.)\.png"]) == 0
+    assert main([str(converted)]) == 0
+    assert "the split before kept together what has one (.)\\.png: --group-by" in capsys.readouterr().err
+
+
+def test_a_table_that_is_none_is_one_sentence(converted: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    table = converted.parent / "writers.csv"
+    table.write_text(f"image,writer\nx.png,{'w' * 200_000}\n", encoding="utf-8")
+    assert main([str(converted), "--group-by", "writer", "--groups", str(table)]) == 1
+    assert "writers.csv:2 is no line of a table (field larger" in capsys.readouterr().err
+
+
 def test_a_dry_run_changes_nothing(converted: Path, capsys: pytest.CaptureFixture[str]) -> None:
     before = {path: path.read_bytes() for path in converted.iterdir() if path.is_file()}
     assert main([str(converted), "--val-fraction", "0.4", "--dry-run", "--json"]) == 0

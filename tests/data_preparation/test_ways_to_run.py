@@ -80,7 +80,7 @@ def test_a_full_stdout_is_one_sentence(tmp_path: Path) -> None:
     with open("/dev/full", "w") as full:
         done = subprocess.run(command, cwd=REPOSITORY, check=False, stdout=full, stderr=subprocess.PIPE, text=True)
     assert done.returncode == 1
-    assert "error: [Errno 28] No space left on device: check space" in done.stderr
+    assert "error: standard output cannot be used (No space left on device): check" in done.stderr
     assert "Traceback" not in done.stderr
 
 
