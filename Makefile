@@ -15,7 +15,8 @@ help:
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-8s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 # setup.sh writes the stamp; it is instant when the locks did not change.
-venv/.ready: setup.sh pyproject.toml requirements/train.lock requirements/dev.lock requirements/launch.lock
+venv/.ready: setup.sh pyproject.toml requirements/train.lock requirements/dev.lock requirements/launch.lock \
+		requirements/notebook.lock
 	@bash setup.sh --quiet
 
 dev:
@@ -57,8 +58,9 @@ LOCK = $(COMPILE) -c requirements/constraints.txt --generate-hashes --annotation
 lock: dev ## rewrite requirements/ from pyproject.toml (UPGRADE=--upgrade for newer versions)
 	$(COMPILE) --all-extras --no-annotate $(UPGRADE) -o requirements/constraints.txt > /dev/null
 	$(LOCK) --extra data --extra train -o requirements/train.lock > /dev/null
-	$(LOCK) --extra data --extra train --extra launch --extra dev -o requirements/dev.lock > /dev/null
+	$(LOCK) --extra data --extra train --extra launch --extra notebook --extra dev -o requirements/dev.lock > /dev/null
 	$(LOCK) --extra data --extra launch -o requirements/launch.lock > /dev/null
+	$(LOCK) --extra notebook -o requirements/notebook.lock > /dev/null
 	$(RUN) uv pip compile -q requirements/compiler.in --universal --python-version 3.10 --no-emit-index-url \
 		--custom-compile-command 'make lock' --generate-hashes --annotation-style line $(UPGRADE) \
 		-o requirements/compiler.txt > /dev/null

@@ -2,6 +2,7 @@
 rem Makes or refreshes venv\ from the hash-checked locks. Safe to repeat; instant when nothing changed.
 rem   setup.bat            data tools, trainer, rehearsals on this machine
 rem   setup.bat --launch   also what a real SageMaker job needs (sagemaker, boto3, docker)
+rem   setup.bat --notebook also the kernel "PaddleOCR Recognition" for the Jupyter or VS Code of this user
 rem   setup.bat --dev      also tests, linters and the lock tool
 rem What was asked for once stays. Set PYTHON to name the interpreter. No venv needs to be active.
 setlocal
@@ -10,19 +11,24 @@ set "PYTHONHOME=" & set "PYTHONPATH=" & set "VIRTUAL_ENV="
 set "FITS=import sys; sys.exit(not (3, 10) <= sys.version_info[:2] <= (3, 12))"
 
 rem --- what is wanted: the flags, and whatever an earlier run was asked for
-set "LAUNCH=" & set "DEV="
+set "LAUNCH=" & set "NOTEBOOK=" & set "REGISTER=" & set "DEV="
 if exist venv\.launch set "LAUNCH=1"
+if exist venv\.notebook set "NOTEBOOK=1"
 if exist venv\.dev set "DEV=1"
 :options
 if "%~1"=="" goto wanted
 if "%~1"=="--launch" set "LAUNCH=1" & shift & goto options
+if "%~1"=="--notebook" set "NOTEBOOK=1" & set "REGISTER=1" & shift & goto options
 if "%~1"=="--dev" set "DEV=1" & shift & goto options
-echo setup: unknown option %~1 (known: --launch, --dev). 1>&2
+echo setup: unknown option %~1 (known: --launch, --notebook, --dev). 1>&2
 exit /b 1
 :wanted
 set "LOCKS=requirements\train.lock"
 if defined LAUNCH set "LOCKS=%LOCKS% requirements\launch.lock"
+if defined NOTEBOOK set "LOCKS=%LOCKS% requirements\notebook.lock"
 if defined DEV set "LOCKS=requirements\dev.lock"
+rem In the user's own folder of kernels: the Jupyter that opens the notebook lives in another environment than venv.
+set "KERNEL=-m ipykernel install --user --name paddleocr-recognition"
 set "SOURCE=container\trainer\pipeline\native\pixels.c"
 set "KEY=import hashlib, os, pathlib, sys; print(os.getcwd(), hashlib.sha256(b''.join(pathlib.Path(p).read_bytes() for p in sys.argv[1:])).hexdigest())"
 
@@ -32,6 +38,9 @@ venv\Scripts\python -c "%FITS%" >nul 2>&1 || goto find
 venv\Scripts\python -c "%KEY%" pyproject.toml %SOURCE% %LOCKS% >venv\.key || goto find
 if not exist venv\.ready goto find
 fc venv\.key venv\.ready >nul 2>&1 || goto find
+if not defined REGISTER goto up_to_date
+venv\Scripts\python %KERNEL% --display-name "PaddleOCR Recognition" >nul || exit /b 1
+:up_to_date
 echo setup: venv is up to date.
 exit /b 0
 
@@ -75,6 +84,7 @@ if exist venv\.ready del venv\.ready
 rem pip cut short leaves half a package behind, and then fails on it for ever
 type nul >venv\.unfinished
 if defined LAUNCH type nul >venv\.launch
+if defined NOTEBOOK type nul >venv\.notebook
 if defined DEV type nul >venv\.dev
 
 rem --- the locked packages, every file checked against its hash; then ourselves, editable
@@ -88,6 +98,9 @@ set "PIP=venv\Scripts\python -m pip --disable-pip-version-check --no-input -q"
 %PIP% install --no-deps --no-build-isolation -e . || exit /b 1
 rem Without it all works, slower: its own message says so.
 venv\Scripts\python -m container.trainer.pipeline.native.build
+if not defined NOTEBOOK goto finish
+venv\Scripts\python %KERNEL% --display-name "PaddleOCR Recognition" >nul || exit /b 1
+:finish
 del venv\.unfinished
 venv\Scripts\python -c "%KEY%" pyproject.toml %SOURCE% %LOCKS% >venv\.ready || exit /b 1
 echo setup: done. Next:

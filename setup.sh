@@ -2,6 +2,7 @@
 # Makes or refreshes venv/ from the hash-checked locks. Safe to repeat; instant when nothing changed.
 #   bash setup.sh            data tools, trainer, rehearsals on this machine
 #   bash setup.sh --launch   also what a real SageMaker job needs (sagemaker, boto3, docker)
+#   bash setup.sh --notebook also the kernel "PaddleOCR Recognition" for the Jupyter or VS Code of this user
 #   bash setup.sh --dev      also tests, linters and the lock tool
 # What was asked for once stays. PYTHON=/path/to/python names the interpreter of a new venv/.
 set -euo pipefail
@@ -11,26 +12,36 @@ unset PYTHONHOME PYTHONPATH VIRTUAL_ENV
 fail() { echo "setup: $*" >&2; exit 1; }
 fits() { "$1" -c 'import sys; sys.exit(not (3, 10) <= sys.version_info[:2] <= (3, 12))' >/dev/null 2>&1; }
 
+# In the user's own folder of kernels: the Jupyter that opens the notebook lives in another environment than venv/.
+register_kernel() {
+  venv/bin/python -m ipykernel install --user --name paddleocr-recognition --display-name "PaddleOCR Recognition" \
+    >/dev/null || fail "the kernel could not be registered: see the message above."
+  echo "setup: the kernel \"PaddleOCR Recognition\" is registered: choose it in Jupyter or VS Code." >&2
+}
+
 # --- what is wanted: the flags, and whatever an earlier run was asked for
 wanted=" $(cat venv/.wanted 2>/dev/null || true) "
 quiet=
 for option in "$@"; do
   case $option in
-    --launch | --dev) [[ $wanted == *" ${option#--} "* ]] || wanted+="${option#--} " ;;
+    --launch | --notebook | --dev) [[ $wanted == *" ${option#--} "* ]] || wanted+="${option#--} " ;;
     --quiet) quiet=1 ;;
-    -h | --help) sed -n '2,6s/^# \{0,1\}//p' setup.sh; exit 0 ;;
-    *) fail "unknown option $option (known: --launch, --dev, --quiet)." ;;
+    -h | --help) sed -n '2,7s/^# \{0,1\}//p' setup.sh; exit 0 ;;
+    *) fail "unknown option $option (known: --launch, --notebook, --dev, --quiet)." ;;
   esac
 done
 locks=(requirements/train.lock)
 [[ $wanted == *" launch "* ]] && locks+=(requirements/launch.lock)
-[[ $wanted == *" dev "* ]] && locks=(requirements/dev.lock)  # holds everything in the other two
+[[ $wanted == *" notebook "* ]] && locks+=(requirements/notebook.lock)
+[[ $wanted == *" dev "* ]] && locks=(requirements/dev.lock)  # holds everything in the others
 source=container/trainer/pipeline/native/pixels.c
 key="$PWD ${locks[*]} $(cat pyproject.toml $source "${locks[@]}" | cksum)"
 
 # --- nothing to do?
 if [[ -f venv/.ready && $(cat venv/.ready) == "$key" ]] && fits venv/bin/python; then
   touch venv/.ready  # make compares its date with the locks'
+  echo $wanted > venv/.wanted
+  [[ " $* " != *" --notebook "* ]] || register_kernel  # of another clone since then, or removed
   [[ -n $quiet ]] || echo "setup: venv/ is up to date."
   exit 0
 fi
@@ -74,8 +85,10 @@ pip install --require-hashes "${requirements[@]}" ||
 pip install --no-deps --no-build-isolation -e . || fail "this folder could not be installed: see pip's message above."
 venv/bin/python -m container.trainer.pipeline.native.build || true  # says what that means, and all works without
 
+
 rm venv/.unfinished
 printf '%s' "$key" > venv/.ready
+[[ $wanted != *" notebook "* ]] || register_kernel
 [[ -n $quiet ]] || cat <<'NEXT'
 setup: done. Next:
   make smoke                 a tiny training on this machine, interrupted and resumed, with nothing to pay

@@ -1,4 +1,4 @@
-"""The live view of a job on stderr: a bar on a terminal, plain lines anywhere else."""
+"""The live view of a job: a bar on a terminal, curves in a notebook's cell, plain lines anywhere else."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, TextIO
 from contract.events import parse_event
 from launcher.people import people
 from launcher.progress import Event, Progress, clock, describe_event
-from launcher.terminal import bar_with_figures, print_above
+from launcher.terminal import bar_with_figures, in_notebook, print_above
 
 if TYPE_CHECKING:
     from rich.progress import Progress as Bar
@@ -76,13 +76,11 @@ class PlainView:
         print(text, file=self._stream, flush=True)
 
 
-class TerminalView(PlainView):
-    """A bar that stays at the bottom; above it only lines that matter, the rest is in job.log."""
+class LiveView(PlainView):
+    """What is drawn anew with every event; as lines only those that matter, the rest is in job.log."""
 
-    def __init__(self, stream: TextIO, bar: Bar) -> None:
+    def __init__(self, stream: TextIO) -> None:
         super().__init__(stream)
-        self._bar = bar
-        self._task = bar.add_task("starting", total=None, figures="")
         self._tail: deque[str] = deque(maxlen=TAIL)
 
     def begin_attempt(self) -> None:
@@ -109,6 +107,19 @@ class TerminalView(PlainView):
         if event.get("event") not in ("train", "checkpoint", *_SILENT):
             self._print(describe_event(event, self.progress))
         self._draw()
+
+    def _draw(self) -> None:
+        """Show where the job stands."""
+        raise NotImplementedError
+
+
+class TerminalView(LiveView):
+    """A bar that stays at the bottom, below the lines."""
+
+    def __init__(self, stream: TextIO, bar: Bar) -> None:
+        super().__init__(stream)
+        self._bar = bar
+        self._task = bar.add_task("starting", total=None, figures="")
 
     def _draw(self) -> None:
         state = self.progress
@@ -143,7 +154,12 @@ def figures(state: Progress) -> str:
 
 @contextmanager
 def follow(stream: TextIO | None = None) -> Iterator[PlainView]:
-    """The view that suits the stream (stderr): a terminal gets the bar."""
+    """The view that suits the place: a terminal (stderr) gets the bar, a notebook the curves."""
     stream = stream or people()
+    if in_notebook():
+        from launcher.notebook_view import CellView
+
+        yield CellView(stream)
+        return
     with bar_with_figures(stream) as bar:
         yield TerminalView(stream, bar) if bar else PlainView(stream)

@@ -1,8 +1,12 @@
-"""A live line at the bottom of a terminal. Anywhere else (a log, a pipe) there is none, and views print plain lines."""
+"""A live line at the bottom of a terminal. Anywhere else (a log, a pipe) there is none, and views print plain lines.
+
+Save in a notebook, whose cells show pictures: launcher/notebook_view.py.
+"""
 
 from __future__ import annotations
 
 import os
+import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, TextIO
@@ -80,6 +84,12 @@ def line_with_clock(stream: TextIO) -> Iterator[Bar | None]:
 def print_above(bar: Bar, text: str) -> None:
     """A line that stays, above what is live."""
     bar.console.print(text, markup=False, highlight=False, soft_wrap=True)
+
+
+def in_notebook() -> bool:
+    """Whether this process is the kernel of a notebook. IPython alone, in a terminal, is none."""
+    ipython = sys.modules.get("IPython")
+    return ipython is not None and hasattr(ipython.get_ipython(), "kernel")
 
 
 def _is_live(stream: TextIO) -> bool:

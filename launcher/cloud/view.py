@@ -1,4 +1,4 @@
-"""The live view of a job on SageMaker: a bar with a line of figures on a terminal, plain lines anywhere else."""
+"""The live view of a job on SageMaker: a bar with figures on a terminal, curves in a cell, else plain lines."""
 
 from __future__ import annotations
 
@@ -10,9 +10,10 @@ from launcher.cloud.forecast import Forecast, describe_money
 from launcher.cloud.job import Job
 from launcher.cloud.logs import LogLine
 from launcher.follow import PlainView, TerminalView, event_of
+from launcher.notebook_view import CellView
 from launcher.people import people
 from launcher.progress import Event, Progress, clock, describe_event, join
-from launcher.terminal import bar_of_a_job
+from launcher.terminal import bar_of_a_job, in_notebook
 
 # What SageMaker's secondary statuses mean to the user. Any other is shown as it is.
 PHASES = {
@@ -67,6 +68,12 @@ class JobView(PlainView):
         self.money = describe_money(seen)
         self.interruptions = job.interruptions
 
+    @property
+    def bill(self) -> str:
+        """What it has cost so far, and how often AWS took the machine away."""
+        times = f"interrupted {self.interruptions}×" if self.interruptions else ""
+        return "  ".join(filter(None, (self.money, times)))
+
 
 class PlainJobView(JobView):
     """Lines: phases, the container's own lines, events in words, training steps about every thirty seconds."""
@@ -90,16 +97,29 @@ class TerminalJobView(JobView, TerminalView):
 
     def _draw(self) -> None:
         state = self.progress
-        times = f"interrupted {self.interruptions}×" if self.interruptions else ""
-        bill = "  ".join(filter(None, (self.money, times)))
         self._bar.update(
             self._task,
             description=self.phase,
             completed=state.step,
             total=state.steps,
             figures=figures(state),
-            more=tuple(filter(None, (scores(state), bill))),
+            more=tuple(filter(None, (scores(state), self.bill))),
         )
+
+
+class CellJobView(JobView, CellView):
+    """Figures and curves at the top of the cell; below them phases, scores and whatever matters."""
+
+    def remember(self, line: LogLine) -> None:
+        super().remember(line)
+        self.hear(event_of(line.text), line.time)
+
+    def show(self, job: Job, seen: Forecast) -> None:
+        super().show(job, seen)
+        self._draw()
+
+    def words(self) -> tuple[str, ...]:
+        return self.phase, figures(self.progress), scores(self.progress), self.bill
 
 
 def describe_phase(job: Job, progress: Progress) -> str:
@@ -134,5 +154,8 @@ def scores(state: Progress) -> str:
 def job_view(stream: TextIO | None = None) -> Iterator[JobView]:
     """The view that suits the stream (stderr)."""
     stream = stream or people()
+    if in_notebook():
+        yield CellJobView(stream)
+        return
     with bar_of_a_job(stream) as bar:
         yield TerminalJobView(stream, bar) if bar else PlainJobView(stream)

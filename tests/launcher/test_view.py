@@ -11,7 +11,10 @@ import pytest
 from rich.console import Console
 from rich.progress import Progress as Bar
 
+from launcher.cloud.logs import LogLine
+from launcher.cloud.view import CellJobView
 from launcher.follow import PlainView, TerminalView, event_of
+from launcher.notebook_view import CellView
 from launcher.progress import Progress, clock, describe_event
 from launcher.summary import continue_command
 from tests.launcher.running import ROOT, SCRIPTED, call, container_pid, hear_hangups, log_of
@@ -194,3 +197,62 @@ def start_on_terminal(tmp_path: Path, steps: int) -> tuple[int, int]:
         os.environ.update({"PYTHONPATH": str(ROOT), "TERM": "xterm", "COLUMNS": "140"})
         os.execv(sys.executable, [sys.executable, "-c", code])
     return pid, terminal
+
+
+class Place:
+    """What a cell shows at one place, and how often it was changed."""
+
+    def __init__(self, data: dict[str, object]) -> None:
+        self.data, self.changes = data, 0
+
+    def update(self, data: dict[str, object], **_more: object) -> None:
+        self.data, self.changes = data, self.changes + 1
+
+
+@pytest.fixture
+def cell(monkeypatch: pytest.MonkeyPatch) -> list[Place]:
+    """The places of a notebook's cell."""
+    places: list[Place] = []
+
+    def display(data: dict[str, object], **_more: object) -> Place:
+        places.append(Place(data))
+        return places[-1]
+
+    monkeypatch.setattr("IPython.display.display", display)
+    return places
+
+
+def test_a_cell_shows_figures_and_one_curve_over_an_interruption(cell: list[Place]) -> None:
+    stream = io.StringIO()
+    view = CellView(stream)
+    words, picture = cell
+    view.begin_attempt()
+    view.line("a line of the container")
+    view.line("[ocr] event=job steps=60 train=9 val=9 epochs=2 batch_size=1")
+    for step in (10, 20, 30):
+        view.line(f"[ocr] event=train step={step} epoch=1 loss=0.5 lr=0.1 samples_per_s=9 reader_share=0")
+    view.begin_attempt()
+    view.line("[ocr] event=resume step=20 epoch=1")
+    view.line("[ocr] event=eval step=60 epoch=2 acc=0.5 cer=0.2 norm_edit_dis=0.8")
+    view.close(well=True)
+    assert "training  step 60/60  epoch 2/2  loss 0.5  acc 0.500  CER 0.200" in str(words.data["text/plain"])
+    assert bytes(picture.data["image/png"]).startswith(b"\x89PNG")  # type: ignore[arg-type]
+    assert picture.changes == 2  # the first at once, then not before it is worth its time, and at the end
+    assert stream.getvalue().splitlines() == [
+        "job: 9 training and 9 validation samples · 60 steps · 2 epochs · batch 1",
+        "resuming from step 20 (epoch 1)",
+        "evaluated at step 60 · accuracy 0.5000 · CER 0.2000",
+    ]
+
+
+def test_a_cell_shows_what_a_job_on_sagemaker_said_before_it_was_watched(cell: list[Place]) -> None:
+    view = CellJobView(io.StringIO())
+    view.phase, view.money = "training", "$0.12 so far"
+    view.begin_attempt()
+    for text in ("[ocr] event=job steps=60", "[ocr] event=train step=10 loss=0.5"):
+        view.remember(LogLine(1000, "job/algo-1", text))
+    view.caught_up()
+    view.close(well=True)
+    words, picture = cell
+    assert str(words.data["text/plain"]).split("  ") == ["training", "step 10/60", "loss 0.5", "$0.12 so far"]
+    assert "image/png" in picture.data
