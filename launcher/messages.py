@@ -43,7 +43,7 @@ _MARKED = re.compile(r"(<!-- messages: ([^>]+?) -->\n).*?(<!-- end -->)", re.DOT
 
 def main() -> int:
     """Write the page anew."""
-    PAGE.write_text(with_messages(PAGE.read_text(encoding="utf-8")), encoding="utf-8")
+    PAGE.write_text(with_messages(PAGE.read_text(encoding="utf-8")), encoding="utf-8", newline="\n")
     return 0
 
 

@@ -75,7 +75,7 @@ def commands(text: str) -> Iterator[list[str]]:
             yield from commands(inner[1])
             line = line.replace(inner[0], "VALUE")
         line = re.sub(r"\[(--?[^][]*)\]", r"\1", line)  # [--what-may-be-there]
-        line = re.sub(r"\bN\b", "1", line)
+        line = re.sub(r"<\w+>", "VALUE", re.sub(r"\bN\b", "1", line))
         line = re.sub(r"(--\S+ )\$\w+", r"\1VALUE", line)
         lexer = shlex.shlex(re.sub(r"\$\w+", "", line), posix=True, punctuation_chars="|&;<>")
         lexer.commenters = "#"

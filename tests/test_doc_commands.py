@@ -26,7 +26,7 @@ BLOCKS = [block for page in PAGES for block in blocks(page)]
 RUNNABLE = [block for block in BLOCKS if block.mark == RUN]
 
 # Programs of others, which nobody here can check.
-OTHERS = {".", "aws", "cp", "docker", "mkdir", "pip", "rm"}
+OTHERS = {".", "aws", "cd", "cp", "docker", "mkdir", "pip", "rm"}
 SETUP_FLAGS = set(re.findall(r"^#   bash setup\.sh (--\w+)", text_of(ROOT / "setup.sh"), re.MULTILINE))
 TARGETS = set(re.findall(r"^([a-z-]+):", text_of(ROOT / "Makefile"), re.MULTILINE))
 
@@ -78,8 +78,10 @@ def check_python(words: list[str], whole: bool) -> None:
         ast.parse(words[1])
         return
     if words[0].endswith(".py"):
-        script = ROOT / words[0]
-        assert script.is_file(), words
+        script = next(
+            (path for path in (ROOT / words[0], ROOT / "data_preparation" / words[0]) if path.is_file()), None
+        )
+        assert script, words
         verb = next(name for name, module in DATA_VERBS.items() if Path(str(module.__file__)) == script)
         words = ["-m", "data_preparation", verb, *words[1:]]
     assert words[0] == "-m", words
