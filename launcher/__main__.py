@@ -13,7 +13,7 @@ from launcher.people import answer, say
 GROUPS = (
     ("train", ("submit", "build", "push")),
     ("a job on SageMaker", ("watch", "status", "logs", "stop")),
-    ("what came of it", ("list", "download", "metrics", "compare")),
+    ("what came of it", ("list", "download", "report", "metrics", "compare")),
     ("the AWS account", ("doctor", "setup", "teardown")),
 )
 

@@ -53,6 +53,11 @@ variables, which a process cannot see change: then end the watch with Ctrl-C, se
 The columns: `step`, `epoch`, `loss`, `lr`, `samples_per_s`, `reader_share`, `acc`, `cer`, `norm_edit_dis`, `job` and
 `time` (UTC). Empty: not measured at this step.
 """,
+    "report": """\
+Prints the path of the page; with `--json` one object: `run`, `status` (`finished`, `stopped`, `failed`, `unfinished`)
+and `page`. What the page tells, and from what: [the run report](run-report.md). `--output` names the page here; the
+folder of all runs is that of `launcher.yml` and `OCR_OUTPUT`, else `output`, and RUN may be a path.
+""",
     "submit": """\
 `--show-config` tells where each setting comes from. In `launcher.yml`, `override:` and `env:` take a mapping,
 `interrupt_after:` a list.

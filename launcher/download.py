@@ -7,11 +7,10 @@ from pathlib import Path
 from typing import Any
 
 from contract.errors import UserError
-from launcher.cloud.call import Call, read_call
+from launcher.cloud.call import folder_of_runs, read_call
 from launcher.cloud.model import ModelDamaged
 from launcher.entry import enter
 from launcher.people import answer, people, say
-from launcher.sources import path_of
 
 
 def main(argv: list[str] | None = None) -> int:
@@ -23,10 +22,10 @@ def main(argv: list[str] | None = None) -> int:
 def download(argv: list[str]) -> int:
     """Which run, find its model, fetch it, unpack it, say what it is."""
     call = read_call("download", argv)
-    output = _output(call)
+    output = folder_of_runs(call)
     # Imported here: --help and a wrong flag need none of this (boto3).
     from launcher.cloud.job import find_job, jobs_of_run
-    from launcher.cloud.model import check_home, fetch, find_model, unpack_model
+    from launcher.cloud.model import ARCHIVE, check_home, fetch, find_model, unpack_model
     from launcher.images.push_progress import size_text
     from launcher.terminal import bar_with_figures
 
@@ -41,7 +40,7 @@ def download(argv: list[str]) -> int:
     if not named.is_over:
         say(f"note: {named.name} is still under way; this is the model of {model.job}")
     home = output / run
-    archive = home / "model.tar.gz"
+    archive = home / ARCHIVE
     check_home(archive, home / "model", output)
     say(f"{model.place}: {size_text(model.size)}")
     with bar_with_figures(people()) as bar:
@@ -53,7 +52,7 @@ def download(argv: list[str]) -> int:
 
         came = fetch(account, model, archive, show)
     run_json = unpack_model(archive, home / "model")
-    say(_describe(run_json, home, came))
+    say(_describe(run_json, home, came, call.commands("report", str(home))))
     if not call.json:
         return answer(str(home / "model"), 0)
     places = {"model": home / "model", "model_tar": archive, "inference": home / "model/inference"}
@@ -61,20 +60,13 @@ def download(argv: list[str]) -> int:
     return answer(json.dumps(run_json | {"job": model.job, "artifacts": artifacts, "exit_code": 0}), 0)
 
 
-def _output(call: Call) -> Path:
-    if call.text("output").startswith("s3://"):
-        if call.given["output"].is_flag:
-            raise UserError(f"--output {call.text('output')}: a model comes home into a folder of this machine")
-        return Path("output").absolute()  # launcher.yml says where runs are in S3
-    return path_of(call.given["output"])
-
-
-def _describe(run: dict[str, Any], home: Path, came: bool) -> str:
+def _describe(run: dict[str, Any], home: Path, came: bool, look: str) -> str:
     from launcher.cloud.aftermath import score_rows
 
     rows = [
         ("model", f"{home / 'model'}{'' if run.get('status') == 'finished' else ' (the best so far)'}"),
         *score_rows(run.get("best") or {}),
+        ("look", look),
     ]
     head = "downloaded and unpacked" if came else "it had come already; unpacked"
     return "\n".join([head, *(f"  {name:12} {text}" for name, text in rows)])

@@ -505,6 +505,41 @@ COMPARE = Verb(
         DEBUG,
     ),
 )
+REPORT = Verb(
+    "report",
+    "make a page about a run, with pictures, to look at",
+    "RUN [options]",
+    "Make one HTML page about a run: curves, where the model reads wrong, the worst crops, the recipe, what it cost. "
+    "RUN is a run of this machine, one that `download` has brought home, one on SageMaker, or the folder of a run or "
+    "of a model. A run that failed or has not ended has its page too.",
+    (
+        (0, "the page is written"),
+        (1, "bad configuration, there is no such run, or a file of it is damaged; no page is written"),
+        (2, "the page cannot be written"),
+        (130, "Ctrl-C: no page is written"),
+    ),
+    (
+        replace(NAMED, help="a run, the folder of one or of a model, or a job on SageMaker by its name or ARN"),
+        Flag(
+            "page",
+            PRINTED,
+            "the page (default: OUTPUT/RUN/report.html); only a page is ever replaced",
+            "FILE",
+            names=("--output",),
+            saved=False,
+        ),
+        replace(
+            SUBMIT.by_key["dataset"],
+            group=PRINTED,
+            help="the dataset of the validation, whose pictures the page shows (default: the one that the run was "
+            "trained on, where that was this machine)",
+        ),
+        Flag("open", PRINTED, "show the page in the browser", saved=False),
+        *_FOLLOWING,
+        replace(_OBJECT, help="print one JSON object on stdout: run, status, page"),
+        DEBUG,
+    ),
+)
 
 CHECKED, MADE, REMOVED = "what is checked", "what is made", "what is removed"
 _CHECKED_KEYS = (
@@ -605,7 +640,7 @@ TEARDOWN = Verb(
 VERBS = {
     verb.name: verb
     for verb in (
-        *(SUBMIT, BUILD, PUSH, WATCH, LOGS, STATUS, STOP, LIST, DOWNLOAD, METRICS, COMPARE),
+        *(SUBMIT, BUILD, PUSH, WATCH, LOGS, STATUS, STOP, LIST, DOWNLOAD, REPORT, METRICS, COMPARE),
         *(DOCTOR, SETUP, TEARDOWN),
     )
 }

@@ -9,14 +9,14 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from contract.dataset import DICTIONARY, TRAIN_LABELS
-from launcher.cloud.call import words_like
+from launcher.cloud.call import saved_for, words_like
 from launcher.cloud.check import command_in
 from launcher.cloud.pushed import push_command
 from launcher.cloud.settings import ML
 from launcher.command_line import without_flags
-from launcher.flags import CONFIG_FILE_FLAG, DOCTOR, PUSH, SUBMIT, Flag
+from launcher.flags import DOCTOR, PUSH, SUBMIT
 from launcher.settings import Settings
-from launcher.sources import Given, gather
+from launcher.sources import Given
 
 if TYPE_CHECKING:
     from launcher.cloud.plan import CloudPlan
@@ -81,19 +81,12 @@ def dataset_here(folder: Path) -> Path | None:
 
 
 def _names_dataset(given: Mapping[str, Given]) -> bool:
-    return "dataset" in given or "dataset" in _saved(given)
+    return "dataset" in given or "dataset" in saved_for(SUBMIT, given)
 
 
 def _instance(given: Mapping[str, Given], wanted: str) -> str:
     """The one of launcher.yml or the environment, unless it runs another image; else doctor's."""
-    saved = _saved(given).get("instance")
+    saved = saved_for(SUBMIT, given).get("instance")
     if saved and str(saved.raw).startswith(ML) and not wanted:
         return str(saved.raw)
     return wanted or str(DOCTOR.by_key["instance"].default)
-
-
-def _saved(given: Mapping[str, Given]) -> dict[str, Given]:
-    """What launcher.yml and the environment say to `submit`."""
-    file: Flag = CONFIG_FILE_FLAG
-    named = [file.flags[0], str(given[file.key].raw)] if file.key in given and given[file.key].is_flag else []
-    return gather(SUBMIT, named)

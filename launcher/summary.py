@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from launcher.command_line import without_flags
-from launcher.flags import SUBMIT
+from launcher.flags import REPORT, SUBMIT
 from launcher.plan import Plan
 from launcher.progress import clock
 from launcher.run_job import DONE, REFUSED, Outcome
@@ -52,6 +52,7 @@ def describe_result(plan: Plan, outcome: Outcome, argv: tuple[str, ...]) -> str:
             ("model", str(plan.model)),
             ("", f"{plan.model_tar.name}, predictions.csv, inference/"),
             ("log", str(plan.log)),
+            ("look", report_command(plan)),
             ("again", f"{again}   (a finished run is only exported)"),
         ]
         return "\n".join([f"run {plan.run} is done", *(f"  {name:12} {text}" for name, text in rows)])
@@ -70,6 +71,11 @@ def continue_command(argv: tuple[str, ...], run: str) -> str:
     """The same call, naming the run and leaving out what belongs to one attempt."""
     kept = without_flags(SUBMIT, argv, ("run", "resume", "fresh", "interrupt_after", "json"))
     return shlex.join([*SUBMIT.program.split(), *kept, "--run", run])
+
+
+def report_command(plan: Plan) -> str:
+    """A page about the run, wherever its folder is."""
+    return shlex.join([*REPORT.program.split(), str(plan.folder)])
 
 
 def read_run(model: Path) -> dict[str, Any]:

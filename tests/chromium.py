@@ -23,6 +23,37 @@ import pytest
 
 PATIENCE = 60  # seconds for one answer; a loaded machine needs some
 KEYS = {"Tab": 9, "Enter": 13, "Escape": 27, "Space": 32}
+NAMED = {"button", "link", "searchbox", "image", "img", "table", "region", "navigation", "columnheader", "heading"}
+
+BEYOND = """[...document.querySelectorAll('body *:not(.unseen, .unseen *, .skip)')].filter(each =>
+    !each.parentElement.closest('.scroll, .sideways, pre') && each.getBoundingClientRect().right > innerWidth + 1)
+    .map(each => each.outerHTML.slice(0, 80))"""
+WEAK = """(() => {
+  const parse = (text) => (text.match(/[\\d.]+/g) || [0, 0, 0, 0]).map(Number);
+  const luminance = ([r, g, b]) => [r, g, b].map(v => v / 255)
+    .map(v => v <= 0.03928 ? v / 12.92 : ((v + 0.055) / 1.055) ** 2.4)
+    .reduce((sum, v, n) => sum + v * [0.2126, 0.7152, 0.0722][n], 0);
+  const ground = (each) => {
+    for (; each; each = each.parentElement) {
+      const colour = parse(getComputedStyle(each).backgroundColor);
+      if (colour.length < 4 || colour[3] === 1) return colour;
+    }
+  };
+  const weak = [];
+  const walker = document.createTreeWalker(document.body, NodeFilter.SHOW_TEXT);
+  while (walker.nextNode()) {
+    const holder = walker.currentNode.parentElement;
+    if (!walker.currentNode.data.trim() || !holder.checkVisibility()) continue;
+    const style = getComputedStyle(holder);
+    if (["SCRIPT", "STYLE", "title"].includes(holder.nodeName)) continue;
+    const ink = holder instanceof SVGElement ? style.fill : style.color;
+    const [a, b] = [luminance(parse(ink)), luminance(ground(holder))].sort((x, y) => y - x);
+    const ratio = (a + 0.05) / (b + 0.05);
+    if (ratio < (parseFloat(style.fontSize) >= 24 ? 3 : 4.5))
+      weak.push(`${holder.outerHTML.slice(0, 80)} ${ink} ${ratio.toFixed(2)}`);
+  }
+  return [...new Set(weak)].slice(0, 20);
+})()"""
 
 
 class Chromium:
@@ -83,6 +114,18 @@ class Chromium:
             for node in nodes
             if not node["ignored"]
         ]
+
+    def nameless(self) -> list[dict[str, Any]]:
+        """Those of the nodes that need a name and have none."""
+        return [node for node in self.tree() if node["role"] in NAMED and not node["name"].strip()]
+
+    def weak(self) -> list[str]:
+        """Text without the contrast of WCAG 2.2 AA: 4.5 to 1, for text of 24 pixels and more 3 to 1."""
+        return self.ask(WEAK)
+
+    def beyond(self) -> list[str]:
+        """What reaches over the right edge of the window, but for what scrolls in a box of its own."""
+        return self.ask(BEYOND)
 
     def picture(self, path: Path, *, whole: bool = True) -> None:
         shot = self.call("Page.captureScreenshot", captureBeyondViewport=whole)

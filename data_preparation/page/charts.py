@@ -39,6 +39,16 @@ class Bar:
     count: int
 
 
+@dataclass(frozen=True)
+class Rate:
+    """One row of a chart of shares: its name, how many of the whole, and a figure beside it."""
+
+    label: Markup | str
+    part: int
+    whole: int
+    beside: str = ""
+
+
 def histogram(
     caption: str, axis: str, series: Sequence[str], bins: Sequence[Bin], limits: Sequence[Limit] = ()
 ) -> Markup:
@@ -99,7 +109,33 @@ def bars(caption: str, heading: str, rows: Sequence[Bar]) -> Markup:
     )
 
 
-def share(part: int, whole: int) -> str:
+def rates(caption: str, heading: str, what: str, rows: Sequence[Rate], beside: str = "") -> Markup:
+    """A bar for the share in each row, which stands beside it, with the counts. what: of which it is the share."""
+    body = [
+        element(
+            "tr",
+            element("th", row.label, scope="row"),
+            element("td", _bar(row.part / row.whole if row.whole else 0), class_="bar"),
+            element("td", share(row.part, row.whole), class_="number"),
+            element("td", f"{row.part:,} of {row.whole:,}", class_="number quiet"),
+            element("td", row.beside, class_="number") if beside else None,
+        )
+        for row in rows
+    ]
+    head = element(
+        "tr",
+        element("th", heading, scope="col"),
+        element("td", ""),
+        element("th", what, scope="col", class_="number"),
+        element("th", "Counts", scope="col", class_="number"),
+        element("th", beside, scope="col", class_="number") if beside else None,
+    )
+    whole = element("table", element("thead", head), element("tbody", *body), class_="bars", aria_label=caption)
+    scrolling = element("div", whole, class_="sideways", role="region", aria_label=caption, tabindex=0)
+    return element("figure", element("figcaption", caption), scrolling)
+
+
+def share(part: float, whole: float) -> str:
     """A share in per cent that never rounds something to nothing, nor almost all to all."""
     per_cent = 100 * part / whole if whole else 0.0
     if 0 < per_cent < 0.1:

@@ -21,9 +21,6 @@ example:
   python -m data_preparation report dataset --config rec/rec_mv3_none_bilstm_ctc.yml --output report.html"""
 
 
-PAGE = b"<!DOCTYPE html>"  # how a page begins
-
-
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("dataset", type=Path, metavar="DATASET", help="the dataset folder")
     parser.add_argument(
@@ -50,7 +47,9 @@ def run(args: argparse.Namespace) -> int:
     """Check, make the page, put it in its place."""
     if args.overrides and not args.config:
         raise UserError("-o changes a recipe: name the recipe with --config")
-    _check_output(args.output)
+    from data_preparation.page.place import check_place, write_page
+
+    check_place(args.output)
 
     from data_preparation.progress import progress
     from data_preparation.report.page import data_report
@@ -60,7 +59,7 @@ def run(args: argparse.Namespace) -> int:
     recipe = open_recipe(args.config, args.dataset, args.overrides) if args.config else None
     with progress("checking") as advance:
         survey = take_survey(args.dataset, recipe, args.tree, advance)
-    _write(args.output, data_report(survey))
+    write_page(args.output, data_report(survey))
     say(f"wrote {args.output} ({args.output.stat().st_size / 1e6:.1f} MB): open it in a browser")
     print(args.output)
     if args.open:
@@ -77,28 +76,6 @@ def main(argv: list[str] | None = None) -> int:
     parser = cli.Parser(description=SUMMARY, epilog=EXAMPLE)
     add_arguments(parser)
     return cli.run(parser, argv, run)
-
-
-def _check_output(path: Path) -> None:
-    """Only a page is replaced: a slip of the hand must not cost anybody their labels."""
-    if path.is_dir():
-        raise UserError(f"--output {path} is a folder: name a file in it, such as {path / 'report.html'}")
-    if path.is_file():
-        with path.open("rb") as file:
-            if not file.read(len(PAGE)).startswith(PAGE):
-                raise UserError(f"--output {path} exists and is no page: name another file")
-
-
-def _write(path: Path, page: str) -> None:
-    """In one rename: whoever reloads the page never sees half of it."""
-    unfinished = path.with_name(f".{path.name}.part")
-    try:
-        unfinished.write_bytes(page.encode("utf-8", "replace"))  # a folder's name may be no text
-        unfinished.replace(path)
-    except OSError as error:
-        raise UserError(f"{path} cannot be written ({error.strerror}): name another file with --output") from None
-    finally:
-        unfinished.unlink(missing_ok=True)
 
 
 if __name__ == "__main__":

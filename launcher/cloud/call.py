@@ -7,10 +7,11 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
+from contract.errors import UserError
 from launcher.aws import Account, open_account
-from launcher.flags import CONFIG_FILE_FLAG, VERBS, Verb
+from launcher.flags import CONFIG_FILE_FLAG, SUBMIT, VERBS, Verb
 from launcher.settings import Settings
-from launcher.sources import Given, gather, texts_of
+from launcher.sources import Given, gather, path_of, texts_of
 
 
 @dataclass(frozen=True)
@@ -76,6 +77,23 @@ def setup_command(given: Mapping[str, Given] | None = None, **changed: str) -> s
     """What makes bucket, role and repository where a call looked for them; `changed`: flags with another value."""
     known = dict(given or {}) | {key: Given(raw, "flag", Path()) for key, raw in changed.items()}
     return shlex.join(["python", "-m", "launcher.setup", "--write", *words_like(VERBS["setup"], known)])
+
+
+def saved_for(verb: Verb, given: Mapping[str, Given]) -> dict[str, Given]:
+    """What launcher.yml and the environment say to another verb than that of this call."""
+    file = CONFIG_FILE_FLAG
+    named = [file.flags[0], str(given[file.key].raw)] if file.key in given and given[file.key].is_flag else []
+    return gather(verb, named)
+
+
+def folder_of_runs(call: Call) -> Path:
+    """OUTPUT on this machine, from a flag where the verb has it, else as `submit` takes it. Raises UserError."""
+    given = call.given.get("output") or saved_for(SUBMIT, call.given)["output"]
+    if not str(given.raw).startswith("s3://"):
+        return path_of(given)
+    if given.is_flag:
+        raise UserError(f"--output {given.raw}: a model comes home into a folder of this machine")
+    return Path(str(SUBMIT.by_key["output"].default)).absolute()  # launcher.yml says where runs are in S3
 
 
 def given_to(settings: Settings) -> dict[str, Given]:

@@ -21,7 +21,7 @@ class Heard:
     event: dict[str, Any]
     job: str
     attempt: str  # one execution of the container: a stream
-    time: datetime
+    time: datetime | None  # None: it is not written down
 
 
 @dataclass(frozen=True)

@@ -17,6 +17,7 @@ from launcher.platforms.local_mode.model import take_model
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+ARCHIVE = "model.tar.gz"  # in the folder of a run
 BLOCK = 1 << 20  # bytes read at a time
 _CUT_AT_MOST = 8  # times that a connection may break with nothing gained
 
@@ -72,6 +73,11 @@ def check_home(archive: Path, model: Path, output: Path) -> None:
             f"{home} holds a model that was not downloaded, and it would be replaced: name another folder than "
             f"--output {output}"
         )
+
+
+def was_downloaded(home: Path) -> bool:
+    """A model from SageMaker has come into this folder of a run."""
+    return _note_of(home / ARCHIVE).exists()
 
 
 def fetch(account: Account, model: StoredModel, archive: Path, show: Callable[[int], None]) -> bool:

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import math
 import re
 
 import numpy as np
 import pytest
 
-from data_preparation.page.charts import Bin, Limit, histogram, share
+from data_preparation.page.charts import Bin, Limit, Rate, histogram, rates, share
+from data_preparation.page.curves import Line, Mark, curves
 from data_preparation.page.document import Section, document
 from data_preparation.page.markup import Markup, element, join
 from data_preparation.page.pictures import Album
@@ -68,6 +70,52 @@ def test_a_chart_says_what_it_shows() -> None:
     assert 'aria-label="Sizes: 2 columns, most at 1 px (4); at most 2"' in made
     assert "<title>1 px: a 3, b 1</title>" in made
     assert histogram("None", "px", ("a",), [])
+
+
+def test_rates_show_share_and_counts() -> None:
+    made = rates("By length", "Length", "Right", [Rate("<1>", 1, 3, "50 %"), Rate("none", 0, 0)], "CER")
+    assert '<th scope="row">&lt;1&gt;</th>' in made
+    assert '<td class="number">33.3 %</td><td class="number quiet">1 of 3</td><td class="number">50 %</td>' in made
+    assert '<th scope="col" class="number">CER</th>' in made
+
+
+def rising(count: int) -> Line:
+    return Line("Rising", [(float(x), x / count) for x in range(count)])
+
+
+def test_curves_say_what_they_show() -> None:
+    made = curves(
+        "Scores",
+        "step",
+        [Line("Good", [(0, 0.0), (50, 0.5), (100, 0.9)]), Line("Bad", [(50, 1.5)])],
+        Mark("again", [40]),
+        form=lambda value: f"{value:.1f}",
+        top=1,
+    )
+    assert 'aria-label="Scores; Good 0.0 at step 0, 0.9 at step 100, lowest 0.0, highest 0.9; Bad 1.5' in made
+    assert "<title>again at step 40</title>" in made
+    assert 'd="M0.0,180.0L500.0,120.0L1000.0,72.0"' in made, "1.5 is the top"
+    assert '<th scope="row" class="number">50</th><td class="number">0.5</td><td class="number">1.5</td>' in made
+    assert re.findall(r'class="tick"[^>]*>([^<]*)<', made) == ["0", "25", "50", "75", "100"]
+
+
+def test_curves_have_gaps_where_a_value_is_no_number() -> None:
+    points = [(1.0, 9.0), (2.0, math.nan), (3.0, 0.1), (4.0, 0.0), (5.0, math.inf), (6.0, 1.0)]
+    made = curves("Loss", "step", [Line("Loss", points)], form=str, is_log=True)
+    _legend, path = re.findall(r'class="line-1" d="([^"]*)"', made)
+    assert path.count("M") == path.count("h0") == 3
+    for empty in ([], [(1.0, math.nan)], [(0.0, 0.0)], [(7.0, 7.0)]):
+        assert "<svg" in curves("Loss", "step", [Line("Loss", empty)], form=str, is_log=True)
+        assert "<svg" in curves("Loss", "step", [Line("Loss", empty)], form=str)
+
+
+def test_a_long_curve_stays_small_and_keeps_its_peak() -> None:
+    line = rising(100_000)
+    line = Line(line.name, [(x, 7.0 if x == 4321 else y) for x, y in line.points])
+    made = curves("Long", "step", [line], form=str)
+    assert len(made) < 40_000
+    assert ",0.0L" in made
+    assert "The figures, 101 of 100,000" in made
 
 
 def test_shares_hide_nothing() -> None:

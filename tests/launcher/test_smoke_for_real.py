@@ -59,6 +59,20 @@ def test_the_smoke_run_reads_held_out_digits_after_an_interruption(
     assert (folder / "runs").is_dir()
 
 
+def test_the_run_has_its_page(model: Path, folder: Path) -> None:
+    command = [sys.executable, "-m", "launcher", "report", str(model.parent)]
+    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=True)
+    page = Path(done.stdout.strip())
+    text = page.read_text(encoding="utf-8")
+    assert page == model.parent / "report.html"
+    with (model / "predictions.csv").open(newline="", encoding="utf-8") as file:
+        wrong = [row for row in csv.DictReader(file) if row["correct"] == "0"]
+    assert "Finished: the model reads" in text
+    assert text.count("<title>taken up again at step") == 2, "in both charts"
+    assert text.count("<img") == min(50, len(wrong)), "it finds the dataset that it was trained on"
+    assert str(folder / "demo_digits") in text
+
+
 def test_predict_reads_what_the_validation_read(model: Path, folder: Path) -> None:
     with (model / "predictions.csv").open(newline="", encoding="utf-8") as file:
         rows = list(csv.DictReader(file))
