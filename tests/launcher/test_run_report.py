@@ -17,6 +17,7 @@ from launcher.report import main
 from launcher.run_report.commands import package_code
 from tests.chromium import Chromium, chromium
 from tests.data_preparation.folders import dataset
+from tests.documents import blocks, commands
 from tests.launcher.following import BUCKET, JOB, RUN, TWICE_INTERRUPTED, call, request, service_of
 from tests.launcher.run_folders import history, trained, write_log, write_model
 from tests.launcher.running import ROOT
@@ -186,6 +187,18 @@ def test_what_is_to_be_copied_is_what_the_documents_show(
         assert code.replace(f"{tmp_path}/", "") in documents
 
 
+def test_the_commands_of_its_document_run(words: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr("webbrowser.open", lambda _: True)
+    shutil.copytree(words, "mydata")
+    for model in ("output/first/model", "path/to/a/model"):
+        write_model(Path(model), read_labels(words / "val.txt").samples, str.upper)
+    (block,) = blocks(ROOT / "docs/run-report.md")
+    for command in commands(block.text):
+        assert command[:4] == ["python", "-m", "launcher", "report"]
+        assert main(command[4:]) == 0
+
+
 def test_a_name_of_a_model_that_is_code_is_not_shown(hostile: Path) -> None:
     assert package_code(Path("m"), "en_PP-OCRv5_mobile_rec")
     assert package_code(Path("m"), '"); x("') is None
@@ -290,6 +303,7 @@ def test_a_downloaded_run_says_what_it_cost_and_what_spot_saved(
     assert re.search(r"Cost \$0\.08\d+ an estimate Saved by Spot \$0\.19\d+ against", cost)
     assert re.search(rf"{JOB} Completed ml.g4dn.xlarge, Spot \d+:\d\d 5:\d\d 2 70 % \$0\.08", cost)
     assert "AWS Pricing API" in cost
+    assert service.requests("DescribeTrainingJob")
     assert not service.requests("GetLogEvents"), "the model has the whole curve"
 
     for name in [name for name in service.environment if name.startswith("AWS_")]:
