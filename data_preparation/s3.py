@@ -124,6 +124,7 @@ class _Upload:
         self._quick: QuickPut | None = None
         self._loose = loose
         self._dry_run = dry_run
+        self._has_manifest = False  # something of a complete upload was deleted behind it
         self._meter = Meter(dataset.files, dataset.bytes, show)
         self.skipped = 0
         self.shards = 0
@@ -139,6 +140,7 @@ class _Upload:
             if there and self._is_whole(there, listed):
                 self.skipped, self.shards = self._dataset.files, there.shards
                 return True
+            self._has_manifest = there is not None
             listed = self._folder.listed() if there else listed
             # What was begun in one form is finished in it: nothing that is there is sent again.
             start = list(islice(listed, PAGE))
@@ -258,6 +260,8 @@ class _Upload:
 
     def _finish(self, files: list[DatasetFile], images: ImageFiles) -> None:
         """Write the manifest. _Taken when someone else has just completed another dataset here."""
+        if self._has_manifest:
+            return
         summary = summarise(self._dataset, files, images, self.shards, self._folder.kms_key)
         stream = BytesIO()
         write_manifest(summary, chain(files, images), stream)
