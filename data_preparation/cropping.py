@@ -54,7 +54,7 @@ def encoded(crop: np.ndarray, encoding: str) -> bytes:
     """The file of a crop. Raises BadSample for one that is too large for it."""
     if encoding == "jpg" and max(crop.shape) > LONGEST_JPEG:
         size = f"{crop.shape[1]} x {crop.shape[0]}"
-        raise BadSample("too large", f"the crop of {size} pixels cannot be a JPEG", "use --encoding png")
+        raise BadSample("too large", f"the crop of {size} pixels cannot be a JPEG", "use --image-format png")
     done, file = cv2.imencode(f".{encoding}", crop, ENCODINGS[encoding])
     if not done:
         raise RuntimeError(f"OpenCV could not encode {crop.shape} as {encoding}")

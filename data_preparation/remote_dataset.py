@@ -59,11 +59,15 @@ def read_summary(folder: S3Folder) -> Summary | None:
 
 
 def find_dataset(folder: S3Folder) -> S3Folder:
-    """The folder itself where an upload was completed there, else the only one below it. Raises UserError."""
+    """The folder itself where an upload was completed there, else the only one below it. Raises UserError.
+
+    The folder may be a prefix of uploads, `datasets/` in it, or that of a dataset with a folder for each content.
+    """
     with folder.explained(f"looking at {folder.uri}"):
         if read_summary(folder):
             return folder
-        below = [each for name in folder.below("datasets/") for each in folder.below(name)]
+        names = folder.below("datasets/") or (folder.below("") if "datasets" in folder.key.split("/") else [])
+        below = [*names, *(each for name in names for each in folder.below(name))]
         complete = [each for each in below if folder.beginning(f"{each}{NAME}", 1)]
     if len(complete) == 1:
         return replace(folder, key=folder.key + complete[0])

@@ -92,7 +92,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--keep-tall", action="store_true", help="do not turn tall crops (1.5 times as high as wide), as PaddleOCR does"
     )
     pages.add_argument(
-        "--encoding", choices=("jpg", "png"), default="jpg", help="of the crops (default: jpg, of quality 95)"
+        "--image-format", choices=("jpg", "png"), default="jpg", help="of the crops (default: jpg, of quality 95)"
     )
     pages.add_argument(
         "--workers", type=cli.positive_int, metavar="N", help="processes that cut (default: by pages and CPUs)"
@@ -165,7 +165,7 @@ def _convert_pages(args: argparse.Namespace, source: PageSource) -> dict[str, An
             source,
             args.input_images,
             args.output_dir,
-            Cut(padding, relative, not args.keep_tall, args.encoding),
+            Cut(padding, relative, not args.keep_tall, args.image_format),
             workers=args.workers,
             rule=split_rule(args),
             advance=advance,

@@ -41,7 +41,7 @@ def test_a_label_txt_of_ppocrlabel(tmp_path: Path, capsys: pytest.CaptureFixture
     lines = [label_line(f"in/{number}.png", regions) for number in range(3)]
     (tmp_path / "in/Label.txt").write_text("".join(lines), encoding="utf-8")
     out = tmp_path / "out"
-    assert convert(tmp_path / "in", tmp_path / "in", out, "--encoding", "png", "--workers", "1") == 0
+    assert convert(tmp_path / "in", tmp_path / "in", out, "--image-format", "png", "--workers", "1") == 0
     assert "9 regions: 6 cut out, 3 left out" in capsys.readouterr().err
     found = samples(out, "train") | samples(out, "val")
     assert found == {
@@ -118,7 +118,7 @@ def test_json_files_of_labelme(tmp_path: Path, capsys: pytest.CaptureFixture[str
     (labels / "5.json").write_text('{"shapes": [')
     (labels / "classes.json").write_text('{"names": []}')
     out = tmp_path / "out"
-    assert convert(pages, labels, out, "--encoding", "png") == 0
+    assert convert(pages, labels, out, "--image-format", "png") == 0
     said = capsys.readouterr().err
     assert "format: labelme (5 JSON files with shapes)" in said
     assert "note: 1 JSON file without shapes: left alone" in said
@@ -273,7 +273,7 @@ def test_pages_of_a_camera_held_upright(tmp_path: Path, orientation: int, stated
     size = stated if orientation in (6, 8) else (320, 240)
     shapes = [shape("one", box(20, 30), "rectangle"), shape("two", box(20, 90), "rectangle")]
     labelme_file(tmp_path / "in/1.json", "1.png", shapes, imageWidth=size[0], imageHeight=size[1])
-    assert convert(tmp_path / "in", tmp_path / "in", tmp_path / "out", "--encoding", "png") == 0
+    assert convert(tmp_path / "in", tmp_path / "in", tmp_path / "out", "--image-format", "png") == 0
     seen = stored
     if annotated_as_seen or orientation == 3:
         seen = ImageOps.exif_transpose(stored_again(tmp_path / "in/1.png"))
@@ -452,7 +452,7 @@ def test_other_files_of_ppocrlabel_are_left_alone(tmp_path: Path) -> None:
 
 def test_padding_and_cut_are_in_the_manifest(tmp_path: Path) -> None:
     labels = two_pages(tmp_path / "in")
-    flags = ("--padding", "25%", "--keep-tall", "--encoding", "png")
+    flags = ("--padding", "25%", "--keep-tall", "--image-format", "png")
     assert convert(tmp_path / "in", labels, tmp_path / "out", *flags) == 0
     assert cv2.imread(str(tmp_path / "out/images/1.png/0001.png")).shape == (24 + 12, 80 + 12, 3)
     manifest = json.loads((tmp_path / "out/dataset.json").read_text())

@@ -24,7 +24,7 @@ def converted(folder: Path, lines: list[dict[str, Any]], *flags: str) -> dict[st
     """Convert the images of a folder with a manifest of these lines; the samples that come of it."""
     manifest = "".join(json.dumps(line) + "\n" for line in lines)
     (folder / "output.manifest").write_text(manifest, encoding="utf-8")
-    flags = (*flags, *(("--encoding", "png", "--workers", "1") if (folder / "in/1.png").is_file() else ()))
+    flags = (*flags, *(("--image-format", "png", "--workers", "1") if (folder / "in/1.png").is_file() else ()))
     assert convert(folder / "in", folder / "output.manifest", folder / "out", *flags) == 0
     return samples(folder / "out", "train") | samples(folder / "out", "val")
 

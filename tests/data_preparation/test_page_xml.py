@@ -19,7 +19,7 @@ TEXTS = [("ร้าน 7", box(20, 30)), ("a < b & c", box(120.0, 60.0)), ("tot
 def cut(folder: Path, *flags: str) -> Path:
     """Convert what lies in a folder, page images beside their annotations."""
     out = folder.parent / "out"
-    assert convert(folder, folder, out, "--encoding", "png", "--workers", "1", *flags) == 0
+    assert convert(folder, folder, out, "--image-format", "png", "--workers", "1", *flags) == 0
     return out
 
 

@@ -317,6 +317,8 @@ def test_what_is_no_upload(aws: S3Endpoint, folder: Path, tmp_path: Path, capsys
     assert home(aws, PREFIX, tmp_path / "home") == 1
     assert "holds no complete upload, which manifest.json would say" in said(capsys)
     first = upload(folder, aws)
+    for number, parts in enumerate((2, 3)):  # the dataset's name alone, and the folder of all
+        assert home(aws, first.uri.rsplit("/", parts)[0], tmp_path / f"only-{number}") == 0
     with (folder / "train.txt").open("a") as labels:
         labels.write("images/0/9.png\ta1\n")
     second = upload(folder, aws)
