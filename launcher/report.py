@@ -33,7 +33,7 @@ def report(argv: list[str]) -> int:
     from launcher.run_report.record import take_record
 
     places, jobs = find_run(call)
-    page = path_of(call.given["page"]) if "page" in call.given else places.page.absolute()
+    page = path_of(call.given["page"]) if "page" in call.given else places.page
     check_place(page)
     record = take_record(places, jobs)
     text = run_report(record, _pictures(call, record))

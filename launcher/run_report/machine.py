@@ -10,7 +10,7 @@ from data_preparation.page.visible import visible
 from launcher.run_report.fields import Fields
 from launcher.run_report.record import Record
 
-GPUS = 64  # rows
+GPUS = 16  # rows
 LONGEST = 80  # code points of a name
 
 

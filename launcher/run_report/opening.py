@@ -46,6 +46,8 @@ def _goes_on(record: Record) -> str:
         )
     elif record.facts.text("status") == STOPPED:
         parts.append("The model is the best so far.")
+    elif record.status != FINISHED:
+        parts.append("The model is of an earlier start.")
     differing = record.facts.inside("export").count("read_differently")
     if differing is not None:
         crops = counted(record.facts.inside("export").total("crops"), "validation crop")

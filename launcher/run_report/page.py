@@ -20,7 +20,7 @@ from launcher.run_report.scores import characters, confusions, scores
 from launcher.run_report.use import use
 from launcher.run_report.worst import worst
 
-PICTURES = 1_500_000  # bytes of the page; the rest of it has at most some 1,300,000
+PICTURES = 1_000_000  # bytes of the page; the rest of it has at most some 2,000,000, and mostly a tenth of that
 
 
 def run_report(record: Record, pictures: Pictures | str) -> str:

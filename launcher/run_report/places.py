@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 from dataclasses import dataclass
 from pathlib import Path
@@ -26,7 +27,7 @@ class Places:
     @property
     def page(self) -> Path:
         """Beside what it tells of, never inside a model: that holds what every model holds, and nothing else."""
-        return (self.home or Path()) / PAGE
+        return (self.home or Path.cwd()) / PAGE
 
     @property
     def log(self) -> Path | None:
@@ -55,18 +56,23 @@ def find_places(named: str, runs: Path) -> Places | None:
 
     None: there is neither. Raises UserError for a folder that holds no run.
     """
-    for folder in (runs / named, Path(named)):
+    for folder in (_here(runs / named), _here(Path(named))):
         if _is_run(folder):
-            return Places(folder.resolve().name, folder, folder / MODEL if (folder / MODEL / RUN).is_file() else None)
+            return Places(folder.name, folder, folder / MODEL if (folder / MODEL / RUN).is_file() else None)
         if (folder / RUN).is_file():
-            parent = folder.resolve().parent
-            is_part = folder.resolve().name == MODEL and _is_run(parent)
-            return Places(parent.name if is_part else folder.resolve().name, parent if is_part else None, folder)
+            is_part = folder.name == MODEL and _is_run(folder.parent)
+            name = folder.parent.name if is_part else folder.name
+            return Places(name, folder.parent if is_part else None, folder)
     if Path(named).is_dir() and len(Path(named).parts) != 1:  # a plain name may be that of a run on SageMaker
         raise UserError(
             f"{named} is the folder of no run and of no model: it has neither {LOG}, {CHECKPOINTS}/ nor {RUN}"
         )
     return None
+
+
+def _here(folder: Path) -> Path:
+    """From the root on, and called as it is here: a page is opened anywhere, and a link may have another name."""
+    return Path(os.path.normpath(folder.absolute()))
 
 
 def _is_run(folder: Path) -> bool:

@@ -5,16 +5,17 @@ from __future__ import annotations
 from typing import Any
 
 from data_preparation.page.document import Section
-from data_preparation.page.markup import Content, Markup, element, join
+from data_preparation.page.markup import Markup, element, join
 from data_preparation.page.tables import Column, table
 from data_preparation.page.visible import visible
 from data_preparation.wording import counted
 from launcher.cloud.job import Job
 from launcher.run_report.fields import Fields
 from launcher.run_report.record import Record
+from launcher.run_report.room import fitting
 
-ROWS = 300
 LONGEST = 160  # code points of a value
+ROOM, ROOM_FOR_KEPT = 300_000, 100_000  # characters of the page for a table or a file; recipes take some 10,000
 
 
 def recipe(record: Record) -> Section:
@@ -30,16 +31,16 @@ def recipe(record: Record) -> Section:
         "The recipe",
         join(
             lead,
-            _table("What was changed in the recipe, and why", changed[:ROWS]) if changed else None,
+            _table("What was changed in the recipe, and why", changed, ROOM) if changed else None,
             _kept(kept),
             _file(record.config),
         ),
     )
 
 
-def _table(caption: str, changes: list[Fields]) -> Markup:
+def _table(caption: str, changes: list[Fields], room: int) -> Markup:
     columns = [Column("Key"), Column("Before"), Column("Trained with"), Column("Why")]
-    rows: list[list[Content]] = [
+    rows = (
         [
             element("code", visible(each.text("key"), LONGEST)),
             _value(each.content.get("before")),
@@ -47,8 +48,8 @@ def _table(caption: str, changes: list[Fields]) -> Markup:
             visible(each.text("reason"), LONGEST),
         ]
         for each in changes
-    ]
-    return table(caption, columns, rows)
+    )
+    return table(caption, columns, fitting(rows, room))
 
 
 def _kept(changes: list[Fields]) -> Markup | None:
@@ -56,7 +57,7 @@ def _kept(changes: list[Fields]) -> Markup | None:
     if not changes:
         return None
     summary = element("summary", f"{counted(len(changes), 'more decision')} that changed nothing")
-    return element("details", summary, _table("What was decided and changed nothing", changes[:ROWS]))
+    return element("details", summary, _table("What was decided and changed nothing", changes, ROOM_FOR_KEPT))
 
 
 def _value(value: Any) -> Markup:
@@ -68,16 +69,15 @@ def _value(value: Any) -> Markup:
 def _file(config: str) -> Markup | None:
     if not config:
         return None
-    lines = (visible(line, 400) for line in config.split("\n"))
-    text = join(*(join(line, "\n") for line in lines))
+    lines = [[visible(line, 400)] for line in config.split("\n")]
+    shown = fitting(lines, ROOM)
+    text = join(*(join(line, "\n") for (line,) in shown), "… and more" if len(shown) < len(lines) else None)
     code = element("pre", element("code", text), class_="file", tabindex=0, role="region", aria_label="config.yml")
     return element("details", element("summary", "config.yml, the recipe as it was trained"), code)
 
 
 def asked_for(job: Job) -> Section:
     """What a job on SageMaker was asked for: all that is known of its recipe before there is a model."""
-    rows: list[list[Content]] = [
-        [element("code", visible(key, LONGEST)), visible(value, LONGEST)] for key, value in job.hyperparameters
-    ]
-    listed = table("What the job was asked for", [Column("Key"), Column("Value")], rows)
+    rows = ([element("code", visible(key, LONGEST)), visible(value, LONGEST)] for key, value in job.hyperparameters)
+    listed = table("What the job was asked for", [Column("Key"), Column("Value")], fitting(rows, ROOM))
     return Section("recipe", "What the job was asked for", listed)

@@ -10,10 +10,12 @@ from data_preparation.page.tables import Column, table
 from data_preparation.page.visible import code_point, glyph, name_of, visible
 from data_preparation.wording import counted
 from launcher.run_report.fields import Fields
+from launcher.run_report.room import fitting
 
 BUCKETS = 50  # rows of a chart
 CHARACTERS = 1000  # rows of their table: half the most frequent, half the rarest
 PAIRS = 100
+ROOM = 600_000  # characters of the page for their table; a row has some 400
 UNTAUGHT = 300  # characters that are listed
 RARELY_RIGHT = 0.9  # below it a character is marked
 
@@ -37,7 +39,7 @@ def scores(found: Fields) -> Section:
         "Where it reads wrong",
         join(
             element("p", lead),
-            rates("Crops by length of their label", "Length", "Read exactly", lengths, "CER"),
+            rates("Crops by length of their label", "Length", "Exact", lengths, "CER"),
             rates("Characters by script", "Script", "Right", scripts),
             _never_trained(found.inside("never_trained")),
         ),
@@ -48,7 +50,8 @@ def characters(found: Fields) -> Section:
     """Every character of the validation labels."""
     rows = list(found.inside("by_character").items())
     half = CHARACTERS // 2
-    shown = rows if len(rows) <= CHARACTERS else rows[:half] + rows[-half:]
+    chosen = rows if len(rows) <= CHARACTERS else rows[:half] + rows[-half:]
+    shown = fitting((_character(character, row) for character, row in chosen), ROOM)
     columns = [
         *(Column("Character"), Column("Count", number=True), Column("Right", number=True), Column("Remarks")),
         *(Column("Most read as"), Column("Name")),
@@ -56,7 +59,7 @@ def characters(found: Fields) -> Section:
     listed = table(
         "Characters of the validation labels",
         columns,
-        (_character(character, row) for character, row in shown),
+        shown,
         sortable=True,
         search="Search a character, code point or name",
         quick=(LOW,),

@@ -15,8 +15,10 @@ from launcher.run_report.commands import report_command
 from launcher.run_report.pictures import Pictures
 from launcher.run_report.predictions import Reading, Readings
 from launcher.run_report.record import Record
+from launcher.run_report.room import fitting
 
 LONGEST = 60  # code points of a text that are shown
+ROOM = 300_000  # characters of the page for the table
 BROAD = 9  # times as wide as high: a column of the gallery would make a thread of it
 
 
@@ -58,11 +60,11 @@ def _rows(readings: Readings) -> Markup:
         *(Column("Image"), Column("Written"), Column("Read"), Column("Edits", number=True)),
         Column("Confidence", number=True),
     ]
-    rows: list[list[Content]] = [
+    rows = (
         [whole(visible(each.image, LONGEST)), *_texts(each), each.edits, share(each.confidence, 1)]
         for each in readings.worst
-    ]
-    return table("The worst crops", columns, rows, sortable=True)
+    )
+    return table("The worst crops", columns, fitting(rows, ROOM), sortable=True)
 
 
 def _card(number: int, each: Reading, pictures: Pictures, album: Album) -> Markup:

@@ -14,7 +14,7 @@ from pathlib import Path
 
 import pytest
 
-from launcher import submit
+from launcher import report, submit
 from launcher.pack import pack_model
 from tests.launcher.running import ROOT, SCRIPTED, call, container_pid, is_alive, log_of, run, start, wait_for
 
@@ -58,6 +58,11 @@ def test_the_same_run_resumes_and_resume_wants_it_to_exist(tmp_path: Path, capfd
     captured = capfd.readouterr()
     assert json.loads(captured.out)["resumed_from"] == 10
     assert "r (continues from its newest sound checkpoint, if there is one)" in captured.err
+    assert f"look         python -m launcher.report {tmp_path / 'out/r'}\n" in captured.err
+    assert report.main([str(tmp_path / "out/r")]) == 0
+    page = (tmp_path / "out/r/report.html").read_text(encoding="utf-8")
+    assert "The run was taken up again 1 time, at step 10." in page
+    assert "Loss 1 at step 1, 0.025 at step 40" in page
     assert "resuming from step 10" in captured.err
 
 

@@ -79,10 +79,13 @@ def hostile(folder: Path) -> Path:
         gpu=[{"name": bad, "device": 0}],
         dataset={"sha256": bad},
         pretrained={"file": bad, "head": bad, "new_characters": bad},
-        config={"name": bad, "changes": [{"key": bad, "before": bad, "after": {bad: [bad]}, "reason": bad}]},
+        config={
+            "name": bad,
+            "changes": [{"key": bad, "before": bad, "after": {"\x07" * 999: [bad]}, "reason": bad}] * 999,
+        },
         export={"crops": 1, "paddleocr_model_name": '"); __import__("os").system("x'},
     )
-    (home / "model/config.yml").write_text(f"# {bad}\n" * 20_000, encoding="utf-8")
+    (home / "model/config.yml").write_text(f"# {bad}\n" + ("\x07" * 99 + "\n") * 999, encoding="utf-8")
     write_log(home / "job.log", [[*trained(10, 700), ("failed", {"reason": bad})]])
     assert main([str(home), "--output", str(folder / "hostile.html")]) == 0
     return folder / "hostile.html"

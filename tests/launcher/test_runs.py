@@ -292,6 +292,7 @@ def test_download_brings_a_verified_model(service: Service, tmp_path: Path, caps
     assert result["artifacts"]["model"] == str(model)
     assert (result["best"]["acc"], result["job"], result["exit_code"]) == (0.95, JOB, 0)
     assert "accuracy     0.9500 (epoch 9, step 90)" in err
+    assert f"look         python -m launcher.report {tmp_path / RUN}\n" in err
 
     gets = len(service.requests("GetObject"))
     assert call(service, "download", RUN, "--output", str(tmp_path)) == 0
