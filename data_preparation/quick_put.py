@@ -25,6 +25,7 @@ from data_preparation.s3_folder import S3Folder
 
 CONNECT_SECONDS = 10
 ANSWER_SECONDS = 60
+NO_LIMIT = 65_536
 MOST_HEADERS = 16_384  # bytes of an answer's headers
 _EXPRESS = "--x-s3"  # ends the name of a directory bucket, which has sessions of its own
 
@@ -41,6 +42,16 @@ def quick_put(folder: S3Folder, session: Any) -> QuickPut | None:
     tls = ssl.create_default_context() if url.scheme == "https" else None
     port = url.port or (443 if tls else 80)
     return QuickPut(folder, session.get_credentials(), url.netloc, host, port, url.path.rstrip("/") + "/", tls)
+
+
+def most_sockets() -> int:
+    """How many files and sockets this process may have open: 256 on macOS, 1,024 on most of Linux."""
+    try:
+        import resource
+    except ImportError:  # Windows has no such limit
+        return NO_LIMIT
+    soft = resource.getrlimit(resource.RLIMIT_NOFILE)[0]
+    return soft if soft != resource.RLIM_INFINITY else NO_LIMIT
 
 
 def _address(folder: S3Folder) -> str:

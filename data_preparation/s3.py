@@ -22,12 +22,13 @@ from data_preparation.dataset_files import DatasetFile, ImageFiles, LocalDataset
 from data_preparation.in_parallel import in_parallel
 from data_preparation.meter import Meter, MeteredBody
 from data_preparation.pieces import INDEX_PATH, Piece, loose_pieces, made_piece, pack, text_pieces
-from data_preparation.quick_put import QuickPut, quick_put
+from data_preparation.quick_put import QuickPut, most_sockets, quick_put
 from data_preparation.remote_dataset import read_summary
 from data_preparation.s3_folder import AT_ONCE, Listed, S3Folder, s3_folder
 from data_preparation.upload_manifest import NAME, Summary, summarise, texts_of, write_manifest
 
 WORKERS = 32  # a PUT of a small file waits 20 to 60 ms for S3
+QUICK_WORKERS = 256  # as s5cmd: they do little but wait
 SHARD_WORKERS = 4  # each holds a shard of 128 MB in memory
 ATTEMPTS = 8  # some 35 seconds: S3 asks to slow down while it spreads a new prefix over more machines
 
@@ -194,7 +195,8 @@ class _Upload:
         aside = dict.fromkeys((text.path for text in texts), None)
         pairs = _beside(loose_pieces(self._dataset), _set_aside(listed, aside))
         self._quick = quick_put(self._folder, self._session)
-        for _ in self._sent(self._bring_images, pairs, WORKERS):
+        workers = min(QUICK_WORKERS, most_sockets() // 2) if self._quick else WORKERS
+        for _ in self._sent(self._bring_images, pairs, workers):
             pass
         files = self._sent(self._bring_text, ((text, aside[text.path]) for text in texts), len(texts))
         self._finish(sorted(files, key=lambda file: file.path), self._dataset.images)
