@@ -34,14 +34,11 @@ def decode(data: bytes, *, upright: bool = True) -> np.ndarray | None:
         return _decode(data, how)
 
 
-def look_quietly(data: bytes) -> Look | None:
-    """What an image shows; None when it does not decode."""
-    image = decode(data)
-    return None if image is None else _shown(image)
-
-
 def look(data: bytes) -> Look | None:
-    """The same with what the decoder said of it. Only while decoders are listened to."""
+    """What an image shows and what the decoder said of it; None when it does not decode.
+
+    Only while decoders are listened to.
+    """
     image = _decode(data, cv2.IMREAD_COLOR)
     complaint = _complaint()
     return None if image is None else _shown(image, complaint)

@@ -13,6 +13,9 @@ from pathlib import Path
 import cv2
 import numpy as np
 
+from contract.picture import Look
+from data_preparation.images import decode
+
 REPOSITORY = Path(__file__).resolve().parents[2]
 
 
@@ -56,6 +59,11 @@ def dataset(folder: Path, train: Mapping[str, str], val: Mapping[str, str] | Non
     characters = sorted(set("".join([*train.values(), *val.values()])) - {" "})
     (folder / "dict.txt").write_text("".join(c + "\n" for c in characters), encoding="utf-8")
     return folder
+
+
+def decodes(data: bytes) -> Look | None:
+    """For check_dataset: whether an image decodes, without a look at what it shows."""
+    return None if decode(data) is None else Look()
 
 
 def run_python(*arguments: str, cwd: Path = REPOSITORY) -> subprocess.CompletedProcess[str]:

@@ -12,9 +12,8 @@ from contract.dataset import read_labels
 from contract.recipe import find_recipe, limits_of, load_recipe
 from data_preparation.demo.fonts import Face, covers, faces_for
 from data_preparation.demo.words import ENGLISH, KINDS, THAI, Kind
-from data_preparation.images import look_quietly
 from data_preparation.scripts.create_demo_data import main
-from tests.data_preparation.folders import run_python
+from tests.data_preparation.folders import decodes, run_python
 
 
 def draw(folder: Path, *flags: str) -> Path:
@@ -28,7 +27,7 @@ def content(folder: Path) -> dict[str, bytes]:
 
 def test_digits_make_a_dataset_that_trains(tmp_path: Path) -> None:
     folder = draw(tmp_path / "demo", "--count", "40")
-    report = check_dataset(folder, limits_of(load_recipe(find_recipe("rec/demo_digits.yml"))), look_quietly)
+    report = check_dataset(folder, limits_of(load_recipe(find_recipe("rec/demo_digits.yml"))), decodes)
     assert report.problems == []
     assert (len(report.samples("train")), len(report.samples("val"))) == (36, 4)
     labels = [sample.label for sample in report.samples("train")]

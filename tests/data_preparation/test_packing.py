@@ -13,9 +13,9 @@ from contract.errors import UserError
 from contract.images import open_images
 from data_preparation.__main__ import main
 from data_preparation.dataset_files import read_dataset
-from data_preparation.images import decode, look_quietly
+from data_preparation.images import decode
 from data_preparation.packing import Packed, pack_dataset
-from tests.data_preparation.folders import dataset, huge_png, jpeg
+from tests.data_preparation.folders import dataset, decodes, huge_png, jpeg
 
 TRAIN = {"b.png": "one", "deep/a.png": "two", "c.png": "one two", "deep/er/a.png": "three", "again.png": "one"}
 
@@ -141,7 +141,7 @@ def test_reencoded_only_when_asked_and_only_what_is_no_jpeg(
 ) -> None:
     (folder / "images/c.png").write_bytes(jpeg())
     packed = pack(folder, tmp_path / "packed", reencode="jpeg", quality=80)
-    images, report = open_images(packed), check_dataset(packed, None, look_quietly)
+    images, report = open_images(packed), check_dataset(packed, None, decodes)
     assert report.problems == []
     assert images.read("images/c.png") == jpeg(), "no second loss"
     before, after = (decode(each.read("images/b.png")) for each in (open_images(folder), images))
@@ -149,9 +149,7 @@ def test_reencoded_only_when_asked_and_only_what_is_no_jpeg(
     assert abs(before.astype(int) - after).mean() < 3
     manifest = json.loads((packed / "dataset.json").read_text())
     assert manifest["reencoded"] == {"as": "jpeg", "quality": 80}
-    assert (
-        manifest["content_sha256"] == report.content_sha256 != check_dataset(folder, None, look_quietly).content_sha256
-    )
+    assert manifest["content_sha256"] == report.content_sha256 != check_dataset(folder, None, decodes).content_sha256
     (folder / "images/b.png").write_bytes(huge_png())
     assert main(["pack", str(folder), "--output-dir", str(tmp_path / "x"), "--reencode", "jpeg"]) == 1
     assert "train.txt:1: the image 'images/b.png' claims 30000 x 30000 pixels" in capsys.readouterr().err

@@ -13,13 +13,12 @@ import pytest
 
 from contract.check import check_dataset
 from contract.errors import UserError
-from data_preparation.images import look_quietly
 from data_preparation.label_swap import finish, swap_in
 from data_preparation.scripts.convert_data import main as convert
 from data_preparation.scripts.pack_dataset import main as pack
 from data_preparation.scripts.split_dataset import main
 from data_preparation.scripts.validate_data import main as validate
-from tests.data_preparation.folders import dataset
+from tests.data_preparation.folders import dataset, decodes
 from tests.data_preparation.test_convert_data import labelled, samples
 
 
@@ -66,7 +65,7 @@ def test_another_fraction_moves_samples_of_loose_and_packed_alike(
         assert manifest["split"] == facts["split"] == {"by": "hash", "seed": 1024, "fraction": 0.3}
         assert (manifest["train"], manifest["val"]) == (len(train), len(val))
         assert manifest["source"] == "label-file", "the rest of dataset.json stays"
-        assert manifest["content_sha256"] == check_dataset(folder, None, look_quietly).content_sha256
+        assert manifest["content_sha256"] == check_dataset(folder, None, decodes).content_sha256
     assert not [path for path in converted.iterdir() if path.name.startswith(".split")]
 
 
