@@ -81,8 +81,11 @@ def keep_together(samples: Sequence[Candidate], groups: Sequence[str]) -> Togeth
         groups = [sample.name for sample in samples]
         notes.append("all samples are of one group, so each counts by itself")
     for joins, without in (
-        ((_join_bytes, _join_pictures), "near-duplicates are on both sides: kept together, nothing could be parted"),
-        ((_join_bytes,), "images with equal bytes are on both sides: kept together, nothing could be parted"),
+        (
+            (_join_bytes, _join_pictures),
+            "near-duplicates may be on both sides: all hang together, so nothing could be parted",
+        ),
+        ((_join_bytes,), "equal images may be on both sides: all hang together, so nothing could be parted"),
         ((), ""),
     ):
         clusters = Clusters(len(samples))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from pathlib import Path
 
 from contract.errors import UserError
@@ -32,4 +33,5 @@ def write_page(path: Path, page: str) -> None:
     except OSError as error:
         raise PageNotWritten(f"{path} cannot be written ({error.strerror}): name another file with --output") from None
     finally:
-        unfinished.unlink(missing_ok=True)
+        with suppress(OSError):  # it is gone, or never was on a disk that takes none
+            unfinished.unlink()

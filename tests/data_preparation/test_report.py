@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import re
 from collections.abc import Iterator
 from pathlib import Path
@@ -9,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from container.tree import locate_tree
+from data_preparation.page.place import PageNotWritten, write_page
 from data_preparation.scripts.pack_dataset import main as main_of_pack
 from data_preparation.scripts.report_data import main
 from tests.chromium import Chromium, chromium
@@ -222,6 +224,16 @@ def test_it_is_opened_when_asked(tmp_path: Path, monkeypatch: pytest.MonkeyPatch
     made = dataset(tmp_path / "data", {"1.png": "abc"})
     assert main([str(made), "--output", str(tmp_path / "a page.html"), "--open"]) == 0
     assert opened == [(tmp_path / "a page.html").as_uri()]
+
+
+def test_a_disk_that_takes_nothing_is_one_sentence(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def refused(*_: object, **__: object) -> None:
+        raise OSError(errno.EROFS, "Read-only file system")
+
+    monkeypatch.setattr(Path, "write_bytes", refused)
+    monkeypatch.setattr(Path, "unlink", refused)
+    with pytest.raises(PageNotWritten, match=r"page\.html cannot be written \(Read-only file system\)"):
+        write_page(tmp_path / "page.html", "<!DOCTYPE html>")
 
 
 def test_only_pages_are_replaced(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
