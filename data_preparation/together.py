@@ -83,9 +83,9 @@ def keep_together(samples: Sequence[Candidate], groups: Sequence[str]) -> Togeth
     for joins, without in (
         (
             (_join_bytes, _join_pictures),
-            "near-duplicates may be on both sides: all hang together, so nothing could be parted",
+            "near-duplicates may be on both sides: all hang together, so none could be parted",
         ),
-        ((_join_bytes,), "equal images may be on both sides: all hang together, so nothing could be parted"),
+        ((_join_bytes,), "equal images may be on both sides: all hang together, so none could be parted"),
         ((), ""),
     ):
         clusters = Clusters(len(samples))
