@@ -6,6 +6,7 @@ import time
 from collections import deque
 from collections.abc import Iterator
 from contextlib import contextmanager
+from pathlib import Path
 from typing import TYPE_CHECKING, TextIO
 
 from contract.events import parse_event
@@ -29,6 +30,9 @@ class PlainView:
         self.progress = Progress()
         self._stream = stream
         self._next_train_line = 0.0
+
+    def recall(self, log: Path) -> None:
+        """job.log, where the run has one from earlier starts. Lines and bars begin anew."""
 
     def begin_attempt(self) -> None:
         """The container starts, or starts again."""

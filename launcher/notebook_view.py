@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import time
 from datetime import datetime, timezone
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, TextIO
 
 from data_preparation.page.markup import element
 from launcher.cloud.curve import Heard, join_curve
 from launcher.follow import LiveView, figures
 from launcher.progress import Event
+from launcher.run_report.job_log import read_job_log
 
 if TYPE_CHECKING:
     from IPython.display import DisplayHandle
@@ -18,6 +20,7 @@ WORDS_EVERY_S = 0.5
 PICTURE_EVERY_S = 3.0
 DRAWING_SHARE = 0.02  # of one core: a picture takes some 0.2 s, and the training may be on this machine
 WIDTH = 800  # pixels of the picture in the page
+NOW = "now"  # the name of this start among those of the curve
 MONOSPACE = "font-family: monospace"
 
 
@@ -32,6 +35,11 @@ class CellView(LiveView):
         self._words_at = self._picture_at = 0.0  # when the next is due
         self._words = self._show(None, self._in_words())
         self._picture = self._show(None, {"text/plain": ""})
+
+    def recall(self, log: Path) -> None:
+        """The curve goes on where an earlier start has left it."""
+        if log.exists():
+            self._heard = [*read_job_log(log).heard]
 
     def begin_attempt(self) -> None:
         super().begin_attempt()
@@ -50,7 +58,7 @@ class CellView(LiveView):
     def hear(self, event: Event | None, at: datetime) -> None:
         """Keep what the curve is made of."""
         if event is not None:
-            self._heard.append(Heard(event, "", str(self._attempt), at))
+            self._heard.append(Heard(event, NOW, str(self._attempt), at))
 
     def words(self) -> tuple[str, ...]:
         """What is said above the curve, line by line; an empty one is left out."""

@@ -68,6 +68,7 @@ def submit(
         return answer(json.dumps(shown, indent=2), 0)
     with listen_for_stop() as stop, open_run_folder(plan, say) as folder:
         with follow() as view:
+            view.recall(plan.log)
             outcome = run_job(plan, folder, view, stop)
             view.close(well=exit_code(outcome) == 0)
         if outcome.status == REFUSED and folder.take_back():

@@ -256,3 +256,18 @@ def test_a_cell_shows_what_a_job_on_sagemaker_said_before_it_was_watched(cell: l
     words, picture = cell
     assert str(words.data["text/plain"]).split("  ") == ["training", "step 10/60", "loss 0.5", "$0.12 so far"]
     assert "image/png" in picture.data
+
+
+def test_a_cell_goes_on_with_the_curve_of_an_earlier_start(cell: list[Place], tmp_path: Path) -> None:
+    log = tmp_path / "job.log"
+    log.write_text("launcher: T container of run x started (process 1)\n[ocr] event=train step=10 loss=0.5\n")
+    alone, joined = CellView(io.StringIO()), CellView(io.StringIO())
+    joined.recall(log)
+    for view in (alone, joined):
+        view.begin_attempt()
+        view.line("[ocr] event=resume step=10 epoch=1")
+        view.line("[ocr] event=train step=20 epoch=1 loss=0.4")
+        view.close(well=True)
+    pictures = [place.data["image/png"] for place in cell[1::2]]
+    assert len(pictures) == 2
+    assert pictures[0] != pictures[1]
