@@ -7,6 +7,7 @@ import contextlib
 import importlib
 import io
 import json
+import os
 import shlex
 import subprocess
 import sys
@@ -58,13 +59,14 @@ def _here(module: str, arguments: list[str], answer: IO[str]) -> int:
 
 def _in_a_child(module: str, arguments: list[str], answer: IO[str]) -> int:
     command = [sys.executable, "-m", module, *arguments]
-    with tempfile.TemporaryFile("w+", encoding="utf-8") as printed:
-        with subprocess.Popen(command, stdout=printed, stderr=subprocess.PIPE, text=True, encoding="utf-8") as child:
+    utf8 = os.environ | {"PYTHONUTF8": "1"}  # a pipe on Windows has the code page
+    with tempfile.TemporaryFile() as printed:
+        with subprocess.Popen(command, env=utf8, stdout=printed, stderr=subprocess.PIPE) as child:
             assert child.stderr is not None
             for line in child.stderr:
-                print(line, end="", flush=True)
+                print(line.decode("utf-8", "replace"), end="", flush=True)
         printed.seek(0)
-        answer.write(printed.read())
+        answer.write(printed.read().decode("utf-8", "surrogateescape"))  # names of files are any bytes
     return child.returncode
 
 
