@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import IO
 
 from data_preparation.page.markup import Markup, element
+from launcher.entry import EXIT_CTRL_C
 
 CHILD = "container"  # it needs paddle, which this process does without
 PICTURES_BYTES = 2_000_000  # in the cell, and so in the notebook when it is saved
@@ -45,6 +46,8 @@ def verb(command: str, *words: object, fails: bool = True) -> str:
     code = _in_a_child(module, arguments, answer) if module == CHILD else _here(module, arguments, answer)
     if "--json" not in arguments:
         print(answer.getvalue(), end="", flush=True)
+    if code == EXIT_CTRL_C:
+        raise VerbFailed(f"{command} was stopped: run the cell again to go on")
     if code and fails:
         raise VerbFailed(f"{command} ended with exit code {code}: what it says above is the reason")
     return answer.getvalue()

@@ -52,6 +52,7 @@ class CellView(LiveView):
 
     def close(self, *, well: bool) -> None:
         super().close(well=well)
+        self.progress.status = "done" if well else self.progress.status
         self._words_at = self._picture_at = 0.0
         self._draw()
 
