@@ -255,11 +255,16 @@ def is_missing(error: Exception, client: Any, bucket: str, key: str) -> bool:
 
 def s3_folder(client: Any, uri: str, region: str, kms_key: str = "") -> S3Folder:
     """The folder of an `s3://BUCKET/…` address. Raises UserError."""
+    bucket, key = bucket_and_key(uri)
+    return S3Folder(client, bucket, key if not key or key.endswith("/") else f"{key}/", region, kms_key)
+
+
+def bucket_and_key(uri: str) -> tuple[str, str]:
+    """The parts of an `s3://BUCKET/…` address. Raises UserError."""
     match = _URI.fullmatch(uri)
     if not match:
         raise UserError(f"{uri}: write an address in S3 as s3://BUCKET/folder/")
-    key = match[2] or ""
-    return S3Folder(client, match[1], key if not key or key.endswith("/") else f"{key}/", region, kms_key)
+    return match[1], match[2] or ""
 
 
 def _base64(sha256: str) -> str:

@@ -49,7 +49,9 @@ def run(args: argparse.Namespace) -> int:
     from data_preparation.packing import SHARD_BYTES
     from data_preparation.progress import progress, transfer
     from data_preparation.s3 import upload_dataset
+    from data_preparation.s3_folder import bucket_and_key
 
+    bucket_and_key(place)  # refused before the images are read
     with explained("reading the AWS settings of this machine"):
         session, region = open_session(args.profile, args.region)
     with progress("checking") as advance:

@@ -88,3 +88,13 @@ def test_no_name_steers_the_terminal(tmp_path: Path, capsys: pytest.CaptureFixtu
     folder = dataset(tmp_path / "a\u202eb\x1b[31m", {"a.png": "one"}, {"b.png": "two"})
     assert main(["validate", str(folder)]) == 0
     assert "a\\u202eb\\x1b[31m is fit to train" in capsys.readouterr().err
+
+
+def test_an_address_that_is_none_is_refused_before_images_are_read(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    folder = dataset(tmp_path / "data", {"a.png": "one"}, {"b.png": "two"})
+    assert main(["upload", str(folder), "--bucket", "My Bucket", "--region", "eu-north-1"]) == 1
+    said = capsys.readouterr().err
+    assert "s3://My Bucket/ocr: write an address in S3 as s3://BUCKET/folder/" in said
+    assert "checking" not in said
