@@ -235,7 +235,7 @@ def test_a_cell_shows_figures_and_one_curve_over_an_interruption(cell: list[Plac
     view.line("[ocr] event=resume step=20 epoch=1")
     view.line("[ocr] event=eval step=60 epoch=2 acc=0.5 cer=0.2 norm_edit_dis=0.8")
     view.close(well=True)
-    assert "training  step 60/60  epoch 2/2  loss 0.5  acc 0.500  CER 0.200" in str(words.data["text/plain"])
+    assert "done  step 60/60  epoch 2/2  loss 0.5  acc 0.500  CER 0.200" in str(words.data["text/plain"])
     assert bytes(picture.data["image/png"]).startswith(b"\x89PNG")  # type: ignore[arg-type]
     assert picture.changes == 2  # the first at once, then not before it is worth its time, and at the end
     assert stream.getvalue().splitlines() == [
