@@ -42,7 +42,7 @@ def _content(jobs: Jobs) -> Markup:
 
 
 def _lead(jobs: Jobs) -> str:
-    if any(not job.is_over for job in jobs.jobs):
+    if not jobs.are_over:
         return "A job of this run is still under way: what it costs is known at its end."
     return (
         "An estimate: the time that SageMaker has billed, at the price on demand. Spot's saving is in the billed time"
@@ -53,7 +53,12 @@ def _lead(jobs: Jobs) -> str:
 def _sums(jobs: Jobs) -> list[tuple[str, Content]]:
     rows: list[tuple[str, Content]] = []
     if jobs.cost is not None:
-        rows.append(("Cost", fact(money(jobs.cost, jobs.currency), "an estimate")))
+        rows.append(
+            (
+                "Cost",
+                fact(money(jobs.cost, jobs.currency), "an estimate" if jobs.are_over else "of the jobs that are over"),
+            )
+        )
     if jobs.saved:
         rows.append(("Saved by Spot", fact(money(jobs.saved, jobs.currency), "against the price on demand")))
     trained = sum(job.training_s or 0 for job in jobs.jobs)

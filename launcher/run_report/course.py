@@ -20,24 +20,22 @@ NAMED = 20  # of them that are named
 
 def course(curve: Curve) -> Section:
     """Loss, accuracy and CER, and how fast it went."""
-    lines = {name: _line(curve, key) for name, key in (("Loss", "loss"), ("Accuracy", "acc"), ("CER", "cer"))}
+    loss = _line(curve, "Loss", "loss")
+    scores = [_line(curve, "Accuracy", "acc"), _line(curve, "CER", "cer")]
     resumed = [step for step in curve.resumed if is_number(step)]
     mark = Mark("taken up again", resumed[:MARKS])
-    charts = [element("p", _lead(resumed, lines["Loss"]))]
-    if lines["Loss"].points:
-        charts.append(
-            curves("Loss of training", "step", [lines["Loss"]], mark, form=lambda value: f"{value:.3g}", is_log=True)
-        )
-    scores = [lines["Accuracy"], lines["CER"]]
+    charts = [element("p", _lead(resumed, loss))]
+    if loss.points:
+        charts.append(curves("Loss of training", "step", [loss], mark, form=lambda value: f"{value:.3g}", is_log=True))
     if any(line.points for line in scores):
         caption = "Accuracy and CER on the validation set"
         charts.append(curves(caption, "step", scores, mark, form=lambda value: share(value, 1), top=1))
     return Section("curves", "The curves", join(*charts, _speed(curve)))
 
 
-def _line(curve: Curve, key: str) -> Line:
+def _line(curve: Curve, name: str, key: str) -> Line:
     points = [(float(row["step"]), float(row[key])) for row in curve.rows if is_number(row.get(key))]
-    return Line({"loss": "Loss", "acc": "Accuracy", "cer": "CER"}[key], points)
+    return Line(name, points)
 
 
 def _lead(resumed: Sequence[int], loss: Line) -> str:

@@ -70,7 +70,7 @@ class Fields:
     def counts(self, key: str) -> list[int]:
         """The whole numbers of a list."""
         values = self._list(key)
-        if not all(isinstance(value, int) and is_number(value) for value in values):
+        if not all(isinstance(value, int) and is_number(value) and value >= 0 for value in values):
             raise self._no(key, "a list of whole numbers")
         return values
 

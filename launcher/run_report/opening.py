@@ -81,7 +81,8 @@ def _figures(record: Record) -> list[tuple[str, Content]]:
     resumed = record.curve.resumed
     rows.append(("Taken up again", fact(counted(len(resumed), "time"), "after an interruption or a stop")))
     if record.jobs.cost is not None:
-        rows.append(("Cost", fact(money(record.jobs.cost, record.jobs.currency), "an estimate: see below")))
+        more = "an estimate: see below" if record.jobs.are_over else "so far, without the job under way"
+        rows.append(("Cost", fact(money(record.jobs.cost, record.jobs.currency), more)))
     return rows
 
 

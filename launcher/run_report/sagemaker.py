@@ -36,8 +36,12 @@ class Jobs:
         return self.prices.get(job.instance)
 
     @property
+    def are_over(self) -> bool:
+        return all(job.is_over for job in self.jobs)
+
+    @property
     def cost(self) -> float | None:
-        """What all of them have cost; None: not known of each."""
+        """What those that are over have cost; None: not known of each."""
         costs = [final_cost(job, self.price(job)) for job in self.jobs if job.is_over]
         return None if None in costs or not costs else sum(cost or 0.0 for cost in costs)
 
