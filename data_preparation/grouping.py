@@ -82,7 +82,8 @@ def _rows(table: Path, column: str) -> Iterator[tuple[str, str]]:
     """(image, group) of each row."""
     text, _ = read_text(table)
     header = text.partition("\n")[0]
-    separator = next((each for each in SEPARATORS if column in header.split(each)), ",")
+    usual = max(SEPARATORS, key=header.count)
+    separator = next((each for each in SEPARATORS if column in header.split(each)), usual)
     reader = csv.DictReader(io.StringIO(text, newline=""), delimiter=separator)
     columns = reader.fieldnames or ()
     image = next((name for name in IMAGE_NAMES if name in columns), None)

@@ -43,8 +43,9 @@ def read_source(
     if not images.is_dir():
         what = "is not a folder" if images.exists() else "does not exist"
         raise UserError(f"{images} {what}: name the folder of the images with --input-images")
-    if not labels.exists():
-        raise UserError(f"{labels} does not exist: name a label file or a folder with --input-labels")
+    if not labels.is_file() and not labels.is_dir():
+        what = "is neither a file nor a folder" if labels.exists() else "does not exist"
+        raise UserError(f"{labels} {what}: name a label file or a folder with --input-labels")
     if form == "auto":
         form = _guess(images, labels)
     for flag, value, formats in (("--level", level, LEVELLED), ("--columns", columns, TABLES)):

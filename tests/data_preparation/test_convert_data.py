@@ -396,6 +396,14 @@ def test_an_image_is_missed_by_the_name_of_the_folder(
     assert "the image 'gone.png' is neither in crops/ nor beside" in capsys.readouterr().err
 
 
+@pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="no such pipes there")
+def test_a_pipe_of_labels_is_refused(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    images, _ = labelled(tmp_path)
+    os.mkfifo(tmp_path / "pipe")
+    assert convert(images, tmp_path / "pipe", tmp_path / "out") == 1
+    assert "pipe is neither a file nor a folder: name a label file" in capsys.readouterr().err
+
+
 def test_output_must_be_new(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     images, labels = labelled(tmp_path)
     assert convert(images, labels, labels) == 1

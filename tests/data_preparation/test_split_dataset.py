@@ -99,6 +99,15 @@ def test_a_grouping_that_would_be_forgotten_is_said(converted: Path, capsys: pyt
     assert "the split before kept together what has one (.)\\.png: --group-by" in capsys.readouterr().err
 
 
+def test_a_column_that_is_none_is_named_with_those_that_are(
+    converted: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    table = converted.parent / "writers.csv"
+    table.write_text("image;text;writer\nx.png;one;a\n", encoding="utf-8")
+    assert main([str(converted), "--group-by", "author", "--groups", str(table)]) == 1
+    assert "there is no column 'author', only image, text, writer" in capsys.readouterr().err
+
+
 def test_a_table_that_is_none_is_one_sentence(converted: Path, capsys: pytest.CaptureFixture[str]) -> None:
     table = converted.parent / "writers.csv"
     table.write_text(f"image,writer\nx.png,{'w' * 200_000}\n", encoding="utf-8")
