@@ -21,7 +21,7 @@ def is_json(path: Path) -> bool:
     return line.startswith(("{", "[")) and "\t" not in line
 
 
-def read_json(images: Path, labels: Path, columns: str | None = None) -> Source:
+def read_json_labels(images: Path, labels: Path, columns: str | None = None) -> Source:
     """Read one file. `columns`: the keys of image and text as `--columns` has them; otherwise their names tell.
 
     A value `["a.png", "b.png"]` is several images of one text. Raises UserError when the file is no such JSON.

@@ -11,7 +11,7 @@ from data_preparation.sources import LEVELS, abbyy_xml, groundtruth, icdar, labe
 from data_preparation.sources.csv_file import is_csv, read_csv
 from data_preparation.sources.entries import Source
 from data_preparation.sources.gt_txt import ENDINGS, has_pairs, read_pairs
-from data_preparation.sources.json_labels import is_json, read_json
+from data_preparation.sources.json_labels import is_json, read_json_labels
 from data_preparation.sources.label_file import read_label_file, read_split_label_files
 
 # Annotated pages. Each module has NAME, recognises(labels) -> bool and read(images, labels) -> PageSource; those that
@@ -22,7 +22,7 @@ PAGE_FORMATS = {
 LEVELLED = {module.NAME: module for module in (page_xml, abbyy_xml, textract)}
 
 # Crops listed in one file with named columns or keys; --columns says which.
-TABLES = {"csv": read_csv, "json": read_json}
+TABLES = {"csv": read_csv, "json": read_json_labels}
 
 
 def only_file(labels: Path) -> Path:
