@@ -15,8 +15,10 @@ import numpy as np
 import pytest
 from PIL import Image, ImageOps
 
+from data_preparation.cropping import Cut
 from data_preparation.images import decode
-from data_preparation.regions import PageSource
+from data_preparation.page_cutting import page_orders
+from data_preparation.regions import PageSource, Region
 from data_preparation.scripts.convert_data import main
 from data_preparation.sources.pages import page_size
 from data_preparation.sources.reading import read_source
@@ -438,6 +440,15 @@ def test_pages_are_found_from_another_folder(tmp_path: Path, monkeypatch: pytest
     source = read_source(Path("../in"), Path("../in"))
     assert isinstance(source, PageSource)
     assert (len(source.regions), len(source.problems)) == (4, 0)
+
+
+def test_a_region_that_is_read_twice_from_one_place_is_one_crop(tmp_path: Path) -> None:
+    region = Region("1.json#a", tmp_path / "1.png", tuple(box(20, 30)), "one", "a")
+    orders, problems = page_orders([region, region], tmp_path, tmp_path / "out", Cut())
+    assert [order.regions for order in orders] == [(region,)]
+    assert [str(problem) for problem in problems] == [
+        "1.json#a: region a of 1.png is annotated at 1.json#a already; keep one of the two"
+    ]
 
 
 def test_other_files_of_ppocrlabel_are_left_alone(tmp_path: Path) -> None:
