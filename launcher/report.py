@@ -35,11 +35,9 @@ def report(argv: list[str]) -> int:
     places, jobs = find_run(call)
     page = path_of(call.given["page"]) if "page" in call.given else places.page
     check_place(page)
-    record = take_record(places, jobs)
+    record = take_record(places, jobs, say)
     text = run_report(record, _pictures(call, record))
-    if "page" not in call.given and places.home:
-        places.home.mkdir(parents=True, exist_ok=True)  # of a run that is on SageMaker only
-    write_page(page, text)
+    write_page(page, text, makes_folder="page" not in call.given)  # of a run that is on SageMaker only
     say(f"wrote {page} ({page.stat().st_size / 1e6:.1f} MB): open it in a browser")
     if call.is_on("open"):
         import webbrowser

@@ -40,11 +40,14 @@ class Places:
         return self.home is not None and was_downloaded(self.home)
 
     @property
-    def state(self) -> Path | None:
-        """state.json of the newest checkpoint."""
+    def states(self) -> list[Path]:
+        """state.json of the checkpoints, the newest first. Raises UserError."""
         folder = self._there(CHECKPOINTS)
-        steps = [path for path in folder.iterdir() if _STEP.fullmatch(path.name)] if folder else []
-        return next((file for path in sorted(steps, reverse=True) if (file := path / "state.json").is_file()), None)
+        try:
+            steps = [path for path in folder.iterdir() if _STEP.fullmatch(path.name)] if folder else []
+        except OSError as error:
+            raise _unread(error) from None
+        return [path / "state.json" for path in sorted(steps, reverse=True)]
 
     def _there(self, name: str) -> Path | None:
         path = self.home / name if self.home else None
@@ -56,6 +59,13 @@ def find_places(named: str, runs: Path) -> Places | None:
 
     None: there is neither. Raises UserError for a folder that holds no run.
     """
+    try:
+        return _find(named, runs)
+    except OSError as error:  # a name that is too long, a folder of somebody else
+        raise _unread(error) from None
+
+
+def _find(named: str, runs: Path) -> Places | None:
     for folder in (_here(runs / named), _here(Path(named))):
         if _is_run(folder):
             return Places(folder.name, folder, folder / MODEL if (folder / MODEL / RUN).is_file() else None)
@@ -73,6 +83,10 @@ def find_places(named: str, runs: Path) -> Places | None:
 def _here(folder: Path) -> Path:
     """From the root on, and called as it is here: a page is opened anywhere, and a link may have another name."""
     return Path(os.path.normpath(folder.absolute()))
+
+
+def _unread(error: OSError) -> UserError:
+    return UserError(f"{error.filename} cannot be read ({error.strerror}): name another run")
 
 
 def _is_run(folder: Path) -> bool:

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+from contract.errors import UserError
 from launcher.cloud.curve import EVAL_FIELDS, TRAIN_FIELDS, Curve, Heard, join_curve
 from launcher.run_report.fields import Fields, read_beginning, read_object, read_object_lines
 from launcher.run_report.job_log import JobLog, read_job_log
@@ -45,8 +46,8 @@ class Record:
         return bool(last and steps is not None and last["step"] > steps)
 
 
-def take_record(places: Places, jobs: Jobs) -> Record:
-    """Raises UserError for a file that is damaged."""
+def take_record(places: Places, jobs: Jobs, say: Callable[[str], None]) -> Record:
+    """Raises UserError for a file that is damaged; a checkpoint that is, is passed over and said."""
     model = places.model
     facts = read_object(model / "run.json") if model else Fields()
     log = read_job_log(places.log) if places.log else JobLog()
@@ -54,7 +55,7 @@ def take_record(places: Places, jobs: Jobs) -> Record:
     return Record(
         places=places,
         facts=facts,
-        curve=_curve(places, facts, log, jobs),
+        curve=_curve(places, facts, log, jobs, say),
         readings=read_worst(model / "predictions.csv", WORST) if model and _has(model, "predictions.csv") else None,
         config=read_beginning(model / "config.yml") if model and _has(model, "config.yml") else "",
         status=status,
@@ -76,14 +77,18 @@ def _status(facts: Fields, log: JobLog, jobs: Jobs) -> tuple[str, str]:
     return facts.text("status"), ""
 
 
-def _curve(places: Places, facts: Fields, log: JobLog, jobs: Jobs) -> Curve:
+def _curve(places: Places, facts: Fields, log: JobLog, jobs: Jobs, say: Callable[[str], None]) -> Curve:
     """The one that goes furthest of those that there are; of equal ones the model's own."""
     found = []
     if places.model and _has(places.model, "metrics.jsonl"):
         found.append(_joined(read_object_lines(places.model / "metrics.jsonl"), facts.counts("resumes")))
-    if places.state:
-        state = read_object(places.state)
-        found.append(_joined(state.objects("history"), state.counts("resumes")))
+    for path in places.states:
+        try:
+            state = read_object(path)
+            found.append(_joined(state.objects("history"), state.counts("resumes")))
+            break
+        except UserError as error:
+            say(f"note: not used: {error}")
     found += [join_curve(log.heard)] if log.heard else []
     found += [jobs.curve] if jobs.curve else []
     longest = max(found, key=lambda each: each.last["step"] if each.last else 0, default=join_curve([]))

@@ -238,12 +238,15 @@ def test_a_run_that_was_killed_has_not_ended(tmp_path: Path, capsys: pytest.Capt
     assert "Steps 70" in section(home / "report.html", "top")
 
 
-def test_checkpoints_alone_are_enough(tmp_path: Path) -> None:
+def test_checkpoints_alone_are_enough(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     for step in (100, 200):
         checkpoint = tmp_path / f"saved/checkpoints/step-{step:09}"
         checkpoint.mkdir(parents=True)
         (checkpoint / "state.json").write_text(json.dumps({"history": history(step), "resumes": [40]}))
+    (tmp_path / "saved/checkpoints/step-000000300").mkdir()
+    (tmp_path / "saved/checkpoints/step-000000300/state.json").write_text('{"history": [')
     assert main([str(tmp_path / "saved")]) == 0
+    assert "note: not used: " in capsys.readouterr().err
     assert "Accuracy 95 % CER 5 %" in section(tmp_path / "saved/report.html", "top")
     assert "at step 40" in section(tmp_path / "saved/report.html", "curves")
 
@@ -388,6 +391,9 @@ def test_what_is_no_run_and_what_is_no_place_for_a_page(
     for words, code, said in (
         ([f"{tmp_path}"], 1, "is the folder of no run and of no model: it has neither job.log, checkpoints/ nor"),
         ([f"{home}", "--output", f"{precious}"], 1, "exists and is no page: name another file"),
+        (["x" * 300], 1, "cannot be read (File name too long): name another run"),
+        ([f"{home}", "--output", "y" * 300], 1, "cannot be read (File name too long): name another file"),
+        ([f"{home}", "--output", f"{precious}/page.html"], 2, "cannot be written (Not a directory): name another"),
         ([f"{home}", "--output", f"{tmp_path}"], 1, "is a folder: name a file in it"),
         ([f"{home}", "--output", f"{tmp_path}/none/page.html"], 2, "cannot be written (No such file or directory)"),
         ([f"{home}", "--dataset", f"{tmp_path}/none"], 1, "is no dataset: it has neither val.txt nor train.txt"),
