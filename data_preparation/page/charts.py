@@ -185,7 +185,7 @@ def _limit(limit: Limit, width: float) -> Markup:
 
 
 def _bar(part: float) -> Markup:
-    rect = element("rect", class_="series-1", width=_per_cent(max(0.5, 100 * part)), height="100%", rx=2)
+    rect = element("rect", class_="series-1", width=_per_cent(max(0.5, 100 * part) if part else 0), height="100%", rx=2)
     return element("svg", rect, aria_hidden="true", width="100%", height=12)
 
 

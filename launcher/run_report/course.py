@@ -42,7 +42,7 @@ def _lead(resumed: Sequence[int], loss: Line) -> str:
     if not loss.points:
         return "No step of this run is known."
     if not resumed:
-        return "The run was never interrupted: one attempt has trained it all."
+        return "The run was never taken up again: these are the curves of one attempt."
     steps = ", ".join(f"{step:,}" for step in resumed[:NAMED])
     more = f" and {len(resumed) - NAMED:,} more" if len(resumed) > NAMED else ""
     return (

@@ -65,9 +65,9 @@ def _figures(record: Record) -> list[tuple[str, Content]]:
     for name, key in (("Accuracy", "acc"), ("CER", "cer")):
         value, other = best.number(key), normal.number(key)
         if value is not None:
-            is_other = other is not None and other != value
-            more = f"{share(other or 0, 1)} where spellings of one look count as one" if is_other else ""
-            rows.append((name, fact(share(value, 1), more)))
+            shown, normal_shown = share(value, 1), share(value if other is None else other, 1)
+            more = f"{normal_shown} where spellings of one look count as one" if normal_shown != shown else ""
+            rows.append((name, fact(shown, more)))
     likeness = best.number("norm_edit_dis")
     if likeness is not None:
         rows.append(("Likeness", fact(share(likeness, 1), "1 − edits ÷ longer text, mean")))
