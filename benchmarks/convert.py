@@ -187,14 +187,19 @@ def draw_pages(folder: Path, kind: str, count: int) -> Path:
 
 
 def repeated(pages: Path, folder: Path, count: int) -> Path:
-    """So many pages, the same ones again and again under other names."""
+    """So many pages, the same pictures again and again under other names, each time with other texts.
+
+    Lines of text are mostly different; with the same texts all crops would be compared with each other as
+    near-duplicates, in one process.
+    """
     folder.mkdir()
     lines = (pages / "Label.txt").read_text(encoding="utf-8").splitlines()
     more = []
     for number in range(count):
         page, _, regions = lines[number % len(lines)].partition("\t")
+        others = [region | {"transcription": f"{region['transcription']} {number}"} for region in json.loads(regions)]
         os.link(pages / page, folder / f"{number:05}.jpg")
-        more.append(f"{number:05}.jpg\t{regions}\n")
+        more.append(f"{number:05}.jpg\t{json.dumps(others)}\n")
     (folder / "Label.txt").write_text("".join(more), encoding="utf-8")
     return folder
 
