@@ -28,6 +28,7 @@ SHARDS = "shards"
 SUMMARY = "shards.json"
 INDEX = "index.tsv"
 FORMAT = 1
+SHARD_BYTES = 128_000_000  # large enough for S3 and SageMaker to be fast, small enough to be sent again
 
 REMEDY = f"copy {SHARDS}/ once more from where it is whole, or pack the images again"
 

@@ -94,6 +94,16 @@ def fraction(text: str) -> float:
     return number
 
 
+def add_lookers_argument(parser: argparse.ArgumentParser) -> None:
+    """How many processes decode images (looking.py)."""
+    parser.add_argument(
+        "--workers",
+        type=positive_int,
+        metavar="N",
+        help="processes that look at the images (default: one for each core, at most 8; one for few images)",
+    )
+
+
 def add_aws_arguments(parser: argparse.ArgumentParser) -> None:
     """Who asks AWS, and where."""
     parser.add_argument("--region", default="", help="AWS region (default: that of AWS_REGION or of the profile)")

@@ -21,11 +21,21 @@ from contract.image_check import Over
 from contract.images import Images, PackedImages, open_images
 from contract.picture import Decode, Look, Picture
 from contract.report import Report, Split
-from contract.shards import INDEX, SHARDS, SUMMARY, Shard, index_line, is_packed, plain_path, shard_name, summary_text
+from contract.shards import (
+    INDEX,
+    SHARD_BYTES,
+    SHARDS,
+    SUMMARY,
+    Shard,
+    index_line,
+    is_packed,
+    plain_path,
+    shard_name,
+    summary_text,
+)
 from data_preparation.dataset_files import check_texts, copy_texts
 from data_preparation.progress import Advance
 
-SHARD_BYTES = 128_000_000  # large enough for S3 and SageMaker to be fast, small enough to be sent again
 BUFFER = 1 << 20  # written at once
 
 

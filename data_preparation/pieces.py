@@ -16,9 +16,8 @@ from pathlib import Path
 
 from contract.errors import UserError
 from contract.images import open_images
-from contract.shards import INDEX, SHARDS, SUMMARY, Shard, index_line, plain_path, shard_name, summary_text
+from contract.shards import INDEX, SHARD_BYTES, SHARDS, SUMMARY, Shard, index_line, plain_path, shard_name, summary_text
 from data_preparation.dataset_files import DatasetFile, LocalDataset
-from data_preparation.packing import SHARD_BYTES
 
 INDEX_PATH = f"{SHARDS}/{INDEX}"
 SUMMARY_PATH = f"{SHARDS}/{SUMMARY}"

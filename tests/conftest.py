@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import signal
+from collections.abc import Iterator
 from typing import Any
 
 import pytest
@@ -10,6 +11,15 @@ import pytest
 # A shell that starts the tests in the background lets them, and all their children, ignore Ctrl-C.
 if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
     signal.signal(signal.SIGINT, signal.default_int_handler)
+
+
+@pytest.fixture(scope="module")
+def browser() -> Iterator[Any]:
+    """A real Chromium (tests.chromium.Chromium) for the tests of a file."""
+    from tests.chromium import chromium
+
+    with chromium() as running:
+        yield running
 
 
 @pytest.hookimpl(optionalhook=True)

@@ -13,7 +13,7 @@ import traceback
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import suppress
 from itertools import islice
-from multiprocessing.connection import Connection, wait
+from multiprocessing.connection import Connection
 from typing import Any, NamedTuple, TypeVar
 
 import numpy as np
@@ -88,9 +88,8 @@ class _Worker:
     def take(self) -> Prepared:
         """The next task's, as soon as it is there."""
         try:
-            wait([self.pipe, self.process.sentinel])
             message: _Message = self.pipe.recv()
-        except (EOFError, OSError):
+        except (EOFError, OSError):  # it is gone, and with it the only other end
             raise WorkerDied(self._how_it_died()) from None
         if message.failure:
             raise WorkerFailed(message.failure)

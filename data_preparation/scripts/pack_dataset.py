@@ -10,6 +10,7 @@ from functools import partial
 from pathlib import Path
 
 from contract.errors import UserError
+from contract.shards import SHARD_BYTES
 from data_preparation import cli
 from data_preparation.cli import say
 from data_preparation.wording import counted
@@ -22,7 +23,7 @@ Each image is checked on the way; with a bad one nothing is written. unpack brin
 example:
   python -m data_preparation pack dataset --output-dir packed"""
 
-SHARD_MB = 128
+SHARD_MB = SHARD_BYTES // 1_000_000
 QUALITY = 95
 
 
@@ -44,12 +45,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help="make every image that is none a JPEG: smaller, quicker to decode, not what it was (default: keep all)",
     )
     parser.add_argument("--quality", type=_quality, metavar="N", help=f"of --reencode, 1 to 100 (default: {QUALITY})")
-    parser.add_argument(
-        "--workers",
-        type=cli.positive_int,
-        metavar="N",
-        help="processes that look at the images (default: one for each core, at most 8; one for few images)",
-    )
+    cli.add_lookers_argument(parser)
 
 
 def run(args: argparse.Namespace) -> int:

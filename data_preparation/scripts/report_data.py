@@ -8,9 +8,9 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
-from contract.errors import UserError
 from data_preparation import cli
 from data_preparation.cli import say
+from data_preparation.recipe_flags import add_recipe_arguments, asked_recipe, check_recipe_arguments
 
 SUMMARY = "make a page about a dataset, with pictures, to look at"
 EXAMPLE = """\
@@ -23,14 +23,7 @@ example:
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("dataset", type=Path, metavar="DATASET", help="the dataset folder")
-    parser.add_argument(
-        "--config",
-        metavar="RECIPE",
-        help="the recipe to check against: a path, or a name under configs/ (default: look at the dataset alone)",
-    )
-    parser.add_argument(
-        "-o", dest="overrides", action="append", default=[], metavar="K=V", help="override a key of the recipe"
-    )
+    add_recipe_arguments(parser)
     parser.add_argument(
         "--output", type=Path, default=Path("report.html"), metavar="FILE", help="the page (default: report.html)"
     )
@@ -45,8 +38,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Check, make the page, put it in its place."""
-    if args.overrides and not args.config:
-        raise UserError("-o changes a recipe: name the recipe with --config")
+    check_recipe_arguments(args)
     from data_preparation.page.place import check_place, write_page
 
     check_place(args.output)
@@ -54,9 +46,8 @@ def run(args: argparse.Namespace) -> int:
     from data_preparation.progress import progress
     from data_preparation.report.page import data_report
     from data_preparation.report.survey import take_survey
-    from data_preparation.validation import open_recipe
 
-    recipe = open_recipe(args.config, args.dataset, args.overrides) if args.config else None
+    recipe = asked_recipe(args)
     with progress("checking") as advance:
         survey = take_survey(args.dataset, recipe, args.tree, advance)
     write_page(args.output, data_report(survey))

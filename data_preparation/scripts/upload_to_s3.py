@@ -44,9 +44,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(args: argparse.Namespace) -> int:
     """Check and hash, send, print where it is."""
     place = cli.place_of(args)
+    from contract.shards import SHARD_BYTES
     from data_preparation.aws import explained, open_session
     from data_preparation.dataset_files import read_dataset
-    from data_preparation.packing import SHARD_BYTES
     from data_preparation.progress import progress, transfer
     from data_preparation.s3 import upload_dataset
     from data_preparation.s3_folder import bucket_and_key

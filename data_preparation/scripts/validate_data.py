@@ -17,6 +17,7 @@ from contract.report import KEPT
 from data_preparation import cli
 from data_preparation.cli import say
 from data_preparation.fixes import FIXABLE, FIXES
+from data_preparation.recipe_flags import add_recipe_arguments, asked_recipe, check_recipe_arguments
 from data_preparation.wording import counted, in_shell
 
 if TYPE_CHECKING:
@@ -37,26 +38,14 @@ examples:
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("dataset", type=Path, metavar="DATASET", help="the dataset folder")
-    parser.add_argument(
-        "--config",
-        metavar="RECIPE",
-        help="the recipe to check against: a path, or a name under configs/ (default: check the dataset alone)",
-    )
-    parser.add_argument(
-        "-o", dest="overrides", action="append", default=[], metavar="K=V", help="override a key of the recipe"
-    )
+    add_recipe_arguments(parser)
     parser.add_argument("--strict", action="store_true", help="warnings are errors too")
     parser.add_argument(
         "--near-duplicates",
         action="store_true",
         help="also look for validation pictures that look like trained ones of the same text (reads such images twice)",
     )
-    parser.add_argument(
-        "--workers",
-        type=cli.positive_int,
-        metavar="N",
-        help="processes that look at the images (default: one for each core, at most 8; one for few images)",
-    )
+    cli.add_lookers_argument(parser)
     parser.add_argument("--json", action="store_true", help="print one JSON object with everything on stdout")
     fixing = parser.add_argument_group("a cleaned copy")
     fixing.add_argument(
@@ -103,17 +92,16 @@ def main(argv: list[str] | None = None) -> int:
 
 
 def _check_flags(args: argparse.Namespace) -> None:
-    if args.overrides and not args.config:
-        raise UserError("-o changes a recipe: name the recipe with --config")
+    check_recipe_arguments(args)
     if not args.fix and (args.drop_unknown or args.encoding):
         raise UserError("--drop-unknown and --encoding say how to clean: name the folder of the copy with --fix")
 
 
 def _validate(args: argparse.Namespace) -> Verdict:
     from data_preparation.progress import progress
-    from data_preparation.validation import open_recipe, validate
+    from data_preparation.validation import validate
 
-    recipe = open_recipe(args.config, args.dataset, args.overrides) if args.config else None
+    recipe = asked_recipe(args)
     if args.fix:
         _fix(args)
     with progress("checking") as advance:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import errno
 import re
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -13,7 +12,7 @@ from container.tree import locate_tree
 from data_preparation.page.place import PageNotWritten, write_page
 from data_preparation.scripts.pack_dataset import main as main_of_pack
 from data_preparation.scripts.report_data import main
-from tests.chromium import Chromium, chromium
+from tests.chromium import Chromium
 from tests.data_preparation.folders import dataset, huge_png, png
 
 RECIPE = "rec/rec_mv3_none_bilstm_ctc.yml"
@@ -60,12 +59,6 @@ def hostile(folder: Path) -> Path:
     (made / "dict.txt").write_text("w\no\nr\nd\n", encoding="utf-8")
     assert main([str(made), "--config", RECIPE, "--output", str(folder / "hostile.html")]) == 1
     return folder / "hostile.html"
-
-
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Chromium]:
-    with chromium() as running:
-        yield running
 
 
 def section(page: Path, ident: str) -> str:

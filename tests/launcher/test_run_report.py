@@ -15,7 +15,7 @@ from contract.dataset import Sample, read_labels
 from data_preparation.scripts.pack_dataset import main as main_of_pack
 from launcher.report import main
 from launcher.run_report.commands import package_code
-from tests.chromium import Chromium, chromium
+from tests.chromium import Chromium
 from tests.data_preparation.folders import dataset
 from tests.documents import blocks, commands
 from tests.launcher.following import BUCKET, JOB, RUN, TWICE_INTERRUPTED, call, request, service_of
@@ -89,12 +89,6 @@ def hostile(folder: Path) -> Path:
     write_log(home / "job.log", [[*trained(10, 700), ("failed", {"reason": bad})]])
     assert main([str(home), "--output", str(folder / "hostile.html")]) == 0
     return folder / "hostile.html"
-
-
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Chromium]:
-    with chromium() as running:
-        yield running
 
 
 def section(page: Path, ident: str) -> str:
