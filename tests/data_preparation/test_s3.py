@@ -294,8 +294,8 @@ def test_an_expired_token_in_the_middle(aws: S3Endpoint, folder: Path) -> None:
     assert "the AWS credentials have expired" in text
     assert "of 24 files are there, and the same command goes on" in text
     assert not manifests(aws)
-    wait_for(lambda: len(aws.names()) == 10)  # what was under way arrives
-    there = 10
+    there = len(aws.settled())  # at most: an object may have been sent twice
+    assert 5 <= there <= 10
     aws.forget()
     done = upload(folder, aws)
     assert done.skipped == there
@@ -364,12 +364,13 @@ def test_many_small_files_with_pages_of_listing(aws: S3Endpoint, tmp_path: Path)
     local = read_dataset(folder)
     aws.misbehave = lambda request: EXPIRED if request.method == "PUT" and request.number > 1050 else None
     assert re.search(r"at least (9\d\d|1,0[0-5]\d) of 1,204 files are there", refused(local, aws))
-    wait_for(lambda: len(aws.names()) == 1050)
+    there = len(aws.settled())
+    assert 1000 < there <= 1050
     aws.forget()
     done = upload(local, aws)
     assert done.files == 1204
-    assert done.skipped == 1050
-    assert len(aws.sent()) == 154 + 1
+    assert done.skipped == there
+    assert len(aws.sent()) == 1204 - there + 1
     assert sum("list-type" in each.query for each in aws.requests) == 2  # 1,050 objects
     assert_whole(aws, folder, done)
     aws.forget()
@@ -504,10 +505,11 @@ def test_a_manifest_of_someone_else(aws: S3Endpoint, folder: Path) -> None:
 def test_a_kms_key_is_passed_on_and_remembered(aws: S3Endpoint, folder: Path) -> None:
     aws.misbehave = lambda request: EXPIRED if request.method == "PUT" and request.number > 12 else None
     refused(folder, aws, kms_key=KMS_KEY)
-    wait_for(lambda: len(aws.names()) == 12)
+    there = len(aws.settled())
+    assert 6 <= there <= 12
     aws.forget()
     done = upload(folder, aws, kms_key=KMS_KEY)
-    assert done.skipped == 12
+    assert done.skipped == there
     client = aws.client()
     for key in aws.names():
         head = client.head_object(Bucket=BUCKET, Key=key)
