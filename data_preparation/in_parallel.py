@@ -11,6 +11,7 @@ from typing import TypeVar
 Item = TypeVar("Item")
 Result = TypeVar("Result")
 
+THREADS = "in_parallel"  # their name
 LAST_WAIT_S = 1.0  # for what is under way when it ends early; a request that hangs is left to itself
 
 
@@ -39,7 +40,7 @@ def in_parallel(work: Callable[[Item], Result], items: Iterable[Item], workers: 
             raise error
         return result[0]
 
-    threads = [threading.Thread(target=keep_working, daemon=True) for _ in range(workers)]
+    threads = [threading.Thread(target=keep_working, name=THREADS, daemon=True) for _ in range(workers)]
     under_way = 0
     try:
         for thread in threads:

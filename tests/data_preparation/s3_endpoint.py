@@ -23,10 +23,10 @@ import requests
 from moto.server import DomainDispatcherApplication, create_backend_app
 from werkzeug.serving import WSGIRequestHandler, make_server
 
+from data_preparation.in_parallel import THREADS
 from tests.launcher.aws_stand_in import KEYS, REGION
 
 BUCKET = "ocr-bucket"
-QUIET_SECONDS = 1.0  # after which no request of a client that has given up is still on its way
 
 
 @dataclass(frozen=True)
@@ -65,8 +65,6 @@ class S3Endpoint:
     cut: Callable[[Request], int | None] = lambda request: None  # bytes after which an answer breaks off
     hide_md5: bool = False  # ETags are no MD5, as under a bucket's own KMS key
     _counts: Counter[str] = field(default_factory=Counter)
-    _under_way: int = 0
-    _last_s: float = 0.0  # when a request last came or was answered
     _lock: threading.Lock = field(default_factory=threading.Lock)
 
     def session(self) -> Any:
@@ -92,14 +90,6 @@ class S3Endpoint:
         pages = self.client().get_paginator("list_objects_v2").paginate(Bucket=bucket)
         return [each["Key"] for page in pages for each in page.get("Contents", ())]
 
-    def settled(self) -> list[str]:
-        """The names of everything in the bucket once whatever a client left under way has arrived, or never will."""
-        until = time.monotonic() + 60
-        while self._under_way or time.monotonic() - self._last_s < QUIET_SECONDS:
-            assert time.monotonic() < until
-            time.sleep(0.01)
-        return self.names()
-
     def objects(self, bucket: str = BUCKET) -> dict[str, bytes]:
         """Everything in the bucket."""
         client = self.client()
@@ -108,17 +98,9 @@ class S3Endpoint:
     def note(self, method: str, path: str, query: str, bytes_range: str) -> Request:
         with self._lock:
             self._counts[method] += 1
-            self._under_way += 1
-            self._last_s = time.monotonic()
             request = Request(method, path, query, self._counts[method], bytes_range)
             self.requests.append(request)
         return request
-
-    def answered(self) -> None:
-        """A request that was noted has had its effect."""
-        with self._lock:
-            self._under_way -= 1
-            self._last_s = time.monotonic()
 
 
 class _Quiet(WSGIRequestHandler):
@@ -153,10 +135,19 @@ def run_s3() -> Iterator[S3Endpoint]:
 
 def reset(endpoint: S3Endpoint) -> None:
     """An empty S3 with one bucket."""
+    join_left_behind()
     endpoint.forget()
     requests.post(f"{endpoint.url}/moto-api/reset", timeout=10).raise_for_status()
     endpoint.client().create_bucket(Bucket=BUCKET, CreateBucketConfiguration={"LocationConstraint": REGION})
     endpoint.forget()
+
+
+def join_left_behind() -> None:
+    """Waits for the requests that an upload in this process has left behind when it failed, and for their retries."""
+    for thread in threading.enumerate():
+        if thread.name == THREADS:
+            thread.join(60)
+            assert not thread.is_alive()
 
 
 def _door(endpoint: S3Endpoint, moto: Any) -> Callable[[dict[str, Any], Callable[..., Any]], Iterable[bytes]]:
@@ -165,14 +156,6 @@ def _door(endpoint: S3Endpoint, moto: Any) -> Callable[[dict[str, Any], Callable
         environ["wsgi.input"] = io.BytesIO(body)
         query, bytes_range = environ.get("QUERY_STRING", ""), environ.get("HTTP_RANGE", "")
         request = endpoint.note(environ["REQUEST_METHOD"], environ["PATH_INFO"], query, bytes_range)
-        try:
-            return answer(request, environ, start_response, body)
-        finally:
-            endpoint.answered()
-
-    def answer(
-        request: Request, environ: dict[str, Any], start_response: Callable[..., Any], body: bytes
-    ) -> Iterable[bytes]:
         time.sleep(endpoint.delay_s)
         fault = endpoint.misbehave(request) or _wrong_checksum(environ, body)
         if fault is HANG_UP:

@@ -30,7 +30,16 @@ from data_preparation.scripts.upload_to_s3 import main
 from data_preparation.validation import validate
 from launcher.cloud.layout import run_layout
 from tests.data_preparation.folders import REPOSITORY, dataset, png
-from tests.data_preparation.s3_endpoint import BUCKET, HANG_UP, Fault, Request, S3Endpoint, reset, run_s3
+from tests.data_preparation.s3_endpoint import (
+    BUCKET,
+    HANG_UP,
+    Fault,
+    Request,
+    S3Endpoint,
+    join_left_behind,
+    reset,
+    run_s3,
+)
 from tests.launcher.aws_stand_in import KEYS, REGION, use_no_aws
 
 PREFIX = f"s3://{BUCKET}/ocr"
@@ -76,6 +85,7 @@ def refused(folder: Path | LocalDataset, aws: S3Endpoint, **options: Any) -> str
     """The sentence with which an upload is refused."""
     with pytest.raises(UserError) as caught:
         upload(folder, aws, **options)
+    join_left_behind()
     text = str(caught.value)
     assert "\n" not in text
     assert "Traceback" not in text
@@ -294,7 +304,7 @@ def test_an_expired_token_in_the_middle(aws: S3Endpoint, folder: Path) -> None:
     assert "the AWS credentials have expired" in text
     assert "of 24 files are there, and the same command goes on" in text
     assert not manifests(aws)
-    there = len(aws.settled())  # at most: an object may have been sent twice
+    there = len(aws.names())  # at most: an object may have been sent twice
     assert 5 <= there <= 10
     aws.forget()
     done = upload(folder, aws)
@@ -364,7 +374,7 @@ def test_many_small_files_with_pages_of_listing(aws: S3Endpoint, tmp_path: Path)
     local = read_dataset(folder)
     aws.misbehave = lambda request: EXPIRED if request.method == "PUT" and request.number > 1050 else None
     assert re.search(r"at least (9\d\d|1,0[0-5]\d) of 1,204 files are there", refused(local, aws))
-    there = len(aws.settled())
+    there = len(aws.names())
     assert 1000 < there <= 1050
     aws.forget()
     done = upload(local, aws)
@@ -473,7 +483,8 @@ def test_no_network(aws: S3Endpoint, folder: Path, monkeypatch: pytest.MonkeyPat
     assert re.search("at least [345] of 24 files are there, and the same command goes on", text)
 
 
-def test_endless_throttling(aws: S3Endpoint, folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_endless_throttling(aws: S3Endpoint, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    folder = dataset(tmp_path / "few", {"1.png": "a1", "2.png": "a2"})  # botocore sends one every two seconds by then
     monkeypatch.setattr(s3, "ATTEMPTS", 2)
     aws.misbehave = lambda request: SLOW_DOWN if request.method == "PUT" else None
     assert "AWS is busy and keeps answering SlowDown" in refused(folder, aws)
@@ -505,7 +516,7 @@ def test_a_manifest_of_someone_else(aws: S3Endpoint, folder: Path) -> None:
 def test_a_kms_key_is_passed_on_and_remembered(aws: S3Endpoint, folder: Path) -> None:
     aws.misbehave = lambda request: EXPIRED if request.method == "PUT" and request.number > 12 else None
     refused(folder, aws, kms_key=KMS_KEY)
-    there = len(aws.settled())
+    there = len(aws.names())
     assert 6 <= there <= 12
     aws.forget()
     done = upload(folder, aws, kms_key=KMS_KEY)
