@@ -10,8 +10,7 @@ from typing import Any, NoReturn
 
 from contract.errors import UserError
 from contract.paths import EXIT_REFUSED
-
-EXIT_STOPPED_BY_HAND = 130  # 128 + SIGINT, as shells have it
+from contract.starting import EXIT_CTRL_C, ctrl_c_is_heard
 
 
 class Parser(argparse.ArgumentParser):
@@ -32,6 +31,7 @@ class Parser(argparse.ArgumentParser):
 def run_command(parser: Parser, action: Callable[[argparse.Namespace], int]) -> int:
     """Parse the flags, do the action, and turn what a person can cause into an exit code."""
     try:
+        ctrl_c_is_heard()
         code = action(parser.parse_args())
         sys.stdout.flush()
         return code
@@ -43,7 +43,7 @@ def run_command(parser: Parser, action: Callable[[argparse.Namespace], int]) -> 
         return EXIT_REFUSED
     except KeyboardInterrupt:
         say("interrupted")
-        return EXIT_STOPPED_BY_HAND
+        return EXIT_CTRL_C
 
 
 def say(line: str) -> None:

@@ -9,10 +9,10 @@ from collections.abc import Callable
 from typing import Any, NoReturn
 
 from contract.errors import UserError
+from contract.starting import EXIT_CTRL_C, ctrl_c_is_heard
 from contract.streams import speak_utf8
 
 EXIT_REFUSED = 1
-EXIT_INTERRUPTED = 130  # 128 + SIGINT, as shells have it
 
 # Control characters but the line feed, and what changes the direction of text, as their escapes.
 _STEERING = {
@@ -46,6 +46,7 @@ def run(parser: Parser, argv: list[str] | None, action: Callable[[argparse.Names
 
 def _run(parser: Parser, argv: list[str] | None, action: Callable[[argparse.Namespace], int]) -> int:
     try:
+        ctrl_c_is_heard()
         code = action(parser.parse_args(argv))
         print(end="", flush=True)
         return code
@@ -54,7 +55,7 @@ def _run(parser: Parser, argv: list[str] | None, action: Callable[[argparse.Name
         return EXIT_REFUSED
     except KeyboardInterrupt:
         say("interrupted")
-        return EXIT_INTERRUPTED
+        return EXIT_CTRL_C
     except BrokenPipeError:
         raise
     except OSError as error:

@@ -12,10 +12,11 @@ from types import FrameType
 from typing import Any
 
 from contract.errors import UserError
+from contract.starting import EXIT_CTRL_C, ctrl_c_is_heard
 from contract.streams import speak_utf8
 from launcher.people import answer, fill_closed_streams, people, say
 
-EXIT_REFUSED, EXIT_FAILED, EXIT_CTRL_C = 1, 2, 130
+EXIT_REFUSED, EXIT_FAILED = 1, 2
 
 
 def enter(
@@ -36,6 +37,7 @@ def enter(
     fill_closed_streams()
     speak_utf8()
     try:
+        ctrl_c_is_heard()
         with every_stop_is_ctrl_c():
             return work(arguments)
     except UserError as error:

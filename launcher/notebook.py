@@ -15,8 +15,8 @@ import tempfile
 from pathlib import Path
 from typing import IO
 
+from contract.starting import EXIT_CTRL_C
 from data_preparation.page.markup import Markup, element
-from launcher.entry import EXIT_CTRL_C
 
 CHILD = "container"  # it needs paddle, which this process does without
 PICTURES_BYTES = 2_000_000  # in the cell, and so in the notebook when it is saved

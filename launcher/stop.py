@@ -7,8 +7,9 @@ from functools import partial
 from typing import TYPE_CHECKING
 
 from contract.errors import UserError
+from contract.starting import EXIT_CTRL_C
 from launcher.cloud.call import read_call
-from launcher.entry import EXIT_CTRL_C, enter
+from launcher.entry import enter
 from launcher.people import answer, say
 
 if TYPE_CHECKING:

@@ -7,13 +7,14 @@ import shlex
 from pathlib import Path
 from typing import Any
 
+from contract.starting import EXIT_CTRL_C
 from launcher.command_line import without_flags
 from launcher.flags import REPORT, SUBMIT
 from launcher.plan import Plan
 from launcher.progress import clock
 from launcher.run_job import DONE, REFUSED, Outcome
 
-EXIT_DONE, EXIT_CONFIGURATION, EXIT_FAILED, EXIT_CTRL_C = 0, 1, 2, 130
+EXIT_DONE, EXIT_CONFIGURATION, EXIT_FAILED = 0, 1, 2
 
 
 def exit_code(outcome: Outcome) -> int:

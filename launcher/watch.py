@@ -6,8 +6,9 @@ import json
 from functools import partial
 from typing import TYPE_CHECKING
 
+from contract.starting import EXIT_CTRL_C
 from launcher.cloud.call import Commands, read_call
-from launcher.entry import EXIT_CTRL_C, enter
+from launcher.entry import enter
 from launcher.people import answer, say
 
 if TYPE_CHECKING:

@@ -2,6 +2,11 @@
 
 from __future__ import annotations
 
+if __name__ == "__main__":  # before the other imports, which Ctrl-C may meet
+    from contract.starting import ctrl_c_ends_at_once
+
+    ctrl_c_ends_at_once()
+
 import argparse
 import copy
 import io

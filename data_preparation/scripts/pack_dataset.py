@@ -5,6 +5,11 @@ python data_preparation/scripts/pack_dataset.py dataset --output-dir packed
 
 from __future__ import annotations
 
+if __name__ == "__main__":  # before the other imports, which Ctrl-C may meet
+    from contract.starting import ctrl_c_ends_at_once
+
+    ctrl_c_ends_at_once()
+
 import argparse
 from functools import partial
 from pathlib import Path

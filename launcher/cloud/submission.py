@@ -12,6 +12,7 @@ from functools import partial
 
 from contract.errors import UserError
 from contract.parameters import OpenRecipe
+from contract.starting import EXIT_CTRL_C
 from launcher.aws import Account, explained, open_account
 from launcher.cloud.call import Commands, commands_like, given_to, setup_command, words_like
 from launcher.cloud.creation import NoRoom, Stopped, Uncertain, create
@@ -25,7 +26,7 @@ from launcher.cloud.pushed import push_command
 from launcher.cloud.request import build_request
 from launcher.cloud.settings import CloudSettings
 from launcher.command_line import without_flags
-from launcher.entry import EXIT_CTRL_C, EXIT_FAILED, every_stop_is_ctrl_c
+from launcher.entry import EXIT_FAILED, every_stop_is_ctrl_c
 from launcher.flags import PUSH, SUBMIT
 from launcher.next_steps import after_dry_run
 from launcher.people import answer, people, say
