@@ -71,11 +71,11 @@ SCALES = "Train.sampler.scales"
 IMG_SIZE = "Architecture.Backbone.img_size"  # height, width of what the backbone sees
 TPS_OUTPUTSIZE = "Architecture.Transform.tps_outputsize"
 
-# Official recipes that are known by another file name than ours.
+# Official recipes that are known by another file name than ours. Upstream spells the ending of some `.yaml`.
 ALSO_KNOWN_AS = {
     "rec/PP-OCRv4/en_PP-OCRv4_mobile_rec.yml": "rec/PP-OCRv4/en_PP-OCRv4_rec.yml",
-    "rec/PP-OCRv5/multi_language/en_PP-OCRv5_mobile_rec.yaml": "rec/PP-OCRv5/en_PP-OCRv5_mobile_rec.yml",
-    "rec/PP-OCRv5/multi_language/th_PP-OCRv5_mobile_rec.yaml": "rec/PP-OCRv5/th_PP-OCRv5_mobile_rec.yml",
+    "rec/PP-OCRv5/multi_language/en_PP-OCRv5_mobile_rec.yml": "rec/PP-OCRv5/en_PP-OCRv5_mobile_rec.yml",
+    "rec/PP-OCRv5/multi_language/th_PP-OCRv5_mobile_rec.yml": "rec/PP-OCRv5/th_PP-OCRv5_mobile_rec.yml",
     "rec/PP-OCRv5/multi_language/latin_PP-OCRv5_mobile_rec.yml": "rec/PP-OCRv5/latin_PP-OCRv5_mobile_rec.yml",
 }
 
@@ -128,17 +128,18 @@ def load_recipe(path: Path) -> Recipe:
 
 
 def find_recipe(name: str, training_folder: Path | None = None) -> Path:
-    """The file of a recipe: under configs/ (named with or without it, by our name or the official one), in the training
-    folder, or absolute.
+    """The file of a recipe: under configs/ (named with or without it, by our name or the official one, as .yml or
+    .yaml), in the training folder, or absolute.
 
     Raises UserError that names the nearest recipe there is.
     """
     ours = name.removeprefix("configs/")
-    places = [CONFIGS / ALSO_KNOWN_AS.get(ours, ours), Path(name) if Path(name).is_absolute() else None]
-    if training_folder:
-        places.append(training_folder / name)
+    spelled = ours.removesuffix(".yaml") + ".yml" if ours.endswith(".yaml") else ours
+    places = [CONFIGS / ours, CONFIGS / ALSO_KNOWN_AS.get(spelled, spelled)]
+    if training_folder:  # a .yaml of its own comes before one of ours that ends in .yml
+        places.insert(1, training_folder / name)
     for place in places:
-        if place and place.is_file():
+        if place.is_file():
             return place
     known = [path.relative_to(CONFIGS).as_posix() for path in sorted((CONFIGS / "rec").rglob("*.yml"))]
     raise UserError(f"there is no recipe {name!r}{did_you_mean(ours, [*known, *ALSO_KNOWN_AS])}")

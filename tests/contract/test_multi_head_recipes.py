@@ -190,8 +190,10 @@ def test_a_thai_recipe_keeps_tone_marks():
 
 # ------------------------------------------------------------------------------------------------ names
 @pytest.mark.parametrize(("official", "ours"), ALSO_KNOWN_AS.items())
-def test_official_file_names_find_our_recipe(official: str, ours: str):
+def test_official_file_names_find_our_recipe_with_either_ending(official: str, ours: str):
+    other = official.removesuffix(".yml") + ".yaml"
     assert find_recipe(official) == find_recipe(f"configs/{official}") == CONFIGS / ours
+    assert find_recipe(other) == find_recipe(f"configs/{other}") == CONFIGS / ours
 
 
 def test_names_that_paddleocr_registers_are_in_the_recipes():

@@ -106,6 +106,10 @@ def test_find_recipe_with_and_without_configs_and_in_the_training_channel(tmp_pa
     assert find_recipe("configs/rec/demo_digits.yml") == find_recipe("rec/demo_digits.yml")
     (tmp_path / "mine.yml").write_text(CRNN.read_text())
     assert find_recipe("mine.yml", tmp_path) == tmp_path / "mine.yml"
+    assert find_recipe("rec/demo_digits.yaml", tmp_path) == find_recipe("rec/demo_digits.yml")
+    (tmp_path / "rec").mkdir()
+    (tmp_path / "rec/demo_digits.yaml").write_text(CRNN.read_text())
+    assert find_recipe("rec/demo_digits.yaml", tmp_path) == tmp_path / "rec/demo_digits.yaml"
     with pytest.raises(UserError, match=r"did you mean 'rec/demo_digits\.yml'"):
         find_recipe("rec/demo_digit.yml")
     with pytest.raises(UserError, match=r"did you mean 'rec/PP-OCRv4/en_PP-OCRv4_mobile_rec\.yml'"):
