@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import os
+import signal
+import subprocess
 import sys
 
 # Commands that need paddle run in the trainer's room, in place of this process.
@@ -20,10 +22,19 @@ def main() -> int:
 
         return fetch_tree()
     if arguments[0] in IN_THE_TRAINER:
-        os.execv(sys.executable, [sys.executable, "-m", IN_THE_TRAINER[arguments[0]], *arguments[1:]])
+        return in_its_place([sys.executable, "-m", IN_THE_TRAINER[arguments[0]], *arguments[1:]])
     known = ", ".join(["train", "fetch-tree", *IN_THE_TRAINER])
     print(f"error: unknown command {' '.join(arguments)!r}: use one of {known}", file=sys.stderr)
     return 1
+
+
+def in_its_place(command: list[str], platform: str = sys.platform) -> int:
+    """Run a program instead of this one. Returns its exit code, where it can only be a child."""
+    if platform != "win32":
+        os.execv(command[0], command)
+    # There execv starts a child too, and its starter ends at once with 0: a shell would not wait for the answer.
+    signal.signal(signal.SIGINT, lambda *_: None)  # Ctrl-C reaches both: the child says what comes of it
+    return subprocess.call(command)
 
 
 if __name__ == "__main__":

@@ -99,6 +99,39 @@ def test_nobody_counts_on_signals_that_windows_lacks(monkeypatch: pytest.MonkeyP
         pass
 
 
+READER = """
+import time
+print("reads", flush=True)
+try:
+    time.sleep(60)
+except KeyboardInterrupt:
+    raise SystemExit(130)
+"""
+
+
+def test_what_the_container_starts_in_its_place_is_waited_for():
+    """os.execv returns to the shell at once there, with 0."""
+    program = (
+        "import sys; from container.__main__ import in_its_place;"
+        "raise SystemExit(in_its_place([sys.executable, '-c', sys.argv[1]], platform='win32'))"
+    )
+    command = [sys.executable, "-c", program, "print('read'); raise SystemExit(7)"]
+    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
+    assert (done.returncode, done.stdout, done.stderr) == (7, "read\n", "")
+    if sys.platform == "win32":  # Ctrl-C cannot be sent to others alone
+        return
+    command[-1] = READER
+    with subprocess.Popen(
+        command, cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, start_new_session=True
+    ) as starter:
+        assert starter.stdout is not None
+        assert starter.stderr is not None
+        assert starter.stdout.readline() == "reads\n"
+        os.killpg(starter.pid, signal.SIGINT)
+        assert starter.wait() == 130
+        assert starter.stderr.read() == ""
+
+
 def test_text_is_written_with_an_encoding_and_the_same_line_ends_everywhere():
     """Text mode writes CRLF on Windows unless it is told otherwise, and the code page unless it is named."""
     found = []
