@@ -91,7 +91,7 @@ rem --- the locked packages, every file checked against its hash; then ourselves
 set "REQUIREMENTS=-r %LOCKS: = -r %"
 echo setup: installing %LOCKS% (first time: some minutes) ... 1>&2
 set "PIP=venv\Scripts\python -m pip --disable-pip-version-check --no-input -q"
-%PIP% install --require-hashes %REQUIREMENTS% || (
+%PIP% install --no-deps --require-hashes %REQUIREMENTS% || (
   echo setup: the packages could not be installed: see pip's message above, then run this again. 1>&2
   exit /b 1
 )

@@ -80,7 +80,7 @@ echo "setup: installing ${locks[*]} (first time: a minute or two, some 340 MB to
 pip() { venv/bin/python -m pip --disable-pip-version-check --no-input -q "$@"; }
 requirements=()
 for lock in "${locks[@]}"; do requirements+=(-r "$lock"); done
-pip install --require-hashes "${requirements[@]}" ||
+pip install --no-deps --require-hashes "${requirements[@]}" ||
   fail "the packages could not be installed: see pip's message above, then run this again."
 pip install --no-deps --no-build-isolation -e . || fail "this folder could not be installed: see pip's message above."
 venv/bin/python -m container.trainer.pipeline.native.build || true  # says what that means, and all works without

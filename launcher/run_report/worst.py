@@ -64,7 +64,7 @@ def _rows(readings: Readings) -> Markup:
         [whole(visible(each.image, LONGEST)), *_texts(each), each.edits, share(each.confidence, 1)]
         for each in readings.worst
     )
-    return table("The worst crops", columns, fitting(rows, ROOM), sortable=True)
+    return table("What is written and what was read", columns, fitting(rows, ROOM), sortable=True)
 
 
 def _card(number: int, each: Reading, pictures: Pictures, album: Album) -> Markup:
