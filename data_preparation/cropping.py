@@ -39,15 +39,17 @@ class Cut:
         return {"padding": padding, "tall": "turned" if self.turn_tall else "kept", "encoding": self.encoding}
 
 
-def cut_out(page: np.ndarray, region: Quadrilateral, how: Cut) -> np.ndarray:
-    """The pixels of the region, (height, width, 3), upright. Raises BadSample when it cannot be padded."""
+def cut_out(page: np.ndarray, region: Quadrilateral, how: Cut) -> tuple[np.ndarray, bool]:
+    """The pixels of the region, (height, width, 3), upright, and whether they were turned because they are tall.
+
+    Raises BadSample when it cannot be padded.
+    """
     padding = round(how.padding * min(region.width, region.height) if how.relative else how.padding)
     crop = _slice(page, region, padding)
     if crop is None:
         crop = _warp(page, region, padding)
-    if how.turn_tall and crop.shape[0] / crop.shape[1] >= TALL:
-        crop = np.rot90(crop)
-    return crop
+    turned = how.turn_tall and crop.shape[0] / crop.shape[1] >= TALL
+    return (np.rot90(crop) if turned else crop), turned
 
 
 def encoded(crop: np.ndarray, encoding: str) -> bytes:

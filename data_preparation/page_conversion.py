@@ -29,6 +29,7 @@ class Conversion:
     manifest: dict[str, Any]
     split: Split
     rejected: tuple[Problem, ...]
+    turned: tuple[Crop, ...]  # because they are tall
 
 
 def convert_pages(
@@ -58,9 +59,15 @@ def convert_pages(
         for crop in crops:
             writer.record("val" if crop.name in split.val else "train", crop.name, crop.label, crop.likeness.sha256)
         write_rejected(staging, rejected)
-        facts = {"source": source.format, "rejected": len(rejected), "cut": how.facts, "split": split.facts}
+        turned = tuple(crop for crop in crops if crop.turned)
+        facts = {
+            "source": source.format,
+            "rejected": len(rejected),
+            "cut": how.facts | {"turned": len(turned)},
+            "split": split.facts,
+        }
         manifest = writer.finish(facts)
-    return Conversion(manifest, split, tuple(rejected))
+    return Conversion(manifest, split, tuple(rejected), turned)
 
 
 def _too_few(crops: list[Crop], rejected: list[Problem]) -> str:

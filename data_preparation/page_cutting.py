@@ -36,6 +36,7 @@ class Crop:
     name: str
     label: str
     likeness: Likeness
+    turned: bool  # by 90 degrees, because it is tall
 
 
 @dataclass(frozen=True)
@@ -104,27 +105,27 @@ def cut_page(order: PageOrder) -> Cutting:
     for region in order.regions:
         try:
             _check_text(region.text)
-            crop = cut_out(page, quadrilateral(region.polygon, size), order.how)
+            crop, turned = cut_out(page, quadrilateral(region.polygon, size), order.how)
             picture = picture_hash(crop) if region.text in order.repeated else NO_PICTURE
-            cut.append((region, encoded(crop, order.how.encoding), picture))
+            cut.append((region, encoded(crop, order.how.encoding), picture, turned))
         except BadSample as bad:
             problems.append(bad.problem(region.where))
     return _write(cut, order), problems
 
 
-def _write(cut: list[tuple[Region, bytes, int]], order: PageOrder) -> list[Crop]:
+def _write(cut: list[tuple[Region, bytes, int, bool]], order: PageOrder) -> list[Crop]:
     """The files of a page in a folder of their own, which is there when it has one."""
     folder = safe_name(PurePosixPath(order.name))
     place = order.folder / IMAGES / folder
     if cut:
         place.mkdir(parents=True, exist_ok=True)
     crops = []
-    for region, data, picture in cut:
+    for region, data, picture, turned in cut:
         file = _file_name(region.ident, order.how.encoding)
         with open(f"{place}/{file}", "wb") as image:
             image.write(data)
         likeness = Likeness(hashlib.sha256(data).hexdigest(), picture)
-        crops.append(Crop(region.where, f"{folder}/{file}", region.text, likeness))
+        crops.append(Crop(region.where, f"{folder}/{file}", region.text, likeness, turned))
     return crops
 
 

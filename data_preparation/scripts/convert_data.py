@@ -14,7 +14,9 @@ import argparse
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from contract.dataset import IMAGES
 from contract.errors import UserError
+from contract.quoting import quoted
 from data_preparation import cli
 from data_preparation.cli import say
 from data_preparation.sources import FORMATS, LEVELS
@@ -182,6 +184,12 @@ def _convert_pages(args: argparse.Namespace, source: PageSource) -> dict[str, An
     return done.manifest
 
 
+    if done.turned:
+        shown = min(done.turned, key=lambda crop: len(crop.label))  # a letter or digit is tall without being turned
+        say(
+            f"{len(done.turned):,} of {counted(crops, 'crop')} {verb(len(done.turned), 'is', 'are')} tall and turned by"
+            f" 90 degrees, such as {IMAGES}/{shown.name} ({quoted(shown.label)}): --keep-tall keeps them upright"
+        )
 def _say_split(split: Split) -> None:
     say(f"split: {split.reason}")
     for note in split.notes:

@@ -461,10 +461,24 @@ def test_other_files_of_ppocrlabel_are_left_alone(tmp_path: Path) -> None:
     assert (source.format, source.count, len(source.regions)) == ("ppocrlabel", 4, 4)
 
 
+def test_how_many_crops_were_turned_is_said(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    draw_page(tmp_path / "in/1.png")
+    regions = [("ร้าน", box(20, 30, 24, 80)), ("๗", box(80, 30, 20, 30)), ("7", box(140, 30, 20, 29))]
+    (tmp_path / "in/Label.txt").write_text(label_line("1.png", regions), encoding="utf-8")
+    assert convert(tmp_path / "in", tmp_path / "in", tmp_path / "out") == 0
+    told = "2 of 3 crops are tall and turned by 90 degrees, such as images/1.png/0002.jpg ('๗'): --keep-tall keeps them"
+    assert told in capsys.readouterr().err
+    assert json.loads((tmp_path / "out/dataset.json").read_text())["cut"]["turned"] == 2
+    assert cv2.imread(str(tmp_path / "out/images/1.png/0002.jpg")).shape[:2] == (20, 30)
+    assert convert(tmp_path / "in", tmp_path / "in", tmp_path / "kept", "--keep-tall") == 0
+    assert "keep-tall" not in capsys.readouterr().err
+    assert cv2.imread(str(tmp_path / "kept/images/1.png/0002.jpg")).shape[:2] == (30, 20)
+
+
 def test_padding_and_cut_are_in_the_manifest(tmp_path: Path) -> None:
     labels = two_pages(tmp_path / "in")
     flags = ("--padding", "25%", "--keep-tall", "--image-format", "png")
     assert convert(tmp_path / "in", labels, tmp_path / "out", *flags) == 0
     assert cv2.imread(str(tmp_path / "out/images/1.png/0001.png")).shape == (24 + 12, 80 + 12, 3)
     manifest = json.loads((tmp_path / "out/dataset.json").read_text())
-    assert manifest["cut"] == {"padding": "25%", "tall": "kept", "encoding": "png"}
+    assert manifest["cut"] == {"padding": "25%", "tall": "kept", "encoding": "png", "turned": 0}
