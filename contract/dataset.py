@@ -125,7 +125,11 @@ def read_labels(path: Path) -> LabelFile:
 
     Raises UserError when the file itself cannot be read as UTF-8 text.
     """
-    text, notes = read_text(path)
+    return parse_labels(path, *read_text(path))
+
+
+def parse_labels(path: Path, text: str, notes: tuple[str, ...]) -> LabelFile:
+    """The same of a text with LF line ends that was read from there, with the notes about how."""
     samples: list[Sample] = []
     problems: list[Problem] = []
     lines = text.removesuffix("\n").split("\n") if text else []

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import codecs
 import os
 import sys
 from collections.abc import Callable
@@ -19,6 +20,8 @@ _STEERING = {
     code: repr(chr(code))[1:-1]
     for code in (*range(10), *range(11, 32), *range(127, 160), *range(0x202A, 0x202F), *range(0x2066, 0x206A))
 }
+
+_OF_NO_FILES = ("idna", "punycode", "raw-unicode-escape", "unicode-escape")  # of addresses and source code
 
 PREFIX = "ocr"  # in a bucket; the launcher has the same
 
@@ -93,6 +96,27 @@ def fraction(text: str) -> float:
     if not 0 < number < 1:
         raise argparse.ArgumentTypeError(f"{text!r} is not a number between 0 and 1, such as 0.1")
     return number
+
+
+def add_encoding_argument(parser: argparse._ActionsContainer, of: str) -> None:
+    """What texts are in that are not UTF-8 (text_files.py)."""
+    parser.add_argument(
+        "--encoding", type=_encoding, metavar="NAME", help=f"{of} not UTF-8, such as cp874 (Thai Windows)"
+    )
+
+
+def _encoding(name: str) -> str:
+    """argparse type: the name of an encoding of text files, as Python has it."""
+    try:
+        codec = codecs.lookup(name.lower().replace("windows-", "cp")).name
+        b"a.png".decode(codec)  # LookupError for what makes no text, such as rot13
+    except UnicodeDecodeError:  # one of more than a byte for each character
+        return codec
+    except (LookupError, UnicodeError, ValueError):
+        codec = ""
+    if not codec or codec in _OF_NO_FILES:
+        raise argparse.ArgumentTypeError(f"{name!r} is no encoding of text files that Python knows, such as cp874")
+    return codec
 
 
 def add_lookers_argument(parser: argparse.ArgumentParser) -> None:

@@ -8,13 +8,14 @@ import re
 from collections.abc import Collection, Iterator, Sequence
 from pathlib import Path, PurePosixPath
 
-from contract.dataset import IMAGES, read_text
+from contract.dataset import IMAGES
 from contract.errors import UserError
 from data_preparation.sources.columns import IMAGE_NAMES
 from data_preparation.sources.csv_file import SEPARATORS
 from data_preparation.sources.entries import safe_name
 from data_preparation.sources.finding import IMAGE_ENDINGS
 from data_preparation.split_flags import FOLDER, PAGE, SAMPLE
+from data_preparation.text_files import read_text_file
 
 _REMEDY = (
     f"give {PAGE}, {FOLDER}, {SAMPLE}, a pattern with a group such as '^(\\d+)_',"
@@ -22,13 +23,13 @@ _REMEDY = (
 )
 
 
-def groups_of(names: Sequence[str], by: str, table: Path | None) -> list[str]:
+def groups_of(names: Sequence[str], by: str, table: Path | None, encoding: str | None = None) -> list[str]:
     """The group of each sample, by its path below images/; one of which nothing says the group is a group of its own.
 
-    Raises UserError when `by` says nothing at all.
+    encoding: of a table that is not UTF-8. Raises UserError when `by` says nothing at all.
     """
     if table is not None:
-        return _from_table(names, by, table)
+        return _from_table(names, by, table, encoding)
     if by == SAMPLE:
         return list(names)
     if by in (PAGE, FOLDER):
@@ -61,9 +62,9 @@ def _from_pattern(names: Sequence[str], pattern: str) -> list[str]:
     ]
 
 
-def _from_table(names: Sequence[str], column: str, table: Path) -> list[str]:
+def _from_table(names: Sequence[str], column: str, table: Path, encoding: str | None) -> list[str]:
     known = set(names)
-    groups = {_name_in(known, image): group for image, group in _rows(table, column) if group}
+    groups = {_name_in(known, image): group for image, group in _rows(table, column, encoding) if group}
     if names and not any(name in groups for name in names):
         raise UserError(
             f"{table} names none of the images (the first is {names[0]}): write paths as the labels have them"
@@ -78,9 +79,9 @@ def _name_in(known: Collection[str], image: str) -> str | None:
     return next((name for name in names if name in known), None)
 
 
-def _rows(table: Path, column: str) -> Iterator[tuple[str, str]]:
+def _rows(table: Path, column: str, encoding: str | None) -> Iterator[tuple[str, str]]:
     """(image, group) of each row."""
-    text, _ = read_text(table)
+    text = read_text_file(table, encoding).text
     header = text.partition("\n")[0]
     usual = max(SEPARATORS, key=header.count)
     separator = next((each for each in SEPARATORS if column in header.split(each)), usual)

@@ -63,7 +63,7 @@ def plan_resplit(folder: Path, rule: SplitRule, advance: Advance) -> Resplit:
     names = [name_of(each.sample.image) for each in listed]
     if len(set(names)) < 2:
         raise UserError(f"{folder} has one image only: one to train and one to validate are the least")
-    groups = groups_of(names, rule.group_by, rule.groups)  # before the images: they take long
+    groups = groups_of(names, rule.group_by, rule.groups, rule.encoding)  # before the images: they take long
     candidates = _candidates(open_images(folder), listed, advance)
     split = split_by_hash(candidates, groups, rule)
     rows = []

@@ -54,7 +54,9 @@ def split_by_folders(names: Collection[str]) -> Split | None:
 
 def choose_split(samples: Sequence[Candidate], rule: SplitRule) -> Split:
     """Split by hash as the rule says. Raises UserError for groups that nothing is in."""
-    return split_by_hash(samples, groups_of([sample.name for sample in samples], rule.group_by, rule.groups), rule)
+    return split_by_hash(
+        samples, groups_of([sample.name for sample in samples], rule.group_by, rule.groups, rule.encoding), rule
+    )
 
 
 def split_by_hash(samples: Sequence[Candidate], groups: Sequence[str], rule: SplitRule) -> Split:

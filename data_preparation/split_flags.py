@@ -19,6 +19,7 @@ class SplitRule:
     fraction: float = 0.1  # of the samples, to validate
     group_by: str = PAGE
     groups: Path | None = None  # the table that group_by is a column of
+    encoding: str | None = None  # of that table, if it is not UTF-8
 
 
 def add_split_arguments(parser: argparse.ArgumentParser) -> None:
@@ -52,4 +53,4 @@ def split_rule(args: argparse.Namespace, labels: Path | None = None) -> SplitRul
     """labels: a table of labels, which --group-by may name a column of when no other table is given."""
     by = args.group_by
     column = labels is not None and by not in (PAGE, FOLDER, SAMPLE) and "(" not in by  # a pattern has a group
-    return SplitRule(args.seed, args.val_fraction, by, args.groups or (labels if column else None))
+    return SplitRule(args.seed, args.val_fraction, by, args.groups or (labels if column else None), args.encoding)

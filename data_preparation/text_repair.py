@@ -6,12 +6,12 @@ import re
 from dataclasses import dataclass
 from pathlib import Path
 
-from contract.dataset import Sample, path_problem, read_bytes
-from contract.errors import UserError
+from contract.dataset import Sample, path_problem
 from contract.shards import plain_path
 from contract.text import normalise
 from data_preparation.fixes import CHANGED, REMOVED, Fix
 from data_preparation.label_warnings import without_invisible
+from data_preparation.text_files import read_text_file
 
 _SPACES = re.compile(" {2,}")
 
@@ -29,7 +29,7 @@ def repair_labels(path: Path, encoding: str | None) -> RepairedLabels:
 
     Raises UserError when it cannot be decoded.
     """
-    text, fixes = _decoded(path, encoding)
+    text, fixes = _read(path, encoding)
     samples = []
     lines = text.split("\n")
     while lines and not lines[-1].strip():
@@ -44,7 +44,7 @@ def repair_labels(path: Path, encoding: str | None) -> RepairedLabels:
 
 def repair_dictionary(path: Path, encoding: str | None) -> tuple[list[str], list[Fix]]:
     """The characters of a dictionary in their order; lines that nothing can ever predict are left out."""
-    text, fixes = _decoded(path, encoding)
+    text, fixes = _read(path, encoding)
     characters: dict[str, None] = {}
     for number, line in enumerate(text.removesuffix("\n").split("\n"), start=1):
         if len(line) == 1 and line != " " and line not in characters:
@@ -78,39 +78,19 @@ def _repair_line(file: str, number: int, line: str) -> tuple[Sample | None, list
     return Sample(plain_path(image), label, number), fixes
 
 
-def _decoded(path: Path, encoding: str | None) -> tuple[str, list[Fix]]:
-    """The text with LF line ends, and what of the file as a whole is changed."""
-    data = read_bytes(path)
-    text, name = _decode(path, data, encoding)
-    fixes = [Fix(path.name, None, "file", CHANGED, name, "UTF-8")] if name else []
-    lf = text.replace("\r\n", "\n") if "\n" in text else text.replace("\r", "\n")
-    if lf != text:
-        fixes.append(Fix(path.name, None, "file", CHANGED, "line ends CR LF" if "\n" in text else "line ends CR", "LF"))
-    return lf, fixes
-
-
-def _decode(path: Path, data: bytes, encoding: str | None) -> tuple[str, str]:
-    """The text, and the name of its encoding where that is not UTF-8 as it should be."""
-    utf16 = ""
-    if data.startswith((b"\xff\xfe", b"\xfe\xff")):
-        utf16 = "UTF-16"
-    elif b"\0" in data[:2]:
-        utf16 = "UTF-16-LE" if data[1:2] == b"\0" else "UTF-16-BE"
-    try:
-        if utf16:
-            return data.decode(utf16), utf16
-        if data.startswith(b"\xef\xbb\xbf"):
-            return data[3:].decode(), "UTF-8 with a byte order mark"
-        return data.decode(), ""
-    except UnicodeDecodeError as error:
-        line = data.count(b"\n", 0, error.start) + 1
-    if encoding is None:
-        raise UserError(f"{path}:{line}: the file is not UTF-8: say what it is, as in --encoding cp874")
-    try:
-        return data.decode(encoding), encoding
-    except UnicodeDecodeError as error:
-        line = data.count(b"\n", 0, error.start) + 1
-        raise UserError(f"{path}:{line}: the file is not {encoding} either: name another --encoding") from None
+def _read(path: Path, encoding: str | None) -> tuple[str, list[Fix]]:
+    """The text, and what of the file as a whole is changed."""
+    file = read_text_file(path, encoding)
+    changes = []
+    if file.encoding != "UTF-8":
+        changes.append((file.encoding, "UTF-8"))
+    elif file.marked:
+        changes.append(("UTF-8 with a byte order mark", "UTF-8"))
+    if file.marks_within:
+        changes.append(("byte order marks within", ""))
+    if file.line_ends != "LF":
+        changes.append((f"line ends {file.line_ends}", "LF"))
+    return file.text, [Fix(path.name, None, "file", CHANGED, before, after) for before, after in changes]
 
 
 # In this order: what is taken away may bring others together. Each is the kind that it cures.

@@ -84,6 +84,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         metavar="IMAGE,TEXT",
         help="csv and json: the columns or keys of image and text, by name or by number from 1 (default: guessed)",
     )
+    cli.add_encoding_argument(parser, "of label files and tables that have no byte order mark and are")
     pages = parser.add_argument_group("annotated pages")
     pages.add_argument(
         "--level", choices=LEVELS, help="what is cut out, where the annotation knows both (default: line)"
@@ -115,7 +116,9 @@ def run(args: argparse.Namespace) -> int:
 
     check_new(args.output_dir)
     labels = only_file(args.input_labels) if args.input_labels else args.input_images
-    source = read_source(args.input_images, labels, args.format, level=args.level, columns=args.columns)
+    source = read_source(
+        args.input_images, labels, args.format, level=args.level, columns=args.columns, encoding=args.encoding
+    )
     source = spelled(source, args.normalise)
     say(f"format: {source.format} ({source.reason})")
     for note in source.notes:
@@ -141,7 +144,8 @@ def _convert_crops(args: argparse.Namespace, source: Source, labels: Path) -> di
 
     table = labels if source.format == "csv" else None
     rule = split_rule(args, table)
-    groups_of([entry.name for entry in source.entries], rule.group_by, rule.groups)  # refused before images are read
+    names = [entry.name for entry in source.entries]
+    groups_of(names, rule.group_by, rule.groups, rule.encoding)  # refused before images are read
     with progress("checking") as advance:
         entries, problems = check_entries(source, advance)
     if problems:
@@ -180,16 +184,16 @@ def _convert_pages(args: argparse.Namespace, source: PageSource) -> dict[str, An
     show_problems(done.rejected, f"{REJECTED} lists all", "region")
     crops = done.manifest["train"] + done.manifest["val"]
     say(f"{counted(source.count, 'region')}: {crops:,} cut out, {len(done.rejected):,} left out")
-    _say_split(done.split)
-    return done.manifest
-
-
     if done.turned:
         shown = min(done.turned, key=lambda crop: len(crop.label))  # a letter or digit is tall without being turned
         say(
             f"{len(done.turned):,} of {counted(crops, 'crop')} {verb(len(done.turned), 'is', 'are')} tall and turned by"
             f" 90 degrees, such as {IMAGES}/{shown.name} ({quoted(shown.label)}): --keep-tall keeps them upright"
         )
+    _say_split(done.split)
+    return done.manifest
+
+
 def _say_split(split: Split) -> None:
     say(f"split: {split.reason}")
     for note in split.notes:

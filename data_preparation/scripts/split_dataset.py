@@ -39,6 +39,7 @@ examples:
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("dataset", type=Path, metavar="DATASET", help="the dataset folder, loose or packed")
     add_split_arguments(parser)
+    cli.add_encoding_argument(parser, "of a table of --groups that has no byte order mark and is")
     parser.add_argument("--dry-run", action="store_true", help="say what would change and write nothing")
     parser.add_argument("--json", action="store_true", help="print one JSON object with everything on stdout")
 
@@ -49,6 +50,8 @@ def run(args: argparse.Namespace) -> int:
     from data_preparation.progress import progress
     from data_preparation.resplit import plan_resplit
 
+    if args.encoding and not args.groups:
+        raise UserError("--encoding is that of a table of groups: name the table with --groups")
     if args.dry_run and (args.dataset / STAGED).is_dir():
         raise UserError(f"{args.dataset} has a split that was interrupted: without --dry-run it is finished first")
     if finish(args.dataset):

@@ -11,7 +11,6 @@ if __name__ == "__main__":  # before the other imports, which Ctrl-C may meet
     ctrl_c_ends_at_once()
 
 import argparse
-import codecs
 import json
 from collections import Counter
 from pathlib import Path
@@ -65,9 +64,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         action="store_true",
         help="with --fix: leave labels with characters that dict.txt lacks out, instead of adding these to it",
     )
-    fixing.add_argument(
-        "--encoding", type=_encoding, metavar="NAME", help="with --fix: of texts that are not UTF-8, such as cp874"
-    )
+    cli.add_encoding_argument(fixing, "with --fix: of texts that are")
 
 
 def run(args: argparse.Namespace) -> int:
@@ -188,14 +185,6 @@ def _summarise(verdict: Verdict) -> None:
     )
     if report.aspects:
         say(f"nine images in ten are at most {report.typical_aspect:.1f} times as wide as high")
-
-
-def _encoding(name: str) -> str:
-    """argparse type: the name of a text encoding."""
-    try:
-        return codecs.lookup(name).name
-    except LookupError:
-        raise argparse.ArgumentTypeError(f"{name!r} is no encoding that Python knows, such as cp874") from None
 
 
 if __name__ == "__main__":

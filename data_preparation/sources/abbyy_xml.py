@@ -16,7 +16,7 @@ from contract.dataset import Problem
 from contract.errors import UserError
 from contract.quoting import quoted
 from data_preparation.regions import PageSource, Polygon, Region
-from data_preparation.sources.annotation import files_below, upright_box
+from data_preparation.sources.annotation import Reading, files_below, upright_box
 from data_preparation.sources.entries import BadSample
 from data_preparation.sources.pages import relative_folder
 from data_preparation.sources.safe_xml import RefusedXml, note_others, pages_of, root_of
@@ -37,7 +37,7 @@ def recognises(labels: Path) -> bool:
     return any(map(_is_abbyy, files_below(labels, ".xml")))
 
 
-def read(images: Path, labels: Path, level: str) -> PageSource:
+def read(images: Path, labels: Path, how: Reading) -> PageSource:
     """Read an ABBYY file, or all that lie below a folder. Raises UserError when there is none.
 
     The files name no image: it is the one of the same name (`scan.xml` or `scan.abbyy.xml` and `scan.jpg`), and for
@@ -57,14 +57,14 @@ def read(images: Path, labels: Path, level: str) -> PageSource:
         try:
             for number, page in enumerate(pages_of(path, "page"), start=1):
                 find = cache(partial(named.find, stem, relative_folder(path.relative_to(root)), number))
-                found, bad = _read_page(page, find, f"{where}:{number}", level)
+                found, bad = _read_page(page, find, f"{where}:{number}", how.level)
                 regions += found
                 problems += bad
         except RefusedXml as error:
             problems.append(Problem("format", where, f"the file {error}", "export it again or leave it out"))
     if not regions and not problems:
         raise UserError(f"{labels} holds no recognised text: export it after the recognition")
-    reason = f"{counted(len(files), 'ABBYY file')}, first {files[0].name}; each {level} is a region"
+    reason = f"{counted(len(files), 'ABBYY file')}, first {files[0].name}; each {how.level} is a region"
     notes = (*note_others(every, files), *_note_hyphens(regions))
     return PageSource(NAME, reason, tuple(regions), tuple(problems), notes)
 

@@ -4,20 +4,49 @@ from __future__ import annotations
 
 import json
 import math
+import re
+from collections import Counter
 from collections.abc import Iterable
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from contract.dataset import Problem, read_text
+from contract.dataset import Problem
 from contract.errors import UserError
 from data_preparation.regions import Polygon, Region
 from data_preparation.sources.entries import BadSample
+from data_preparation.text_files import beginning, read_text_file
+from data_preparation.wording import counted
 
 ILLEGIBLE = ("###", "*")  # texts that mean "nobody can read this", to ICDAR and to PaddleOCR's text detection
 
 MAX_JSON = 40_000_000  # bytes of a file, some 300 MB once parsed; LabelMe's may hold the page itself
 
+_REASON = re.compile(r"(?::(?P<line>\d+):)? ?(?P<message>.*?): (?P<remedy>.*)", re.DOTALL)  # of a UserError
+
 _HEAD = 65_536  # bytes of a file by which its format is told: a page's line of a Label.txt is rarely longer
+
+
+@dataclass(frozen=True)
+class Reading:
+    """What somebody said about annotations: which texts of them, in which columns, in which encoding."""
+
+    level: str  # one of LEVELS
+    columns: str | None = None  # as --columns has them; None: found by their names
+    encoding: str | None = None  # of texts that are not UTF-8
+
+
+@dataclass
+class Accepted:
+    """What was accepted in many files, told once for all that have it."""
+
+    counts: Counter[str] = field(default_factory=Counter)
+
+    def add(self, file: Path, notes: Iterable[str]) -> None:
+        self.counts.update(note.removeprefix(file.name) for note in notes)
+
+    def notes(self, noun: str) -> list[str]:
+        return [f"{counted(count, noun)}:{note}" for note, count in self.counts.items()]
 
 
 def as_polygon(points: Any) -> Polygon:
@@ -72,13 +101,18 @@ def illegible() -> BadSample:
     return BadSample("illegible", "the region is marked as illegible", "nothing to do: it is left out")
 
 
-def read_annotation(path: Path) -> tuple[str, tuple[str, ...]]:
-    """The text of one of many files and what was accepted in it. Raises BadSample when it is no UTF-8 text."""
+def read_annotation(path: Path, how: Reading, accepted: Accepted) -> str:
+    """The text of one of many files. Raises BadSample when it cannot be read as one."""
     try:
-        return read_text(path)
+        file = read_text_file(path, how.encoding)
     except UserError as error:
-        message, _, remedy = str(error).removeprefix(str(path)).lstrip(":0123456789 ").partition(": ")
-        raise BadSample("file", message, remedy) from None
+        reason = _REASON.fullmatch(str(error).removeprefix(str(path)))
+        if reason is None:
+            raise
+        place = f" (line {reason['line']})" if reason["line"] else ""
+        raise BadSample("file", reason["message"] + place, reason["remedy"]) from None
+    accepted.add(path, file.notes)
+    return file.text
 
 
 def files_below(labels: Path, ending: str) -> list[Path]:
@@ -86,12 +120,12 @@ def files_below(labels: Path, ending: str) -> list[Path]:
     return [labels] if labels.is_file() else sorted(path for path in labels.rglob("*" + ending) if path.is_file())
 
 
-def read_json(path: Path) -> Any:
+def read_json(path: Path, how: Reading, accepted: Accepted) -> Any:
     """The value of one of many JSON files. Raises BadSample when it is none, or too large to be an annotation."""
     size = path.stat().st_size
     if size > MAX_JSON:
         raise BadSample("file", f"the file has {size:,} bytes, over the limit of {MAX_JSON:,}", "split or remove it")
-    text, _ = read_annotation(path)
+    text = read_annotation(path, how, accepted)
     try:
         return parse_json(text)
     except ValueError as error:
@@ -108,10 +142,10 @@ def parse_json(text: str) -> Any:
 
 
 def head(path: Path) -> str:
-    """The beginning of a file as far as it is UTF-8; empty when it cannot be read."""
+    """The beginning of a file as far as it is a text; empty when it cannot be read."""
     try:
         with path.open("rb") as file:
-            return file.read(_HEAD).decode("utf-8-sig", errors="ignore")
+            return beginning(file.read(_HEAD))
     except OSError:
         return ""
 

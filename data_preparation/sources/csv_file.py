@@ -8,12 +8,13 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from contract.dataset import Problem, read_text
+from contract.dataset import Problem
 from contract.errors import UserError
-from data_preparation.sources.annotation import head
+from data_preparation.sources.annotation import Reading, head
 from data_preparation.sources.columns import chosen_columns, is_image_name, listed, named_columns, split_names
 from data_preparation.sources.crop_files import Listed, find_crops
 from data_preparation.sources.entries import Source, unique
+from data_preparation.text_files import read_text_file
 
 SEPARATORS = {",": "commas", ";": "semicolons", "\t": "tabs", "|": "vertical bars"}
 _SAMPLED = 100  # lines that the separator and the image column are guessed from
@@ -33,22 +34,22 @@ def is_csv(path: Path) -> bool:
     return "\t" not in text and find_separator(text.splitlines()[:_SAMPLED]) is not None
 
 
-def read_csv(images: Path, table: Path, columns: str | None = None) -> Source:
-    """Read one table. `columns`: image and text as `--columns` has them; otherwise their names or contents tell.
+def read_csv(images: Path, table: Path, how: Reading) -> Source:
+    """Read one table. Where nobody said which columns are image and text, their names or contents tell.
 
     Each line is one row: a text in quotes may hold the separator, but no line break. Raises UserError when the file
     is no such table.
     """
-    text, notes = read_text(table)
-    lines = text.rstrip("\n").split("\n")
+    file = read_text_file(table, how.encoding)
+    lines = file.text.rstrip("\n").split("\n")
     separator = find_separator(lines)
     if separator is None:
         raise UserError(f"{table} has no columns with an image and its text: separate them with commas in each line")
     rows, problems = _parse(table.name, lines, separator)
-    header = rows[0] if rows and _is_header(rows, columns) else None
+    header = rows[0] if rows and _is_header(rows, how.columns) else None
     body = rows[1:] if header else rows
     width = len(header.cells) if header else _usual_width(body)
-    image, label = _columns(table, header, body, width, columns)
+    image, label = _columns(table, header, body, width, how.columns)
     problems += [_wrong_width(table.name, row, width) for row in body if len(row.cells) != width]
     sound = [row for row in body if len(row.cells) == width]
     listed = [Listed(f"{table.name}:{row.line}", row.cells[image], row.cells[label]) for row in sound]
@@ -56,7 +57,7 @@ def read_csv(images: Path, table: Path, columns: str | None = None) -> Source:
     entries, repeated = unique(found)
     first_line = "the first line names the columns" if header else "no header"
     reason = f"{table.name} is a table separated by {SEPARATORS[separator]}, {first_line}"
-    return Source("csv", reason, tuple(entries), (*problems, *missing, *repeated), (*notes, *moved))
+    return Source("csv", reason, tuple(entries), (*problems, *missing, *repeated), (*file.notes, *moved))
 
 
 def find_separator(lines: Sequence[str]) -> str | None:

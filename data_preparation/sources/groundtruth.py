@@ -13,15 +13,16 @@ from dataclasses import dataclass
 from functools import cache, partial
 from pathlib import Path
 
-from contract.dataset import Problem, read_text
+from contract.dataset import Problem
 from contract.errors import UserError
 from contract.quoting import quoted
 from data_preparation.regions import PageSource, Region
-from data_preparation.sources.annotation import files_below, first_line, parse_json
+from data_preparation.sources.annotation import Reading, files_below, first_line, parse_json
 from data_preparation.sources.crop_files import Listed, find_crops
 from data_preparation.sources.entries import BadSample, Source, unique
 from data_preparation.sources.groundtruth_labels import Drawing, label_of, read_box
 from data_preparation.sources.pages import find_page
+from data_preparation.text_files import read_text_file
 from data_preparation.wording import counted
 
 NAME = "ground-truth"
@@ -41,7 +42,7 @@ def recognises(labels: Path) -> bool:
     return bool(_manifests(labels))
 
 
-def read(images: Path, labels: Path) -> Source | PageSource:
+def read(images: Path, labels: Path, how: Reading) -> Source | PageSource:
     """Read a manifest, or those of a folder: pages when a label of theirs has boxes, otherwise crops.
 
     Raises UserError when there is nothing to read, or when the boxes say what they are and not what their text is.
@@ -53,9 +54,9 @@ def read(images: Path, labels: Path) -> Source | PageSource:
     problems: list[Problem] = []
     notes: list[str] = []
     for path in files:
-        text, oddities = read_text(path)
-        notes += oddities
-        found, bad = _read_lines(text, path.name)
+        file = read_text_file(path, how.encoding)
+        notes += file.notes
+        found, bad = _read_lines(file.text, path.name)
         lines += found
         problems += bad
     unlabelled = [line.where for line in lines if line.label is None]

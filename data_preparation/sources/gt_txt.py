@@ -4,12 +4,11 @@ Tesseract have them, or plain `name.txt`.
 
 from __future__ import annotations
 
-from collections import Counter
 from pathlib import Path, PurePosixPath
 
 from contract.dataset import Problem
 from contract.errors import UserError
-from data_preparation.sources.annotation import files_below, read_annotation
+from data_preparation.sources.annotation import Accepted, Reading, files_below, read_annotation
 from data_preparation.sources.crop_files import check_label
 from data_preparation.sources.entries import BadSample, Entry, Source, refuse_link, safe_name, unique
 from data_preparation.sources.finding import ImagesByStem
@@ -27,7 +26,7 @@ def has_pairs(images: Path, labels: Path, form: str) -> bool:
     return any(by_stem.find(images / file.relative_to(labels).parent, file.stem) for file in files)
 
 
-def read_pairs(images: Path, labels: Path, form: str) -> Source:
+def read_pairs(images: Path, labels: Path, form: str, how: Reading) -> Source:
     """Read every text below `labels`; its image has the same name at the same place below `images`."""
     ending = ENDINGS[form]
     files = files_below(labels, ending)
@@ -35,13 +34,13 @@ def read_pairs(images: Path, labels: Path, form: str) -> Source:
         raise UserError(f"{labels} holds no name{ending}: name the folder that does with --input-labels")
     entries: list[Entry] = []
     problems: list[Problem] = []
-    accepted: Counter[str] = Counter()
+    accepted = Accepted()
     by_stem = ImagesByStem()
     for path in files:
         relative = path.relative_to(labels)
         where = f"{relative.as_posix()}:1"
         try:
-            label, oddities = _read_label(path)
+            label = _read_label(path, how, accepted)
             stem = relative.name.removesuffix(ending)
             image = by_stem.find(images / relative.parent, stem)
             if image is None:
@@ -51,21 +50,18 @@ def read_pairs(images: Path, labels: Path, form: str) -> Source:
         except BadSample as bad:
             problems.append(bad.problem(where))
         else:
-            accepted.update(oddity.removeprefix(path.name) for oddity in oddities)
             name = safe_name(PurePosixPath(image.relative_to(images).as_posix()))
             entries.append(Entry(where, image, name, label))
     kept, repeated = unique(entries)
-    notes = tuple(f"{counted(count, f'{ending} file')}:{note}" for note, count in accepted.items())
     reason = f"{labels} holds {counted(len(files), f'name{ending} file')}"
-    return Source(form, reason, tuple(kept), tuple(problems + repeated), notes)
+    return Source(form, reason, tuple(kept), tuple(problems + repeated), tuple(accepted.notes(f"{ending} file")))
 
 
-def _read_label(path: Path) -> tuple[str, tuple[str, ...]]:
-    """The one line of text of a file and what was accepted. Raises BadSample when there is no such line."""
-    text, oddities = read_annotation(path)
-    label = text.removesuffix("\n")
+def _read_label(path: Path, how: Reading, accepted: Accepted) -> str:
+    """The one line of text of a file. Raises BadSample when there is no such line."""
+    label = read_annotation(path, how, accepted).removesuffix("\n")
     if "\n" in label.strip():
         count = len(label.split("\n"))
         raise BadSample("bad label", f"the file has {count} lines", "write the text of one line")
     check_label(label)
-    return label, oddities
+    return label

@@ -9,14 +9,20 @@ https://rrc.cvc.uab.es/?ch=4&com=tasks, https://rrc.cvc.uab.es/?ch=15&com=tasks
 from __future__ import annotations
 
 import re
-from collections import Counter
 from dataclasses import replace
 from pathlib import Path
 
 from contract.dataset import Problem
 from contract.errors import UserError
 from data_preparation.regions import PageSource, Region
-from data_preparation.sources.annotation import check_legible, files_below, first_line, read_annotation
+from data_preparation.sources.annotation import (
+    Accepted,
+    Reading,
+    check_legible,
+    files_below,
+    first_line,
+    read_annotation,
+)
 from data_preparation.sources.entries import BadSample, refuse_link
 from data_preparation.sources.finding import ImagesByStem
 from data_preparation.wording import counted, folder_name
@@ -35,7 +41,7 @@ def recognises(labels: Path) -> bool:
     return any(_LINE.fullmatch(first_line(path)) for path in files_below(labels, ".txt")[:_LOOKED_AT])
 
 
-def read(images: Path, labels: Path) -> PageSource:
+def read(images: Path, labels: Path, how: Reading) -> PageSource:
     """Read one text file, or all below a folder. A page lies at the same place below `images`, or in it itself.
 
     Raises UserError when no line of them is of this format.
@@ -45,22 +51,21 @@ def read(images: Path, labels: Path) -> PageSource:
     by_stem = ImagesByStem()
     regions: list[Region] = []
     problems: list[Problem] = []
-    accepted: Counter[str] = Counter()
+    accepted = Accepted()
     for path in files:
         name = path.relative_to(root).as_posix()
         try:
-            text, oddities = read_annotation(path)
+            text = read_annotation(path, how, accepted)
         except BadSample as bad:
             problems.append(bad.problem(name))
         else:
-            accepted.update(oddity.removeprefix(path.name) for oddity in oddities)
             page = _find_page(images, path.relative_to(root), by_stem)
             found, bad_lines = _read_lines(text, name, page)
             regions += found
             problems += bad_lines
     if not regions and all(problem.kind == "format" for problem in problems):
         raise UserError(f"{labels} holds no line such as 10,20,90,20,90,40,10,40,text: name another --format")
-    notes = [f"{counted(count, 'text file')}:{note}" for note, count in accepted.items()]
+    notes = accepted.notes("text file")
     scripts = [_OF_SCRIPT.fullmatch(region.text) for region in regions]
     if regions and all(scripts):
         regions = [replace(region, text=of[1]) for region, of in zip(regions, scripts, strict=True) if of]

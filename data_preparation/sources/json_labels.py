@@ -6,12 +6,13 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
-from contract.dataset import Problem, read_text
+from contract.dataset import Problem
 from contract.errors import UserError
-from data_preparation.sources.annotation import first_line, parse_json
+from data_preparation.sources.annotation import Reading, first_line, parse_json
 from data_preparation.sources.columns import chosen_columns, listed, named_columns
 from data_preparation.sources.crop_files import Listed, find_crops
 from data_preparation.sources.entries import BadSample, Source, unique
+from data_preparation.text_files import read_text_file
 from data_preparation.wording import counted
 
 
@@ -21,23 +22,23 @@ def is_json(path: Path) -> bool:
     return line.startswith(("{", "[")) and "\t" not in line
 
 
-def read_json_labels(images: Path, labels: Path, columns: str | None = None) -> Source:
-    """Read one file. `columns`: the keys of image and text as `--columns` has them; otherwise their names tell.
+def read_json_labels(images: Path, labels: Path, how: Reading) -> Source:
+    """Read one file. Where nobody said which keys are image and text, their names tell.
 
     A value `["a.png", "b.png"]` is several images of one text. Raises UserError when the file is no such JSON.
     """
-    text, notes = read_text(labels)
-    items, problems, how = _items(labels, text)
+    file = read_text_file(labels, how.encoding)
+    items, problems, noun = _items(labels, file.text)
     listed: list[Listed] = []
     for where, item in items:
         try:
-            listed += _read_item(item, where, columns)
+            listed += _read_item(item, where, how.columns)
         except BadSample as bad:
             problems.append(bad.problem(where))
     found, missing, moved = find_crops(images, labels, listed)
     entries, repeated = unique(found)
-    reason = f"{labels.name} has {counted(len(items), how)} of an image and its text"
-    return Source("json", reason, tuple(entries), (*problems, *missing, *repeated), (*notes, *moved))
+    reason = f"{labels.name} has {counted(len(items), noun)} of an image and its text"
+    return Source("json", reason, tuple(entries), (*problems, *missing, *repeated), (*file.notes, *moved))
 
 
 def _items(labels: Path, text: str) -> tuple[list[tuple[str, Any]], list[Problem], str]:

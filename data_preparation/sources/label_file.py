@@ -12,28 +12,28 @@ from contract.dataset import (
     LabelFile,
     Problem,
     Sample,
-    read_labels,
-    read_text,
+    parse_labels,
 )
 from contract.errors import UserError
 from contract.shards import is_packed
-from data_preparation.sources.annotation import parse_json
+from data_preparation.sources.annotation import Reading, parse_json
 from data_preparation.sources.crop_files import SWAPPED, Listed, find_crops
 from data_preparation.sources.entries import Entry, Source, unique
 from data_preparation.sources.ppocrlabel import NAME as PPOCRLABEL
 from data_preparation.sources.ppocrlabel import lists_regions
 from data_preparation.sources.wrong_columns import guess_separator
+from data_preparation.text_files import TextFile, read_text_file
 from data_preparation.wording import counted, verb
 
 _LINE = "write image path, one tab, label"
 
 
-def read_label_file(images: Path, labels: Path) -> Source:
+def read_label_file(images: Path, labels: Path, how: Reading) -> Source:
     """Read one label file. Image paths start at the image folder or beside the label file."""
-    return _read(images, [(labels, None)], f"{labels.name} is a label file")
+    return _read(images, [(labels, None)], f"{labels.name} is a label file", how)
 
 
-def read_split_label_files(images: Path, folder: Path) -> Source:
+def read_split_label_files(images: Path, folder: Path, how: Reading) -> Source:
     """Read train.txt and val.txt of a folder: an existing dataset, whose split is kept."""
     if is_packed(folder):
         raise UserError(
@@ -42,19 +42,20 @@ def read_split_label_files(images: Path, folder: Path) -> Source:
     if images == folder and (folder / IMAGES).is_dir():
         images = folder / IMAGES  # so that images/0001.png stays images/0001.png
     files = [(folder / TRAIN_LABELS, "train"), (folder / VAL_LABELS, "val")]
-    return _read(images, files, f"{folder} holds {TRAIN_LABELS} and {VAL_LABELS}, which are the split")
+    return _read(images, files, f"{folder} holds {TRAIN_LABELS} and {VAL_LABELS}, which are the split", how)
 
 
-def _read(images: Path, files: Sequence[tuple[Path, str | None]], reason: str) -> Source:
+def _read(images: Path, files: Sequence[tuple[Path, str | None]], reason: str, how: Reading) -> Source:
     entries: list[Entry] = []
     problems: list[Problem] = []
     notes: list[str] = []
     for path, split in files:
-        labels = read_labels(path)
-        _refuse_no_tabs(labels)
+        file = read_text_file(path, how.encoding)
+        labels = parse_labels(path, file.text, file.notes)
+        _refuse_no_tabs(labels, file)
         _refuse_regions(labels)
         notes += labels.notes
-        outside, others = _outside(labels)
+        outside, others = _outside(labels, file)
         problems += others
         samples = sorted([*labels.samples, *outside], key=lambda sample: sample.line)
         listed, of_lists = _listed(path.name, samples)
@@ -68,13 +69,13 @@ def _read(images: Path, files: Sequence[tuple[Path, str | None]], reason: str) -
     return Source("label-file", reason, tuple(entries), tuple(problems + repeated), tuple(notes))
 
 
-def _refuse_no_tabs(labels: LabelFile) -> None:
+def _refuse_no_tabs(labels: LabelFile, file: TextFile) -> None:
     """Raise UserError when the file has no line, or none with a tab: one sentence instead of one for each line."""
     if labels.samples or any(problem.kind != "no tab" for problem in labels.problems):
         return
     if not labels.problems:
         raise UserError(f"{labels.path} lists no sample: write one line 'image path, tab, text' for each crop")
-    guess = guess_separator(read_text(labels.path)[0].split("\n"))
+    guess = guess_separator(file.text.split("\n"))
     looks = f", the file looks {guess}" if guess else ""
     raise UserError(f"{labels.path} has no tab in any line{looks}: {_LINE} in each line")
 
@@ -85,9 +86,9 @@ def _refuse_regions(labels: LabelFile) -> None:
         raise UserError(f"{labels.path}:{line} lists regions of a page: --format {PPOCRLABEL} cuts them out")
 
 
-def _outside(labels: LabelFile) -> tuple[list[Sample], list[Problem]]:
+def _outside(labels: LabelFile, file: TextFile) -> tuple[list[Sample], list[Problem]]:
     """The lines that were refused for where their path leads, as samples to look for; and the other problems."""
-    lines = read_text(labels.path)[0].split("\n") if labels.problems else []
+    lines = file.text.split("\n") if labels.problems else []
     samples: list[Sample] = []
     others: list[Problem] = []
     for problem in labels.problems:

@@ -17,6 +17,8 @@ from contract.dataset import Problem
 from contract.errors import UserError
 from data_preparation.regions import PageSource, Polygon, Region
 from data_preparation.sources.annotation import (
+    Accepted,
+    Reading,
     as_polygon,
     check_legible,
     files_below,
@@ -41,7 +43,7 @@ def recognises(labels: Path) -> bool:
     return any('"shapes"' in head(path) for path in files_below(labels, ".json")[:_LOOKED_AT])
 
 
-def read(images: Path, labels: Path) -> PageSource:
+def read(images: Path, labels: Path, how: Reading) -> PageSource:
     """Read one JSON file, or all below a folder. Raises UserError when none of them has shapes."""
     root = labels.parent if labels.is_file() else labels
     files = files_below(labels, ".json")
@@ -49,11 +51,12 @@ def read(images: Path, labels: Path) -> PageSource:
     regions: list[Region] = []
     descriptions: list[str] = []
     problems: list[Problem] = []
+    accepted = Accepted()
     others = 0
     for path in files:
         name = path.relative_to(root).as_posix()
         try:
-            annotation = read_json(path)
+            annotation = read_json(path, how, accepted)
         except BadSample as bad:
             problems.append(bad.problem(name))
             continue
@@ -76,7 +79,9 @@ def read(images: Path, labels: Path) -> PageSource:
                 descriptions.append(description)
     if others == len(files):
         raise UserError(f"{labels} holds no JSON file with shapes, as LabelMe writes them: name another --format")
-    notes = [f"{counted(others, 'JSON file')} without shapes: left alone"] if others else []
+    notes = accepted.notes("JSON file")
+    if others:
+        notes.append(f"{counted(others, 'JSON file')} without shapes: left alone")
     if _are_texts(descriptions, [region.text for region in regions]):
         regions = [replace(region, text=text) for region, text in zip(regions, descriptions, strict=True)]
         notes.append("the texts are the descriptions of the shapes, which share few labels")

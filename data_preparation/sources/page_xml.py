@@ -15,7 +15,7 @@ from xml.etree.ElementTree import Element
 from contract.dataset import Problem
 from contract.errors import UserError
 from data_preparation.regions import PageSource, Polygon, Region
-from data_preparation.sources.annotation import files_below
+from data_preparation.sources.annotation import Reading, files_below
 from data_preparation.sources.entries import BadSample
 from data_preparation.sources.pages import find_page, relative_folder
 from data_preparation.sources.safe_xml import RefusedXml, note_others, pages_of, root_of
@@ -33,7 +33,7 @@ def recognises(labels: Path) -> bool:
     return any(map(_is_page, files_below(labels, ".xml")))
 
 
-def read(images: Path, labels: Path, level: str) -> PageSource:
+def read(images: Path, labels: Path, how: Reading) -> PageSource:
     """Read a PAGE file, or all that lie below a folder. Raises UserError when there is none."""
     every = files_below(labels, ".xml")
     files = [path for path in every if _is_page(path)]
@@ -46,15 +46,15 @@ def read(images: Path, labels: Path, level: str) -> PageSource:
         where = path.relative_to(root).as_posix()
         try:
             for page in pages_of(path, "Page"):
-                found, bad = _read_page(images, page, where, relative_folder(path.relative_to(root)), level)
+                found, bad = _read_page(images, page, where, relative_folder(path.relative_to(root)), how.level)
                 regions += found
                 problems += bad
         except RefusedXml as error:
             problems.append(Problem("format", where, f"the file {error}", "save it again or leave it out"))
     if not regions and not problems:
-        other = "line" if level == "word" else "word"
-        raise UserError(f"{labels} holds no {LEVELS[level]}: try --level {other}, or annotate the pages further")
-    reason = f"{counted(len(files), 'PAGE file')}, first {files[0].name}; each {LEVELS[level]} is a region"
+        other = "line" if how.level == "word" else "word"
+        raise UserError(f"{labels} holds no {LEVELS[how.level]}: try --level {other}, or annotate the pages further")
+    reason = f"{counted(len(files), 'PAGE file')}, first {files[0].name}; each {LEVELS[how.level]} is a region"
     return PageSource(NAME, reason, tuple(regions), tuple(problems), note_others(every, files))
 
 

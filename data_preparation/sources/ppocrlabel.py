@@ -10,12 +10,21 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-from contract.dataset import Problem, read_text
+from contract.dataset import Problem
 from contract.errors import UserError
 from data_preparation.regions import PageSource, Region
-from data_preparation.sources.annotation import ILLEGIBLE, as_polygon, files_below, first_line, illegible, parse_json
+from data_preparation.sources.annotation import (
+    ILLEGIBLE,
+    Reading,
+    as_polygon,
+    files_below,
+    first_line,
+    illegible,
+    parse_json,
+)
 from data_preparation.sources.entries import BadSample
 from data_preparation.sources.pages import find_page, relative_folder
+from data_preparation.text_files import read_text_file
 from data_preparation.wording import counted
 
 NAME = "ppocrlabel"
@@ -29,8 +38,8 @@ def recognises(labels: Path) -> bool:
     return any(map(_is_label_file, files_below(labels, ".txt")))
 
 
-def read(images: Path, labels: Path) -> PageSource:
-    """Read a Label.txt, or all such files below a folder. Raises UserError when a file is no UTF-8 text."""
+def read(images: Path, labels: Path, how: Reading) -> PageSource:
+    """Read a Label.txt, or all such files below a folder. Raises UserError for a file that is no text."""
     root = labels.parent if labels.is_file() else labels
     files = [labels] if labels.is_file() else list(filter(_is_label_file, files_below(labels, ".txt")))
     if not files:
@@ -40,9 +49,9 @@ def read(images: Path, labels: Path) -> PageSource:
     notes: list[str] = []
     for path in files:
         relative = path.relative_to(root)
-        text, oddities = read_text(path)
-        notes += oddities
-        for number, line in enumerate(text.split("\n"), start=1):
+        file = read_text_file(path, how.encoding)
+        notes += file.notes
+        for number, line in enumerate(file.text.split("\n"), start=1):
             if line.strip():
                 found, bad = _read_line(images, line, relative_folder(relative), f"{relative.as_posix()}:{number}")
                 regions += found

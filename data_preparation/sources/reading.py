@@ -7,22 +7,35 @@ from pathlib import Path
 from contract.dataset import TRAIN_LABELS, VAL_LABELS
 from contract.errors import UserError
 from data_preparation.regions import PageSource
-from data_preparation.sources import LEVELS, abbyy_xml, groundtruth, icdar, labelme, page_xml, ppocrlabel, textract
+from data_preparation.sources import (
+    FORMATS,
+    LEVELS,
+    abbyy_xml,
+    groundtruth,
+    icdar,
+    labelme,
+    page_xml,
+    ppocrlabel,
+    textract,
+)
+from data_preparation.sources.annotation import Reading
 from data_preparation.sources.csv_file import is_csv, read_csv
 from data_preparation.sources.entries import Source
 from data_preparation.sources.gt_txt import ENDINGS, has_pairs, read_pairs
 from data_preparation.sources.json_labels import is_json, read_json_labels
 from data_preparation.sources.label_file import read_label_file, read_split_label_files
 
-# Annotated pages. Each module has NAME, recognises(labels) -> bool and read(images, labels) -> PageSource; those that
-# know lines and words are LEVELLED, and their read() is told which.
+# Annotated pages. Each module has NAME, recognises(labels) -> bool and read(images, labels, how) -> PageSource.
 PAGE_FORMATS = {
     module.NAME: module for module in (ppocrlabel, icdar, labelme, page_xml, abbyy_xml, textract, groundtruth)
 }
-LEVELLED = {module.NAME: module for module in (page_xml, abbyy_xml, textract)}
+LEVELLED = (page_xml.NAME, abbyy_xml.NAME, textract.NAME)  # those that know lines and words
 
 # Crops listed in one file with named columns or keys; --columns says which.
 TABLES = {"csv": read_csv, "json": read_json_labels}
+
+# XML says its encoding itself.
+ENCODED = tuple(name for name in FORMATS if name not in ("auto", page_xml.NAME, abbyy_xml.NAME))
 
 
 def only_file(labels: Path) -> Path:
@@ -33,12 +46,19 @@ def only_file(labels: Path) -> Path:
 
 
 def read_source(
-    images: Path, labels: Path, form: str = "auto", *, level: str | None = None, columns: str | None = None
+    images: Path,
+    labels: Path,
+    form: str = "auto",
+    *,
+    level: str | None = None,
+    columns: str | None = None,
+    encoding: str | None = None,
 ) -> Source | PageSource:
     """Read annotations in the format named, or in the one that they look like.
 
-    `level`: one of LEVELS. `columns`: the names or numbers of image and text, with a comma between them. Raises
-    UserError when there is nothing to read; what is wrong with single samples is in `problems`.
+    `level`: one of LEVELS. `columns`: the names or numbers of image and text, with a comma between them. `encoding`: of
+    texts that are not UTF-8. Raises UserError when there is nothing to read; what is wrong with single samples is in
+    `problems`.
     """
     if not images.is_dir():
         what = "is not a folder" if images.exists() else "does not exist"
@@ -48,24 +68,24 @@ def read_source(
         raise UserError(f"{labels} {what}: name a label file or a folder with --input-labels")
     if form == "auto":
         form = _guess(images, labels)
-    for flag, value, formats in (("--level", level, LEVELLED), ("--columns", columns, TABLES)):
+    flags = (("--level", level, LEVELLED), ("--columns", columns, TABLES), ("--encoding", encoding, ENCODED))
+    for flag, value, formats in flags:
         if value and form not in formats:
             raise UserError(f"{flag} is for {', '.join(formats)} only: leave it out for {form}")
-    if form in LEVELLED:
-        return LEVELLED[form].read(images, labels, level or LEVELS[0])
+    how = Reading(level or LEVELS[0], columns, encoding)
     if form in PAGE_FORMATS:
-        return PAGE_FORMATS[form].read(images, labels)
+        return PAGE_FORMATS[form].read(images, labels, how)
     if form in TABLES:
         if labels.is_dir():
             raise UserError(f"{labels} is a folder: name the {form} file in it with --input-labels")
-        return TABLES[form](images, labels, columns)
+        return TABLES[form](images, labels, how)
     if form in ENDINGS:
         if not labels.is_dir():
             raise UserError(f"{labels} is a file: {form} wants the folder of the name{ENDINGS[form]} files")
-        return read_pairs(images, labels, form)
+        return read_pairs(images, labels, form, how)
     if labels.is_dir():
-        return read_split_label_files(images, labels)
-    return read_label_file(images, labels)
+        return read_split_label_files(images, labels, how)
+    return read_label_file(images, labels, how)
 
 
 def _guess(images: Path, labels: Path) -> str:

@@ -16,7 +16,15 @@ from typing import Any
 from contract.dataset import Problem
 from contract.errors import UserError
 from data_preparation.regions import PageSource, Polygon, Region
-from data_preparation.sources.annotation import as_polygon, files_below, head, read_json, upright_box
+from data_preparation.sources.annotation import (
+    Accepted,
+    Reading,
+    as_polygon,
+    files_below,
+    head,
+    read_json,
+    upright_box,
+)
 from data_preparation.sources.columns import is_image_name
 from data_preparation.sources.entries import BadSample
 from data_preparation.sources.pages import page_size, relative_folder
@@ -34,7 +42,7 @@ def recognises(labels: Path) -> bool:
     return any('"Blocks"' in head(path) for path in files_below(labels, ".json")[:_LOOKED_AT])
 
 
-def read(images: Path, labels: Path, level: str) -> PageSource:
+def read(images: Path, labels: Path, how: Reading) -> PageSource:
     """Read one file, or all JSON files below a folder that have blocks. Raises UserError when there is none.
 
     The answers name no image: it is the one of the same name (`scan.json` or `scan.png.json`, and `scan.png`), and for
@@ -44,30 +52,31 @@ def read(images: Path, labels: Path, level: str) -> PageSource:
     named = SameName(images)
     regions: list[Region] = []
     problems: list[Problem] = []
-    notes: list[str] = []
+    accepted = Accepted()
+    unfinished: list[str] = []
     files = 0
     for path in files_below(labels, ".json"):
         where = path.relative_to(root).as_posix()
         stem = Path(path.stem).stem if is_image_name(path.stem) else path.stem
         try:
-            answers = _answers(read_json(path))
+            answers = _answers(read_json(path, how, accepted))
         except BadSample as bad:
             problems.append(bad.problem(where))
             continue
         if answers:
             files += 1
             find = cache(partial(named.find, stem, relative_folder(path.relative_to(root))))
-            found, bad_blocks = _read_blocks(answers, level.upper(), where, find)
+            found, bad_blocks = _read_blocks(answers, how.level.upper(), where, find)
             regions += found
             problems += bad_blocks
             if answers[-1].get("NextToken"):
-                notes.append(f"{where} ends with a NextToken: what comes after it was not fetched")
+                unfinished.append(f"{where} ends with a NextToken: what comes after it was not fetched")
     if not files and not problems:
         raise UserError(f"{labels} holds no answer of Amazon Textract: name its file or folder with --input-labels")
     if not regions and not problems:
-        raise UserError(f"{labels} holds no {level.upper()}: Textract has found no text")
-    reason = f"{counted(files, 'file')} of answers of Amazon Textract; each {level.upper()} is a region"
-    return PageSource(NAME, reason, tuple(regions), tuple(problems), tuple(notes))
+        raise UserError(f"{labels} holds no {how.level.upper()}: Textract has found no text")
+    reason = f"{counted(files, 'file')} of answers of Amazon Textract; each {how.level.upper()} is a region"
+    return PageSource(NAME, reason, tuple(regions), tuple(problems), (*accepted.notes("JSON file"), *unfinished))
 
 
 def _answers(value: Any) -> list[dict[str, Any]]:

@@ -82,7 +82,7 @@ def test_text_files_of_icdar_2015(tmp_path: Path, capsys: pytest.CaptureFixture[
     assert rejected(out) == [
         ("gt_img_3.txt", "1", "there is no page img_3.jpg (.png, …) in pages/; add it"),
         ("gt_img_3.txt", "2", "the line is not eight numbers and a text; correct the line"),
-        ("gt_img_4.txt", "", "the file is not UTF-8; save it as UTF-8"),
+        ("gt_img_4.txt", "", "the file is not UTF-8 (line 1); say what it is, as in --encoding cp874"),
         ("gt_img_1.txt", "2", "the region is marked as illegible; nothing to do: it is left out"),
         ("gt_img_2.txt", "2", "the region is marked as illegible; nothing to do: it is left out"),
     ]

@@ -84,7 +84,7 @@ def test_texts_are_written_as_they_should_be(tmp_path: Path, capsys: pytest.Capt
     (folder / "val.txt").write_bytes((folder / "val.txt").read_text("utf-8").encode("cp874"))
     (folder / "dict.txt").write_bytes(b"\xef\xbb\xbf" + (folder / "dict.txt").read_bytes().replace(b"\n", b"\r\n"))
     assert main([str(folder), "--fix", str(tmp_path / "good")]) == 1
-    assert "val.txt:1: the file is not UTF-8: say what it is, as in --encoding cp874" in capsys.readouterr().err
+    assert "val.txt:1: the file is not UTF-8: add --encoding cp874 if this line reads 'กข'" in capsys.readouterr().err
     assert not (tmp_path / "good").exists()
     assert main([str(folder), "--fix", str(tmp_path / "good"), "--encoding", "cp874"]) == 0
     assert lines(tmp_path / "good", "train.txt") == ["images/1.png\tน้ำ", "images/2.png\tab"]
@@ -144,7 +144,7 @@ def test_all_or_nothing(tmp_path: Path) -> None:
     ("flags", "words"),
     [
         (["--fix", "data"], "data is not empty: name a new folder with --fix, or empty it first"),
-        (["--fix", "new", "--encoding", "cp0"], "'cp0' is no encoding that Python knows"),
+        (["--fix", "new", "--encoding", "cp0"], "'cp0' is no encoding of text files that Python knows"),
         (["--drop-unknown"], "--drop-unknown and --encoding say how to clean: name the folder of the copy with --fix"),
         (["--fix", "new"], "val.txt: no sample of it can be kept: add sound ones"),
     ],
