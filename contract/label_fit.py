@@ -6,11 +6,12 @@ and train on without a word. A wider input is never chosen: it costs time in eve
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import replace
 
 from contract.check import check_limits
 from contract.parameters import Change, OpenRecipe, make_agree, value_at
-from contract.recipe import OUT_CHAR_NUM, limits_of, overrides_that_fit, with_override
+from contract.recipe import MOST_STEPS, OUT_CHAR_NUM, ctc_steps, limits_of, overrides_that_fit, with_override
 from contract.report import Report
 
 LONGEST, SPACE = "Global.max_text_length", "Global.use_space_char"
@@ -46,3 +47,14 @@ def fit_to_labels(recipe: OpenRecipe, report: Report) -> OpenRecipe:
         return recipe  # a network with a fixed number of steps: no length helps
     config, followers = make_agree(config, [key for key, _ in needed])
     return replace(recipe, config=config, changes=(*changes, *followers))
+
+
+def fits_as_wide_as_it_is(recipe: OpenRecipe) -> Callable[[str], bool]:
+    """Whether a label trains without a wider input, and with what was asked for."""
+    limits = limits_of(recipe.config)
+    steps, longest = limits.time_steps, MOST_STEPS
+    if limits.steps_key and limits.steps_key not in recipe.asked:
+        steps = limits.width // limits.pixels_per_step
+    if LONGEST in recipe.asked:
+        longest = limits.longest_label
+    return lambda label: len(label) <= longest and ctc_steps(label) <= steps

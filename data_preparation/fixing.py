@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import hashlib
 from collections import defaultdict
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -30,10 +30,12 @@ from data_preparation.text_repair import repair_dictionary, repair_labels
 @dataclass(frozen=True)
 class Options:
     """encoding: of text files that are neither UTF-8 nor UTF-16. drop_unknown: leave samples with characters that the
-    dictionary lacks out, instead of adding these to it. workers: processes that look at images."""
+    dictionary lacks out, instead of adding these to it. fits: leave samples out whose label it says no to. workers:
+    processes that look at images."""
 
     encoding: str | None = None
     drop_unknown: bool = False
+    fits: Callable[[str], bool] | None = None
     workers: int | None = None
 
 
@@ -75,9 +77,11 @@ def plan_fixes(dataset: Path, options: Options, advance: Advance | None) -> FixP
     check_images(report, look, over(options.workers), advance, found)
     fixes += _unusable(report)
     kept = _once_each(kept, fixes)
+    if options.fits:
+        kept = _only(options.fits, "too wide", kept, fixes)
     characters, known = _dictionary(dataset, options.encoding, fixes)
     if options.drop_unknown:
-        kept = _known_only(kept, known, fixes)
+        kept = _only(known.issuperset, "character", kept, fixes)
     else:
         characters += _missing(kept, known, fixes)
     for split in report.splits:
@@ -160,13 +164,13 @@ def _missing(kept: Iterable[Kept], known: set[str], fixes: list[Fix]) -> list[st
     return missing
 
 
-def _known_only(kept: Iterable[Kept], known: set[str], fixes: list[Fix]) -> list[Kept]:
+def _only(fits: Callable[[str], bool], kind: str, kept: Iterable[Kept], fixes: list[Fix]) -> list[Kept]:
     rest = []
     for each in kept:
-        if known.issuperset(each.sample.label):
+        if fits(each.sample.label):
             rest.append(each)
         else:
-            fixes.append(_removal(each.split, each.sample, "character"))
+            fixes.append(_removal(each.split, each.sample, kind))
     return rest
 
 

@@ -10,7 +10,7 @@ from contract.dataset import Problem, Sample
 from contract.errors import UserError
 from contract.hyperparameters import Hyperparameters
 from contract.image_check import Found
-from contract.label_fit import fit_to_labels
+from contract.label_fit import fit_to_labels, fits_as_wide_as_it_is
 from contract.parameters import OpenRecipe, apply_parameters
 from contract.picture import Picture
 from contract.quoting import quoted
@@ -35,12 +35,14 @@ from data_preparation.wording import in_shell
 
 @dataclass(frozen=True)
 class Verdict:
-    """What a check found, what the recipe takes, and the `K=V` overrides still needed for the labels."""
+    """What a check found, what the recipe takes, the `K=V` overrides still needed for the labels, and the number of
+    labels without which none is needed."""
 
     report: Report
     limits: Limits | None
     overrides: tuple[str, ...] = ()
     fits_with_overrides: bool = False  # the whole dataset is sound once the overrides are given
+    unfit: int = 0
 
     @property
     def ok(self) -> bool:
@@ -112,6 +114,8 @@ def judge(report: Report, recipe: OpenRecipe) -> Verdict:
     report.problems += refused
     if not refused:
         return Verdict(report, limits)
+    fits = fits_as_wide_as_it_is(recipe)
+    unfit = sum(not fits(sample.label) for split in report.splits for sample in split.file.samples)
     config = recipe.config
     needed = overrides_that_fit(
         config,
@@ -123,9 +127,9 @@ def judge(report: Report, recipe: OpenRecipe) -> Verdict:
     for key, value in needed:
         config = with_override(config, key, value)
     if check_limits(report, limits_of(config)):
-        return Verdict(report, limits)  # no width or length helps: a network with a fixed number of steps
+        return Verdict(report, limits, unfit=unfit)  # no width or length helps: a network with a fixed number of steps
     overrides = tuple(f"{key}={value}" for key, value in needed)
-    return Verdict(report, limits, overrides, len(refused) == len(report.problems))
+    return Verdict(report, limits, overrides, len(refused) == len(report.problems), unfit)
 
 
 def _warn_of_labels(report: Report) -> None:

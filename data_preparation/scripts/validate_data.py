@@ -22,10 +22,10 @@ from data_preparation import cli
 from data_preparation.cli import say
 from data_preparation.fixes import FIXABLE, FIXES
 from data_preparation.recipe_flags import add_recipe_arguments, asked_recipe, check_recipe_arguments
-from data_preparation.wording import counted, in_shell
+from data_preparation.wording import counted, in_shell, verb
 
 if TYPE_CHECKING:
-    from contract.report import Report
+    from contract.parameters import OpenRecipe
     from data_preparation.validation import Verdict
 
 SUMMARY = "check that a dataset will train"
@@ -64,6 +64,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         action="store_true",
         help="with --fix: leave labels with characters that dict.txt lacks out, instead of adding these to it",
     )
+    fixing.add_argument(
+        "--drop-unfit",
+        action="store_true",
+        help="with --fix and --config: leave labels out that the recipe takes only with a wider input",
+    )
     cli.add_encoding_argument(fixing, "with --fix: of texts that are")
 
 
@@ -95,8 +100,12 @@ def main(argv: list[str] | None = None) -> int:
 
 def _check_flags(args: argparse.Namespace) -> None:
     check_recipe_arguments(args)
-    if not args.fix and (args.drop_unknown or args.encoding):
-        raise UserError("--drop-unknown and --encoding say how to clean: name the folder of the copy with --fix")
+    if not args.fix and (args.drop_unknown or args.drop_unfit or args.encoding):
+        raise UserError(
+            "--drop-unknown, --drop-unfit and --encoding say how to clean: name the folder of the copy with --fix"
+        )
+    if args.drop_unfit and not args.config:
+        raise UserError("--drop-unfit leaves out what a recipe does not take: name the recipe with --config")
 
 
 def _validate(args: argparse.Namespace) -> Verdict:
@@ -105,7 +114,7 @@ def _validate(args: argparse.Namespace) -> Verdict:
 
     recipe = asked_recipe(args)
     if args.fix:
-        _fix(args)
+        _fix(args, recipe)
     with progress("checking") as advance:
         verdict = validate(args.fix or args.dataset, recipe, advance, workers=args.workers)
     if args.near_duplicates:
@@ -116,15 +125,17 @@ def _validate(args: argparse.Namespace) -> Verdict:
     return verdict
 
 
-def _fix(args: argparse.Namespace) -> None:
+def _fix(args: argparse.Namespace, recipe: OpenRecipe | None) -> None:
     """Write the cleaned copy; say what was done."""
+    from contract.label_fit import fits_as_wide_as_it_is
     from data_preparation.fixing import Options, plan_fixes, write_fixed
     from data_preparation.new_folder import check_new
     from data_preparation.progress import progress
 
     check_new(args.fix, "--fix")
+    fits = fits_as_wide_as_it_is(recipe) if recipe and args.drop_unfit else None
     with progress("checking") as advance:
-        plan = plan_fixes(args.dataset, Options(args.encoding, args.drop_unknown, args.workers), advance)
+        plan = plan_fixes(args.dataset, Options(args.encoding, args.drop_unknown, fits, args.workers), advance)
     with progress("copying") as advance:
         manifest = write_fixed(plan, args.fix, advance)
     for (kind, action), count in Counter((fix.kind, fix.action) for fix in plan.fixes).items():
@@ -144,7 +155,7 @@ def _explain(verdict: Verdict, args: argparse.Namespace) -> None:
     show_warnings(report.warnings, rest=f"--json lists {KEPT}")
     show_problems(report.problems, rest="--json lists all")
     _summarise(verdict)
-    _say_what_fix_would_do(report)
+    _say_what_fix_would_do(verdict, args)
     odd = counted(report.warnings.counts.total(), "warning")
     if verdict.ok and args.strict and report.warnings.counts:
         say(f"error: {report.folder} is fit to train, but --strict takes no warnings: {odd}")
@@ -162,12 +173,17 @@ def _explain(verdict: Verdict, args: argparse.Namespace) -> None:
     say(f"error: {report.folder} is not fit to train as it is: {counted(len(report.problems), 'problem')}")
 
 
-def _say_what_fix_would_do(report: Report) -> None:
+def _say_what_fix_would_do(verdict: Verdict, args: argparse.Namespace) -> None:
+    report = verdict.report
     cured = sum(problem.kind in FIXABLE for problem in report.problems)
     cured += sum(count for kind, count in report.warnings.counts.items() if kind in FIXABLE)
+    command = f"python -m data_preparation validate {in_shell(report.folder)} --fix NEW_FOLDER"
     if cured:
-        command = f"python -m data_preparation validate {in_shell(report.folder)} --fix NEW_FOLDER"
         say(f"{command} writes a copy without {cured:,} of these")
+    if verdict.unfit:
+        recipe = " ".join(["--config", args.config, *(f"-o {each}" for each in args.overrides)])
+        said = f"{counted(verdict.unfit, 'label')} {verb(verdict.unfit, 'is', 'are')} too long for the recipe as it is"
+        say(f"{said}: {command} --drop-unfit {recipe} writes a copy without {verb(verdict.unfit, 'it', 'them')}")
 
 
 def _summarise(verdict: Verdict) -> None:

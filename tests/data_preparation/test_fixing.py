@@ -113,6 +113,33 @@ def test_the_dictionary_keeps_its_order_and_grows_at_its_end(tmp_path: Path) -> 
     assert read_dictionary(tmp_path / "dropped/dict.txt").characters == ("z", "b", "a")
 
 
+@pytest.mark.parametrize(
+    ("recipe", "kept"),  # of 9, 33 and 50 letters; -o asks for one that no job changes by itself
+    [
+        (["rec/rec_mv3_none_bilstm_ctc.yml"], [9]),
+        (
+            ["rec/rec_mv3_none_bilstm_ctc.yml", "-o", "Train.dataset.transforms.2.RecResizeImg.image_shape=[3,32,160]"],
+            [9, 33],
+        ),
+        (["rec/PP-OCRv5/en_PP-OCRv5_mobile_rec.yml"], [9, 33]),
+        (["rec/PP-OCRv5/en_PP-OCRv5_mobile_rec.yml", "-o", "Global.max_text_length=25"], [9]),
+    ],
+)
+def test_labels_that_need_a_wider_input_are_left_out_when_asked(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], recipe: list[str], kept: list[int]
+) -> None:
+    long = {f"{length}.png": ("ab" * 50)[:length] for length in (9, 33, 50)}
+    folder = dataset(tmp_path / "data", long, {"v.png": "ba"})
+    assert main([str(folder), "--config", *recipe]) == 1
+    said = capsys.readouterr().err
+    command = f"validate {folder} --fix NEW_FOLDER --drop-unfit --config {' '.join(recipe)}"
+    assert f"too long for the recipe as it is: python -m data_preparation {command} writes a copy without" in said
+    assert ("1 label is too" in said) == (len(kept) == 2)
+    assert main([str(folder), "--config", *recipe, "--fix", str(tmp_path / "fitting"), "--drop-unfit"]) == 0
+    assert [len(each.label) for each in read_labels(tmp_path / "fitting/train.txt").samples] == kept
+    assert {tuple(row[2:4]) for row in fixes(tmp_path / "fitting")} == {("too wide", "removed")}
+
+
 def test_a_packed_dataset_is_cleaned_too(tmp_path: Path) -> None:
     folder = dataset(tmp_path / "data", {"1.png": " ab", "2.png": "ba"})
     assert data_preparation(["pack", str(folder), "--output-dir", str(tmp_path / "packed")]) == 0
@@ -145,7 +172,8 @@ def test_all_or_nothing(tmp_path: Path) -> None:
     [
         (["--fix", "data"], "data is not empty: name a new folder with --fix, or empty it first"),
         (["--fix", "new", "--encoding", "cp0"], "'cp0' is no encoding of text files that Python knows"),
-        (["--drop-unknown"], "--drop-unknown and --encoding say how to clean: name the folder of the copy with --fix"),
+        (["--drop-unfit"], "--drop-unknown, --drop-unfit and --encoding say how to clean: name the folder of the copy"),
+        (["--fix", "new", "--drop-unfit"], "--drop-unfit leaves out what a recipe does not take: name the recipe"),
         (["--fix", "new"], "val.txt: no sample of it can be kept: add sound ones"),
     ],
 )
