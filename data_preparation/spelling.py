@@ -18,7 +18,9 @@ _JOINERS = "\u200c\u200d"  # normal between the letters that they shape
 
 
 def spelled(source: AnySource, normal: bool) -> AnySource:
-    """The source with a note for each rule of the normal form that its labels break; `normal` brings them there.
+    """The source with a note for each rule of the normal form that its labels break, and one for spaces at their ends.
+
+    `normal` brings them there and takes such spaces away, which no image shows and tables are full of.
 
     A crop of whose label nothing is left becomes a problem; regions are checked when they are cut out.
     """
@@ -26,17 +28,21 @@ def spelled(source: AnySource, normal: bool) -> AnySource:
         labels = [(region.where, region.text) for region in source.regions]
     else:
         labels = [(entry.where, entry.label) for entry in source.entries]
-    notes = (*source.notes, *spelling_notes(labels, "put into the normal form" if normal else "left as written"))
+    notes = (
+        *source.notes,
+        *spelling_notes(labels, "put into the normal form" if normal else "left as written"),
+        *_notes_of_ends(labels, "taken away" if normal else "left as written"),
+    )
     if not normal:
         return replace(source, notes=notes)
     if isinstance(source, PageSource):
-        texts = [normalise(region.text) for region in source.regions]
+        texts = [_normal(region.text) for region in source.regions]
         regions = tuple(
             region if text == region.text else replace(region, text=text)
             for region, text in zip(source.regions, texts, strict=True)
         )
         return replace(source, regions=regions, notes=notes)
-    entries = [replace(entry, label=normalise(entry.label)) for entry in source.entries]
+    entries = [replace(entry, label=_normal(entry.label)) for entry in source.entries]
     blank = [
         Problem("blank label", entry.where, "the label holds nothing that an image shows", "write its text")
         for entry in entries
@@ -63,6 +69,18 @@ def spelling_notes(written: Iterable[tuple[str, str]], fate: str = "left as writ
                 f"{counted(count, 'label')} {verb(count, 'holds', 'hold')} {rule.what}: {fate}, first at {first}"
             )
     return notes
+
+
+def _normal(label: str) -> str:
+    return normalise(label).strip(" ")
+
+
+def _notes_of_ends(written: Iterable[tuple[str, str]], fate: str) -> list[str]:
+    found = [where for where, label in written if label != label.strip(" ") and label.strip()]
+    if not found:
+        return []
+    labels = f"{counted(len(found), 'label')} {verb(len(found), 'has', 'have')} spaces at an end"
+    return [f"{labels}: {fate}, first at {', '.join(found[:EXAMPLES])}"]
 
 
 def dictionary_notes(dictionary: Dictionary) -> list[str]:

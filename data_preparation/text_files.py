@@ -24,6 +24,7 @@ _MARKED = (  # in this order: UTF-32's begins as that of UTF-16
     (codecs.BOM_UTF16_LE, "utf-16"),
     (codecs.BOM_UTF16_BE, "utf-16"),
 )
+_NO_TEXTS = ((b"PK\3\4", "a workbook of Excel or a ZIP archive"), (b"\xd0\xcf\x11\xe0", "a workbook of Excel"))
 _OF_THAI_WINDOWS = "cp874"
 _LINE_ENDS = {"CR LF": "\r\n", "CR": "\r", "LF": "\n"}
 _THAI = re.compile("[ก-ฮ]")
@@ -70,6 +71,9 @@ def read_text_file(path: Path, encoding: str | None) -> TextFile:
     Raises UserError for a file that is none of these, with the line of the first byte that does not fit.
     """
     data = read_bytes(path)
+    for signature, what in _NO_TEXTS:
+        if data.startswith(signature):
+            raise UserError(f"{path} is {what}, no text: save it in Excel as 'CSV UTF-8'")
     codec, marked = _codec(data, encoding)
     try:
         text = data.decode(codec)

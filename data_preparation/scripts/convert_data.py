@@ -69,7 +69,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--normalise",
         action="store_true",
         default=True,
-        help="spell what looks the same the same: NFC, order of Thai marks, no zero-width characters (default)",
+        help="spell what looks the same the same: NFC, order of Thai marks, no zero-width characters, no spaces at the"
+        " ends (default)",
     )
     spelling.add_argument(
         "--as-written", dest="normalise", action="store_false", help="leave every label as it is, and say which are odd"

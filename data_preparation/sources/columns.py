@@ -9,8 +9,14 @@ from contract.errors import UserError
 from contract.quoting import quoted
 
 # In order of preference. `file_name` and `text` are those of Hugging Face's folders, `filename` and `words` EasyOCR's.
-IMAGE_NAMES = ("image", "file_name", "filename", "image_path", "path", "file", "img", "img_path", "image_name", "name")
-TEXT_NAMES = ("text", "label", "transcription", "words", "word", "transcript", "ground_truth", "gt", "annotation")
+IMAGE_NAMES = (
+    "image", "file_name", "filename", "image_path", "path", "file", "img", "img_path", "image_name", "name",
+    "รูป", "รูปภาพ", "ภาพ", "ชื่อภาพ", "ไฟล์", "ชื่อไฟล์", "ไฟล์ภาพ",
+)  # fmt: skip
+TEXT_NAMES = (
+    "text", "label", "transcription", "words", "word", "transcript", "ground_truth", "gt", "annotation",
+    "ข้อความ", "คำ", "คำอ่าน", "ป้ายกำกับ",
+)  # fmt: skip
 
 _SHOWN = 8  # names in a message
 

@@ -9,7 +9,7 @@ from pathlib import Path, PurePosixPath
 from contract.dataset import Problem, path_problem
 from contract.quoting import quoted
 from data_preparation.sources.entries import BadSample, Entry, refuse_link, refuse_no_text, safe_name
-from data_preparation.sources.finding import find_file, only_in_s3
+from data_preparation.sources.finding import find_file, is_spelled, only_in_s3, other_spellings
 from data_preparation.wording import counted, folder_name, verb
 
 SWAPPED = "swapped columns"
@@ -36,6 +36,7 @@ def find_crops(
     entries = []
     problems = []
     moved = []
+    misspelt = []
     for sample in listed:
         try:
             check_label(sample.label)
@@ -46,7 +47,9 @@ def find_crops(
             entries.append(Entry(sample.where, image, name, sample.label, split))
             if path_problem(sample.image):
                 moved.append(sample)
-    return entries, problems, _moved_note(moved, images.resolve())
+            if not is_spelled(image, sample.image):
+                misspelt.append((sample, image.name))
+    return entries, problems, [*_moved_note(moved, images.resolve()), *_misspelt_note(misspelt)]
 
 
 def check_label(label: str) -> None:
@@ -63,7 +66,8 @@ def _find(images: Path, roots: tuple[Path, Path], sample: Listed) -> tuple[Path,
     """The image file of a sample and its name in the dataset. Raises BadSample when there is none."""
     reason = path_problem(sample.image)
     allowed = roots[:1] if reason else roots
-    image = find_file(sample.image, allowed, shortened_in=allowed[:1])
+    names = (sample.image, *other_spellings(sample.image))
+    image = next(filter(None, (find_file(name, allowed, shortened_in=allowed[:1]) for name in names)), None)
     if image is None:
         raise _not_found(images, sample, reason)
     refuse_link(image, *allowed)
@@ -90,3 +94,11 @@ def _moved_note(moved: list[Listed], root: Path) -> list[str]:
     what = f"{counted(len(moved), 'image path')} {verb(len(moved), 'leads', 'lead')} elsewhere"
     first = f"{moved[0].where} {quoted(moved[0].image)}"
     return [f"{what}: found below {root.name}/ without the leading folders, first at {first}"]
+
+
+def _misspelt_note(misspelt: list[tuple[Listed, str]]) -> list[str]:
+    if not misspelt:
+        return []
+    sample, name = misspelt[0]
+    what = f"{counted(len(misspelt), 'image')} {verb(len(misspelt), 'is', 'are')} named a little otherwise"
+    return [f"{what}: found all the same, first at {sample.where} {quoted(sample.image)}, which is {quoted(name)}"]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import re
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -15,8 +16,10 @@ from data_preparation.sources.columns import chosen_columns, is_image_name, list
 from data_preparation.sources.crop_files import Listed, find_crops
 from data_preparation.sources.entries import Source, unique
 from data_preparation.text_files import read_text_file
+from data_preparation.wording import counted
 
 SEPARATORS = {",": "commas", ";": "semicolons", "\t": "tabs", "|": "vertical bars"}
+_FOR_EXCEL = re.compile('"?sep=."?', re.IGNORECASE)  # a first line that tells Excel the separator
 _SAMPLED = 100  # lines that the separator and the image column are guessed from
 
 
@@ -27,11 +30,13 @@ class _Row:
 
 
 def is_csv(path: Path) -> bool:
-    """Whether the file is a table by its name, or has columns but no tab, which a label file has."""
+    """Whether the file is a table: by its name, its named columns, or its columns without the tab of a label file."""
     if path.suffix.lower() in (".csv", ".tsv"):
         return True
     text = head(path)
-    return "\t" not in text and find_separator(text.splitlines()[:_SAMPLED]) is not None
+    if "\t" in text:  # "Unicode Text" of Excel has a header, a label file never
+        return named_columns(text.partition("\n")[0].split("\t")) is not None
+    return find_separator(text.splitlines()[:_SAMPLED]) is not None
 
 
 def read_csv(images: Path, table: Path, how: Reading) -> Source:
@@ -45,6 +50,7 @@ def read_csv(images: Path, table: Path, how: Reading) -> Source:
     separator = find_separator(lines)
     if separator is None:
         raise UserError(f"{table} has no columns with an image and its text: separate them with commas in each line")
+    notes = [*file.notes, *_drop_empty_rows(table.name, lines, separator)]
     rows, problems = _parse(table.name, lines, separator)
     header = rows[0] if rows and _is_header(rows, how.columns) else None
     body = rows[1:] if header else rows
@@ -57,7 +63,16 @@ def read_csv(images: Path, table: Path, how: Reading) -> Source:
     entries, repeated = unique(found)
     first_line = "the first line names the columns" if header else "no header"
     reason = f"{table.name} is a table separated by {SEPARATORS[separator]}, {first_line}"
-    return Source("csv", reason, tuple(entries), (*problems, *missing, *repeated), (*file.notes, *moved))
+    return Source("csv", reason, tuple(entries), (*problems, *missing, *repeated), (*notes, *moved))
+
+
+def _drop_empty_rows(file: str, lines: list[str], separator: str) -> list[str]:
+    """Take empty rows at the end away, which Excel writes where cells were emptied. A note if there are any."""
+    count = len(lines)
+    while not lines[-1].strip(f"{separator} \t"):
+        lines.pop()
+    empty = count - len(lines)
+    return [f"{file} ends in {counted(empty, 'empty row')}: accepted, ignored"] if empty else []
 
 
 def find_separator(lines: Sequence[str]) -> str | None:
@@ -92,7 +107,8 @@ def _split(line: str, separator: str) -> list[str]:
 def _parse(file: str, lines: Sequence[str], separator: str) -> tuple[list[_Row], list[Problem]]:
     rows = []
     problems = []
-    for number, line in enumerate(lines, start=1):
+    start = 1 if _FOR_EXCEL.fullmatch(lines[0].strip()) else 0
+    for number, line in enumerate(lines[start:], start=start + 1):
         where = f"{file}:{number}"
         if not line.strip():
             problems.append(Problem("columns", where, "the line is blank", "delete it"))

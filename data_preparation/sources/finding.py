@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import re
 import shlex
-from collections.abc import Sequence
+import unicodedata
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path, PurePosixPath
+from typing import Literal
 
 from contract.quoting import quoted
 from data_preparation.sources.entries import BadSample
@@ -15,6 +17,7 @@ from data_preparation.wording import folder_name
 # In order of preference: a line may lie there as scanned and as binarised.
 IMAGE_ENDINGS = (".png", ".jpg", ".jpeg", ".bmp", ".tif", ".tiff", ".webp", ".nrm.png", ".bin.png")
 
+_FORMS: tuple[Literal["NFC", "NFD"], ...] = ("NFC", "NFD")
 _LONGEST_ADDRESS = 1_100  # characters: s3://, a bucket of 63, a key of 1,024
 _ANCHOR = re.compile(r"^(?:[A-Za-z]:)?/+")  # what makes a path absolute: `/`, `C:/`, `//server`
 
@@ -35,6 +38,26 @@ def find_file(name: str, roots: Sequence[Path], shortened_in: Sequence[Path]) ->
         return next((place for place in places if place.is_file()), None)
     except (OSError, ValueError):  # longer than a file name can be: often the two columns are swapped
         return None
+
+
+def other_spellings(name: str) -> Iterator[str]:
+    """How a file may be named that a person wrote as `name`: without blanks around it, its ending in the other case or
+    added (Windows hides it), its accents composed or apart (as macOS has them).
+    """
+    plain = name.strip()
+    if plain != name:
+        yield plain
+    stem, dot, ending = plain.rpartition(".")
+    if f".{ending.lower()}" in IMAGE_ENDINGS:
+        yield from (f"{stem}{dot}{ending.lower()}", f"{stem}{dot}{ending.upper()}")
+    else:
+        yield from (plain + added for each in IMAGE_ENDINGS for added in (each, each.upper()))
+    yield from (unicodedata.normalize(form, plain) for form in _FORMS)
+
+
+def is_spelled(file: Path, name: str) -> bool:
+    """Whether the file has just that name, without its folders."""
+    return file.name == name.replace("\\", "/").rpartition("/")[2]
 
 
 def only_in_s3(address: str, folder: Path) -> BadSample:

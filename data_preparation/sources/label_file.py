@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -26,6 +27,7 @@ from data_preparation.text_files import TextFile, read_text_file
 from data_preparation.wording import counted, verb
 
 _LINE = "write image path, one tab, label"
+_IN_QUOTES = re.compile('"(?=.*(?:,|""))(?:[^"]|"")+"')  # a text that holds a comma or quotes, which are doubled
 
 
 def read_label_file(images: Path, labels: Path, how: Reading) -> Source:
@@ -64,7 +66,7 @@ def _read(images: Path, files: Sequence[tuple[Path, str | None]], reason: str, h
             raise UserError(f"{path} has its columns swapped, the second one names the images: {_LINE} in each line")
         entries += found
         problems += missing
-        notes += [*of_lists, *moved]
+        notes += [*of_lists, *moved, *_quoted_note(listed)]
     entries, repeated = unique(entries)
     return Source("label-file", reason, tuple(entries), tuple(problems + repeated), tuple(notes))
 
@@ -118,6 +120,15 @@ def _listed(file: str, samples: Sequence[Sample]) -> tuple[list[Listed], list[st
         return listed, []
     lines = f"{counted(len(lists), 'line')} {verb(len(lists), 'lists', 'list')} several images"
     return listed, [f"{lines}: each image becomes a sample of its own, first at {lists[0]}"]
+
+
+def _quoted_note(listed: Sequence[Listed]) -> list[str]:
+    """A note about quotes that a table program has put around texts: in a label file they are text."""
+    found = [each.where for each in listed if _IN_QUOTES.fullmatch(each.label)]
+    if not found:
+        return []
+    labels = f"{counted(len(found), 'label')} {verb(len(found), 'stands', 'stand')} in quotes, as Excel writes them"
+    return [f"{labels}: kept, first at {found[0]}; --format csv reads the text in them"]
 
 
 def _list_of_images(text: str) -> list[str] | None:
