@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import codecs
+import gc
 import os
 import sys
 from collections.abc import Callable
@@ -45,6 +46,12 @@ def run(parser: Parser, argv: list[str] | None, action: Callable[[argparse.Names
         for stream in (sys.stdout, sys.stderr):
             os.dup2(os.open(os.devnull, os.O_WRONLY), stream.fileno())
         return EXIT_REFUSED
+
+
+def end(code: int) -> NoReturn:
+    """Leave the process, without Python's last search for garbage: 70 ms with botocore's modules."""
+    gc.freeze()
+    raise SystemExit(code)
 
 
 def _run(parser: Parser, argv: list[str] | None, action: Callable[[argparse.Namespace], int]) -> int:

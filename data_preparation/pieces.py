@@ -1,7 +1,7 @@
 """What an upload consists of: each object that will lie in S3, and how its content is made when its turn comes.
 
-Loose, every image is an object. Packed, the images of a shard are joined in memory while it is sent, so that nothing of
-it is ever on the disk; the same dataset always makes the same shards.
+Loose, every image is an object. Packed, the images of a shard go one after the other from memory, so that nothing of it
+is ever on the disk; the same dataset always makes the same shards.
 """
 
 from __future__ import annotations
@@ -25,10 +25,18 @@ SUMMARY_PATH = f"{SHARDS}/{SUMMARY}"
 
 @dataclass(frozen=True)
 class Content:
-    """The bytes of one object, verified to be those that were checked."""
+    """The bytes of one object, verified to be those that were checked. Joined only for those who ask for `data`."""
 
-    data: bytes
+    parts: tuple[bytes, ...]  # one after the other
     sha256: str
+
+    @cached_property
+    def size(self) -> int:
+        return sum(map(len, self.parts))
+
+    @property
+    def data(self) -> bytes:
+        return b"".join(self.parts)
 
     @cached_property
     def md5(self) -> str:
@@ -59,7 +67,7 @@ class Shards:
             Shard(piece.path.rpartition("/")[2], piece.bytes, sha256[piece.path], piece.files) for piece in self.shards
         )
         text = summary_text(rows, self.index.content().sha256)
-        return made_piece(SUMMARY_PATH, BytesIO(text.encode()))
+        return made_piece(SUMMARY_PATH, text.encode())
 
 
 def text_pieces(dataset: LocalDataset) -> list[Piece]:
@@ -88,13 +96,13 @@ def pack(dataset: LocalDataset) -> Shards:
             offset += file.bytes
         content = partial(_joined, files, read)
         shards.append(Piece(f"{SHARDS}/{shard_name(len(shards))}", offset, len(files), content))
-    return Shards(tuple(shards), made_piece(INDEX_PATH, index))
+    return Shards(tuple(shards), made_piece(INDEX_PATH, index.getvalue()))
 
 
-def made_piece(path: str, stream: BytesIO) -> Piece:
+def made_piece(path: str, data: bytes) -> Piece:
     """Something that is no file of the folder."""
-    content = _content(stream)
-    return Piece(path, len(content.data), 0, lambda: content)
+    content = Content((data,), hashlib.sha256(data).hexdigest())
+    return Piece(path, len(data), 0, lambda: content)
 
 
 def _in_label_order(dataset: LocalDataset) -> Iterator[DatasetFile]:
@@ -144,13 +152,10 @@ class _Reader:
 def _joined(files: list[DatasetFile], read: Callable[[DatasetFile], bytes]) -> Content:
     """The content of files one after the other."""
     if len(files) == 1:
-        return Content(read(files[0]), files[0].sha256)
-    stream = BytesIO()
+        return Content((read(files[0]),), files[0].sha256)
+    digest = hashlib.sha256()
+    parts = []
     for file in files:
-        stream.write(read(file))
-    return _content(stream)
-
-
-def _content(stream: BytesIO) -> Content:
-    data = stream.getvalue()  # no copy, once it is written
-    return Content(data, hashlib.sha256(data).hexdigest())
+        parts.append(read(file))
+        digest.update(parts[-1])
+    return Content(tuple(parts), digest.hexdigest())

@@ -1,4 +1,4 @@
-"""Puts small objects into S3 with a fraction of the CPU that botocore takes for each: some 0.1 ms instead of 1.5.
+"""Puts objects into S3 with a fraction of the CPU that botocore takes for each: some 0.1 ms instead of 1.5.
 
 Only what goes well happens here. Whatever else S3 answers, and every setting that this does not know (a proxy, a
 directory bucket), is left to botocore, which tries again and knows what is wrong. The signature is that of
@@ -13,7 +13,7 @@ import hmac
 import socket
 import ssl
 import threading
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, timezone
 from io import BytesIO
@@ -21,11 +21,13 @@ from typing import Any
 from urllib.parse import quote, urlsplit
 from urllib.request import getproxies, proxy_bypass
 
+from data_preparation.pieces import Content
 from data_preparation.s3_folder import S3Folder
 
 CONNECT_SECONDS = 10
 ANSWER_SECONDS = 60
 NO_LIMIT = 65_536
+BLOCK = 1 << 18  # bytes of a body that are joined to be sent at once; the time limit is for each
 MOST_HEADERS = 16_384  # bytes of an answer's headers
 _EXPRESS = "--x-s3"  # ends the name of a directory bucket, which has sessions of its own
 
@@ -96,20 +98,31 @@ class QuickPut:
     _own: threading.local = field(default_factory=threading.local)
     _signing: dict[tuple[str, str], bytes] = field(default_factory=dict)  # day and secret → key
 
-    def put(self, path: str, data: bytes, sha256: str) -> bool:
-        """Whether S3 has taken an object, whose SHA-256 it verified. False: ask botocore."""
+    def put(self, path: str, content: Content, moved: Callable[[int], None]) -> bool:
+        """Whether S3 has taken an object, whose SHA-256 it verified. False: ask botocore.
+
+        moved: told of bytes as they go, and of fewer than 0 when they must go again.
+        """
         if not self.works:
             return False
+        sent = 0
         try:
             connection = getattr(self._own, "connection", None)
             if connection is None:
                 connection = self._own.connection = self._connected()
-            connection.sendall(self._request(path, data, sha256))
+            head = self._head(path, content)
+            for block in _blocks(content.parts):
+                connection.sendall(head + block)
+                head = b""
+                sent += len(block)
+                moved(len(block))
             is_taken, goes_on = _answer(connection)
         except OSError:
             is_taken = goes_on = False
         if not goes_on:
             self._own.connection = None
+        if not is_taken:
+            moved(-sent)
         return is_taken
 
     def _connected(self) -> socket.socket:
@@ -123,13 +136,13 @@ class QuickPut:
         connection.settimeout(ANSWER_SECONDS)
         return connection
 
-    def _request(self, path: str, data: bytes, sha256: str) -> bytes:
+    def _head(self, path: str, content: Content) -> bytes:
         keys = self.credentials.get_frozen_credentials()
         now = datetime.now(timezone.utc).strftime("%Y%m%dT%H%M%SZ")
         headers = {
             "host": self.netloc,
-            "x-amz-checksum-sha256": base64.b64encode(bytes.fromhex(sha256)).decode(),
-            "x-amz-content-sha256": sha256,
+            "x-amz-checksum-sha256": base64.b64encode(bytes.fromhex(content.sha256)).decode(),
+            "x-amz-content-sha256": content.sha256,
             "x-amz-date": now,
             "x-amz-sdk-checksum-algorithm": "SHA256",
         }
@@ -140,9 +153,9 @@ class QuickPut:
             headers["x-amz-server-side-encryption-aws-kms-key-id"] = self.folder.kms_key
             headers["x-amz-server-side-encryption-bucket-key-enabled"] = "true"
         target = self.root + quote(self.folder.key + path, safe="/-_.~")
-        headers["authorization"] = self._authorization(keys, now, target, headers, sha256)
+        headers["authorization"] = self._authorization(keys, now, target, headers, content.sha256)
         lines = "".join(f"{name}: {value}\r\n" for name, value in headers.items())
-        return f"PUT {target} HTTP/1.1\r\n{lines}content-length: {len(data)}\r\n\r\n".encode() + data
+        return f"PUT {target} HTTP/1.1\r\n{lines}content-length: {content.size}\r\n\r\n".encode()
 
     def _authorization(self, keys: Any, now: str, target: str, headers: Mapping[str, str], sha256: str) -> str:
         signed = ";".join(sorted(headers))
@@ -158,6 +171,20 @@ class QuickPut:
         to_sign = f"AWS4-HMAC-SHA256\n{now}\n{scope}\n{canonical}".encode()
         signature = hmac.digest(signing, to_sign, "sha256").hex()
         return f"AWS4-HMAC-SHA256 Credential={keys.access_key}/{scope}, SignedHeaders={signed}, Signature={signature}"
+
+
+def _blocks(parts: Iterable[bytes]) -> Iterator[bytes]:
+    """The same bytes in blocks that are worth a call each, at least one."""
+    block: list[bytes] = []
+    size = 0
+    for part in parts:
+        for start in range(0, len(part), BLOCK):
+            block.append(part[start : start + BLOCK])
+            size += len(block[-1])
+            if size >= BLOCK:
+                yield b"".join(block)
+                block, size = [], 0
+    yield b"".join(block)
 
 
 def _answer(connection: socket.socket) -> tuple[bool, bool]:

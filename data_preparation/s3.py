@@ -146,6 +146,7 @@ class _Upload:
             # What was begun in one form is finished in it: nothing that is there is sent again.
             start = list(islice(listed, PAGE))
             loose = there.shards == 0 if there else self._begun_loose(start)
+            self._quick = quick_put(self._folder, self._session)
             try:
                 (self._bring_loose if loose else self._bring_packed)(chain(start, listed))
             except _Taken:
@@ -194,7 +195,6 @@ class _Upload:
         texts = text_pieces(self._dataset)
         aside = dict.fromkeys((text.path for text in texts), None)
         pairs = _beside(loose_pieces(self._dataset), _set_aside(listed, aside))
-        self._quick = quick_put(self._folder, self._session)
         workers = min(QUICK_WORKERS, most_sockets() // 2) if self._quick else WORKERS
         for _ in self._sent(self._bring_images, pairs, workers):
             pass
@@ -230,7 +230,7 @@ class _Upload:
         from botocore.exceptions import ClientError
 
         content = piece.content()
-        file = DatasetFile(piece.path, len(content.data), content.sha256)
+        file = DatasetFile(piece.path, content.size, content.sha256)
         try:
             there = listed is not None and self._folder.holds(piece.path, content, listed)
         except ClientError:
@@ -239,9 +239,10 @@ class _Upload:
             self._meter.finished(piece.files, piece.bytes, found=True)
         elif self._dry_run:
             self._meter.finished(piece.files, piece.bytes)
+        elif self._quick and self._quick.put(piece.path, content, self._meter.moved):
+            self._meter.finished(piece.files)
         elif piece.bytes <= AT_ONCE:
-            if not (self._quick and self._quick.put(piece.path, content.data, content.sha256)):
-                self._folder.put(piece.path, content.data, content.sha256)
+            self._folder.put(piece.path, content.data, content.sha256)
             self._meter.finished(piece.files, piece.bytes)
         else:
             self._folder.put(piece.path, MeteredBody(content.data, self._meter.moved), content.sha256)
@@ -258,7 +259,7 @@ class _Upload:
         if not sent and not self._folder.holds(piece.path, content, listed):
             raise _Taken
         self._meter.finished(piece.files, piece.bytes if piece.files else 0, found=not sent)
-        return DatasetFile(piece.path, len(content.data), content.sha256), sent
+        return DatasetFile(piece.path, content.size, content.sha256), sent
 
     def _finish(self, files: list[DatasetFile], images: ImageFiles) -> None:
         """Write the manifest. _Taken when someone else has just completed another dataset here."""
@@ -267,9 +268,9 @@ class _Upload:
         summary = summarise(self._dataset, files, images, self.shards, self._folder.kms_key)
         stream = BytesIO()
         write_manifest(summary, chain(files, images), stream)
-        content = made_piece(NAME, stream).content()
+        content = made_piece(NAME, stream.getvalue()).content()
         self.sent += 1
-        self.sent_bytes += len(content.data)
+        self.sent_bytes += content.size
         if self._dry_run or self._folder.put(NAME, content.data, content.sha256, only_new=True):
             return
         there = read_summary(self._folder)  # of someone else, or of our own request whose answer was lost

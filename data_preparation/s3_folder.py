@@ -199,7 +199,7 @@ class S3Folder:
 
     def holds(self, path: str, content: Content, listed: Listed | None = None) -> bool:
         """The object has this content, and is encrypted as asked. One request when the listing won't do."""
-        if listed and listed.bytes != len(content.data):
+        if listed and listed.bytes != content.size:
             return False
         if listed and not self.kms_key and listed.bytes <= AT_ONCE and listed.etag == content.md5:
             return True

@@ -219,4 +219,4 @@ def _padding(text: str) -> tuple[float, bool]:
 
 
 if __name__ == "__main__":
-    raise SystemExit(main())
+    cli.end(main())

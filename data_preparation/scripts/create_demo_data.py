@@ -100,4 +100,4 @@ def _train_count(count: int, val_count: int | None) -> int:
 
 
 if __name__ == "__main__":
-    raise SystemExit(main())
+    cli.end(main())

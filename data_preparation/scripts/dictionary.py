@@ -145,4 +145,4 @@ def _put(text: str) -> None:
 
 
 if __name__ == "__main__":
-    raise SystemExit(main())
+    cli.end(main())

@@ -88,4 +88,4 @@ def _explain(plan: Resplit, written: bool) -> None:
 
 
 if __name__ == "__main__":
-    raise SystemExit(main())
+    cli.end(main())

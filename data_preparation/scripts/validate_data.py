@@ -204,4 +204,4 @@ def _summarise(verdict: Verdict) -> None:
 
 
 if __name__ == "__main__":
-    raise SystemExit(main())
+    cli.end(main())

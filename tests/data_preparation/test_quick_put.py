@@ -1,4 +1,4 @@
-"""The quick way to put small objects signs as botocore does, and leaves everything else to botocore."""
+"""The quick way to put objects signs as botocore does, and leaves everything else to botocore."""
 
 from __future__ import annotations
 
@@ -14,7 +14,8 @@ from botocore.awsrequest import AWSRequest
 from botocore.credentials import Credentials
 from botocore.session import Session
 
-from data_preparation.quick_put import QuickPut, quick_put
+from data_preparation.pieces import Content
+from data_preparation.quick_put import BLOCK, QuickPut, quick_put
 from data_preparation.s3_folder import s3_folder
 
 REGION = "ap-southeast-1"
@@ -38,13 +39,12 @@ def test_it_signs_as_botocore_does(token: str, kms_key: str) -> None:
     assert lane
     assert (lane.netloc, lane.port, lane.root) == (f"my-bucket.s3.{REGION}.amazonaws.com", 443, "/")
     data = b"\0content"
-    sha256 = hashlib.sha256(data).hexdigest()
-    head, _, body = lane._request("images/1+2 ~.png", data, sha256).partition(b"\r\n\r\n")
+    head, _, body = lane._head("images/1+2 ~.png", content(data)).partition(b"\r\n\r\n")
     first, *lines = head.decode().split("\r\n")
     headers = dict(line.split(": ", 1) for line in lines)
     method, target, _ = first.split()
     request = AWSRequest(method, f"https://{headers['host']}{target}", headers, data=data)
-    assert (body, headers["content-length"]) == (data, str(len(data)))
+    assert (body, headers["content-length"]) == (b"", str(len(data)))
     assert headers.get("x-amz-security-token", "") == token
     assert ("x-amz-server-side-encryption-aws-kms-key-id" in headers) == bool(kms_key)
     signed = headers.pop("authorization")
@@ -54,6 +54,10 @@ def test_it_signs_as_botocore_does(token: str, kms_key: str) -> None:
     request.context["timestamp"] = headers["x-amz-date"]
     text = auth.string_to_sign(request, auth.canonical_request(request))
     assert signed.endswith(f"Signature={auth.signature(text, request)}")
+
+
+def content(*parts: bytes) -> Content:
+    return Content(parts, hashlib.sha256(b"".join(parts)).hexdigest())
 
 
 def answering(answers: list[bytes]) -> tuple[str, list[bytes]]:
@@ -86,17 +90,32 @@ def test_only_success_counts_and_connections_are_kept() -> None:
     url, heard = answering([OK, OK, refusal, OK, cut, b"", GONE_AFTER_IT, OK])
     lane = quick(url)
     assert lane
-    data = b"content END"
-    taken = [lane.put("1.png", data, hashlib.sha256(data).hexdigest()) for _ in range(8)]
+    moved: list[int] = []
+    taken = [lane.put("1.png", content(b"content", b"", b" END"), moved.append) for _ in range(8)]
     assert taken == [True, True, False, True, False, False, True, True]
+    assert sum(moved) == 5 * len(b"content END"), "what was not taken is taken back"
     assert len(heard) == 8
     assert heard[0].startswith(b"PUT /my-bucket/ocr/%E0%B8%81%20%E0%B8%82/1.png HTTP/1.1\r\n")
+    assert all(each.endswith(b"\r\n\r\ncontent END") for each in heard)
+
+
+def test_a_large_body_goes_in_blocks() -> None:
+    url, heard = answering([OK])
+    lane = quick(url)
+    assert lane
+    parts = [b"a" * (BLOCK // 2 + 1), b"b" * (2 * BLOCK + 1), b"c", b"END"]
+    moved: list[int] = []
+    assert lane.put("1.bin", content(*parts), moved.append)
+    assert heard[0].partition(b"\r\n\r\n")[2] == b"".join(parts)
+    assert sum(moved) == sum(map(len, parts))
+    assert len(moved) > 2
+    assert max(moved) < 2 * BLOCK
 
 
 def test_botocore_does_it_where_settings_are_unusual(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     assert quick(bucket="my-bucket--apse1-az1--x-s3") is None
     lane: Any = quick("http://127.0.0.1:9")  # nobody listens there
-    assert lane.put("1.png", b"", "00" * 32) is False
+    assert lane.put("1.png", content(b""), lambda size: None) is False
     assert lane.works is False
     monkeypatch.setenv("https_proxy", "http://proxy.example:3128")
     assert quick() is None

@@ -189,7 +189,7 @@ def test_large_bodies_are_streams_and_live_with_what_s3_does(
     faults = [SLOW_DOWN, HANG_UP]
 
     def misbehave(request: Request) -> Fault | None:
-        return faults[request.number % 2] if request.method == "PUT" and request.number in (3, 4) else None
+        return faults[request.number % 2] if request.method == "PUT" and request.number in (3, 4, 5, 6) else None
 
     aws.misbehave = misbehave
     shown: list[int] = []
