@@ -18,8 +18,8 @@ from contract.dataset import (
 from contract.errors import UserError
 from contract.image_check import Found, Over, Progress, check_images
 from contract.images import Images, open_images
+from contract.limits import MOST_STEPS, Limits, ctc_steps, remedy_for_steps
 from contract.picture import Decode
-from contract.recipe import MOST_STEPS, Limits, ctc_steps, remedy_for_steps
 from contract.report import Report, Split
 
 EXAMPLES = 3  # how many lines a problem about many lines names

@@ -10,8 +10,9 @@ from collections.abc import Callable
 from dataclasses import replace
 
 from contract.check import check_limits
+from contract.limits import MOST_STEPS, ctc_steps
 from contract.parameters import Change, OpenRecipe, make_agree, value_at
-from contract.recipe import MOST_STEPS, OUT_CHAR_NUM, ctc_steps, limits_of, overrides_that_fit, with_override
+from contract.recipe import OUT_CHAR_NUM, limits_of, overrides_that_fit, with_override
 from contract.report import Report
 
 LONGEST, SPACE = "Global.max_text_length", "Global.use_space_char"

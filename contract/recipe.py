@@ -6,9 +6,7 @@ Loading, typed overrides, and what a recipe can learn at all; `recipe_rules` ref
 from __future__ import annotations
 
 import copy
-import itertools
 import re
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +15,7 @@ import yaml
 from contract.errors import UserError
 from contract.flat import flatten
 from contract.hyperparameters import did_you_mean, parse_bool, parse_float, parse_int
+from contract.limits import MOST_STEPS, TRAINING_TIME_STEPS, Limits, width_that_fits
 from contract.recipe_rules import MODES, PPLCNET_COLUMN, SECTIONS, Recipe, check_recipe, has_multi_head, resizing
 
 CONFIGS = Path(__file__).resolve().parent.parent / "configs"
@@ -65,8 +64,6 @@ NRTR_MARKS = 2  # start and end, which take places of max_text_length (PaddleOCR
 SVTR_COLUMN = 4  # pixels of the input's width to a column of SVTR's features
 OUT_CHAR_NUM = "Architecture.Backbone.out_char_num"
 PPLCNET_STEPS = 40  # time steps that PPLCNetV3 trains with, whatever the width, where the recipe does not say otherwise
-TRAINING_TIME_STEPS = "Architecture.Backbone.training_time_steps"  # a setting of our own network alone
-MOST_STEPS = 1_000  # of a label: a printed line has some 100, what has more is a page or a mistake
 SCALES = "Train.sampler.scales"
 IMG_SIZE = "Architecture.Backbone.img_size"  # height, width of what the backbone sees
 TPS_OUTPUTSIZE = "Architecture.Transform.tps_outputsize"
@@ -78,20 +75,6 @@ ALSO_KNOWN_AS = {
     "rec/PP-OCRv5/multi_language/th_PP-OCRv5_mobile_rec.yml": "rec/PP-OCRv5/th_PP-OCRv5_mobile_rec.yml",
     "rec/PP-OCRv5/multi_language/latin_PP-OCRv5_mobile_rec.yml": "rec/PP-OCRv5/latin_PP-OCRv5_mobile_rec.yml",
 }
-
-
-@dataclass(frozen=True)
-class Limits:
-    """What a recipe can learn. Lengths in code points, sizes in pixels."""
-
-    longest_label: int
-    reserved: int  # places of max_text_length that marks take: longest_label = max_text_length - reserved
-    time_steps: int
-    use_space: bool
-    height: int
-    width: int
-    pixels_per_step: int  # 0: widening the input gives no more time steps
-    steps_key: str = ""  # the key that states the time steps, where a recipe has one
 
 
 class _Loader(yaml.SafeLoader):
@@ -207,11 +190,6 @@ def _image_size(recipe: Recipe) -> tuple[int, int]:
     return height, width
 
 
-def ctc_steps(label: str) -> int:
-    """Time steps CTC needs for a label: one a character, and a blank between equal neighbours."""
-    return len(label) + sum(first == second for first, second in itertools.pairwise(label))
-
-
 def resize_keys(recipe: Recipe) -> list[str]:
     """The dotted keys of every image_shape that resizes, in Train and Eval."""
     return [key for key, _ in flatten({mode: recipe[mode] for mode in MODES}) if key.endswith("ResizeImg.image_shape")]
@@ -249,31 +227,6 @@ def _sizes_for(recipe: Recipe, limits: Limits, width: int) -> list[tuple[str, st
         scales = [[side * width // limits.width, high] for side, high in recipe["Train"]["sampler"]["scales"]]
         sizes.append((SCALES, str(scales).replace(" ", "")))
     return sizes + [(key, f"[3,{height},{width}]") for key in resize_keys(recipe)]
-
-
-def width_that_fits(limits: Limits, most_steps: int, aspect: float) -> int:
-    """Input width in pixels, a multiple of 32, that gives the hardest label its steps.
-
-    aspect: width / height of a typical wide image. Up to twice the steps that the hardest label needs are given:
-    CTC learns slowly when it has none to spare, and more is only paid for.
-    """
-    needed = most_steps * limits.pixels_per_step
-    return -(-max(needed, min(round(aspect * limits.height), 2 * needed)) // 32) * 32
-
-
-def remedy_for_steps(limits: Limits, needed: int, aspect: float) -> str:
-    """What to do about a label that needs more time steps than the recipe has."""
-    if needed > MOST_STEPS:
-        return "shorten it or delete its line: no input is so wide"
-    if not limits.pixels_per_step:
-        return "split the lines: this network has a fixed number of steps"
-    if limits.steps_key and needed * limits.pixels_per_step <= limits.width:
-        return f"add -o {limits.steps_key}={needed} or split the lines"
-    width = width_that_fits(limits, needed, aspect)
-    if limits.steps_key:
-        ours = " (which our own networks have, of --tree pypi)" if limits.steps_key == TRAINING_TIME_STEPS else ""
-        return f"take {limits.steps_key}={needed}{ours} and an input of {limits.height}x{width}, or split the lines"
-    return f"widen the input to image_shape [3,{limits.height},{width}] or split the lines"
 
 
 def _has(holder: Any, part: str) -> bool:

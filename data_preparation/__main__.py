@@ -2,36 +2,35 @@
 
 from __future__ import annotations
 
-from data_preparation import cli
-from data_preparation.scripts import (
-    convert_data,
-    create_demo_data,
-    dictionary,
-    download_from_s3,
-    pack_dataset,
-    report_data,
-    split_dataset,
-    unpack_dataset,
-    upload_to_s3,
-    validate_data,
-)
+import sys
+from importlib import import_module
+from typing import Any
 
+from data_preparation import cli
+
+# Each with its module in data_preparation/scripts. Only the one that is asked for is imported.
 VERBS = {
-    "demo": create_demo_data,
-    "convert": convert_data,
-    "validate": validate_data,
-    "split": split_dataset,
-    "dictionary": dictionary,
-    "report": report_data,
-    "pack": pack_dataset,
-    "unpack": unpack_dataset,
-    "upload": upload_to_s3,
-    "download": download_from_s3,
+    "demo": "create_demo_data",
+    "convert": "convert_data",
+    "validate": "validate_data",
+    "split": "split_dataset",
+    "dictionary": "dictionary",
+    "report": "report_data",
+    "pack": "pack_dataset",
+    "unpack": "unpack_dataset",
+    "upload": "upload_to_s3",
+    "download": "download_from_s3",
 }
+
+
+def script_of(verb: str) -> Any:
+    """The module of a verb: SUMMARY, EXAMPLE, add_arguments and run."""
+    return import_module(f"data_preparation.scripts.{VERBS[verb]}")
 
 
 def main(argv: list[str] | None = None) -> int:
     """Run one verb; the exit code is its script's."""
+    words = sys.argv[1:] if argv is None else argv
     parser = cli.Parser(
         prog="python -m data_preparation",
         description="Draw, convert, check, pack, upload and download datasets for text recognition.",
@@ -39,10 +38,12 @@ def main(argv: list[str] | None = None) -> int:
         " --output-dir dataset",
     )
     verbs = parser.add_subparsers(dest="verb", metavar="{" + ",".join(VERBS) + "}", required=True)
-    for verb, script in VERBS.items():
-        summary = script.SUMMARY
-        script.add_arguments(verbs.add_parser(verb, help=summary, description=summary, epilog=script.EXAMPLE))
-    return cli.run(parser, argv, lambda args: VERBS[args.verb].run(args))
+    for verb in words[:1] if words[:1] and words[0] in VERBS else VERBS:
+        script = script_of(verb)
+        script.add_arguments(
+            verbs.add_parser(verb, help=script.SUMMARY, description=script.SUMMARY, epilog=script.EXAMPLE)
+        )
+    return cli.run(parser, words, lambda args: int(script_of(args.verb).run(args)))
 
 
 if __name__ == "__main__":

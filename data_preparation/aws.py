@@ -12,7 +12,6 @@ from email.utils import parsedate_to_datetime
 from typing import Any
 
 from contract.errors import UserError
-from contract.hyperparameters import did_you_mean
 
 # AWS throttles and fails at times: five tries, with pauses that adapt to its answers, are 10 to 30 seconds.
 ATTEMPTS = 5
@@ -82,6 +81,8 @@ def open_session(profile: str = "", region: str = "") -> tuple[Any, str]:
 
 def doubts_about_region(session: Any, region: str) -> str:
     """Why a region may be mistyped; empty for one that the installed boto3 lists: newer ones are not in its list."""
+    from contract.hyperparameters import did_you_mean
+
     partitions = session.get_available_partitions()
     known = [name for each in partitions for name in session.get_available_regions("sagemaker", each)]
     if region in known:

@@ -5,8 +5,8 @@ from __future__ import annotations
 import unicodedata
 from collections.abc import Iterator
 
+from contract.limits import Limits
 from contract.picture import Picture
-from contract.recipe import Limits
 
 Oddity = tuple[str, str, str]  # kind, what continues "the image '…' ", remedy
 

@@ -11,17 +11,11 @@ from contract.errors import UserError
 from contract.hyperparameters import Hyperparameters
 from contract.image_check import Found
 from contract.label_fit import fit_to_labels, fits_as_wide_as_it_is
+from contract.limits import Limits
 from contract.parameters import OpenRecipe, apply_parameters
 from contract.picture import Picture
 from contract.quoting import quoted
-from contract.recipe import (
-    Limits,
-    find_recipe,
-    limits_of,
-    load_recipe,
-    overrides_that_fit,
-    with_override,
-)
+from contract.recipe import find_recipe, limits_of, load_recipe, overrides_that_fit, with_override
 from contract.report import Report, Split, Warnings
 from data_preparation.images import look
 from data_preparation.label_swap import STAGED

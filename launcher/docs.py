@@ -9,6 +9,7 @@ from collections.abc import Iterator
 
 from data_preparation import cli
 from data_preparation.__main__ import VERBS as DATA_VERBS
+from data_preparation.__main__ import script_of
 from launcher.flags import VERBS, Flag, Verb
 
 INTRODUCTION = """\
@@ -130,8 +131,9 @@ def _section(verb: Verb) -> str:
 
 def _data_section(verb: str) -> str:
     parser = cli.Parser(prog=f"python -m data_preparation {verb}")
-    DATA_VERBS[verb].add_arguments(parser)
-    parts = [f"### data {verb}", DATA_VERBS[verb].SUMMARY]
+    script = script_of(verb)
+    script.add_arguments(parser)
+    parts = [f"### data {verb}", script.SUMMARY]
     for name, each in _parsers(parser):
         rows = [_data_row(action) for action in each._actions if action.help and action.dest != "help"]
         parts += [f"`{name} …`", "\n".join(["| flag | meaning |", "| --- | --- |", *rows])]

@@ -16,6 +16,7 @@ from container.__main__ import IN_THE_TRAINER
 from contract.errors import UserError
 from data_preparation import cli
 from data_preparation.__main__ import VERBS as DATA_VERBS
+from data_preparation.__main__ import script_of
 from data_preparation.scripts import create_demo_data
 from launcher.command_line import parse_flags
 from launcher.docs import render
@@ -82,7 +83,7 @@ def check_python(words: list[str], whole: bool) -> None:
             (path for path in (ROOT / words[0], ROOT / "data_preparation" / words[0]) if path.is_file()), None
         )
         assert script, words
-        verb = next(name for name, module in DATA_VERBS.items() if Path(str(module.__file__)) == script)
+        verb = next(name for name, module in DATA_VERBS.items() if module == script.stem)
         words = ["-m", "data_preparation", verb, *words[1:]]
     assert words[0] == "-m", words
     room, _, verb = words[1].partition(".")
@@ -122,7 +123,7 @@ def check_data_flags(rest: list[str], whole: bool) -> None:
     assert verb in DATA_VERBS, f"no verb {verb}"
     if whole:
         parser = cli.Parser()
-        DATA_VERBS[verb].add_arguments(parser)
+        script_of(verb).add_arguments(parser)
         parser.parse_args(rest)
     else:
         known = (render().partition(f"\n### data {verb}\n")[2]).partition("\n### ")[0]

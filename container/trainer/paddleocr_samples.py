@@ -18,7 +18,8 @@ from contract.batches import Size
 from contract.dataset import Sample
 from contract.image_header import read_header
 from contract.images import Images
-from contract.recipe import ctc_steps, limits_of
+from contract.limits import ctc_steps
+from contract.recipe import limits_of
 
 
 class PaddleOCRSamples:

@@ -10,7 +10,8 @@ from container.order import WorkOrder
 from container.trainer.errors import TrainingFailed
 from container.trainer.sampling import Schedule
 from contract.dataset import Sample
-from contract.recipe import Recipe, ctc_steps, limits_of, warmup_epochs
+from contract.limits import ctc_steps
+from contract.recipe import Recipe, limits_of, warmup_epochs
 
 Scores = Mapping[str, Any] | None
 History = Sequence[Mapping[str, Any]]

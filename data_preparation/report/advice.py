@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from contract.recipe import Limits
+from contract.limits import Limits
 from contract.report import Report
 from data_preparation.page.blocks import to_copy, whole
 from data_preparation.page.document import Section

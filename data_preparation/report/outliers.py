@@ -6,7 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from heapq import nlargest, nsmallest
 
-from contract.recipe import ctc_steps
+from contract.limits import ctc_steps
 from data_preparation.page.document import Section
 from data_preparation.page.markup import Markup, element, join
 from data_preparation.page.pictures import Album, gallery

@@ -18,7 +18,8 @@ from container.trainer.sampling import Key, Schedule
 from contract.batches import Scales
 from contract.dataset import Sample, read_labels
 from contract.images import open_images
-from contract.recipe import CONFIGS, ctc_steps, limits_of, load_recipe
+from contract.limits import ctc_steps
+from contract.recipe import CONFIGS, limits_of, load_recipe
 from data_preparation.demo.words import THAI
 from tests.container.jobs import draw_dataset
 from tests.container.recipes import recipe_over

@@ -8,17 +8,8 @@ import pytest
 import yaml
 
 from contract.errors import UserError
-from contract.recipe import (
-    CONFIGS,
-    ctc_steps,
-    find_recipe,
-    limits_of,
-    load_recipe,
-    overrides_that_fit,
-    remedy_for_steps,
-    resize_keys,
-    with_override,
-)
+from contract.limits import ctc_steps, remedy_for_steps
+from contract.recipe import CONFIGS, find_recipe, limits_of, load_recipe, overrides_that_fit, resize_keys, with_override
 
 CRNN = CONFIGS / "rec/rec_mv3_none_bilstm_ctc.yml"
 SHAPE = "Train.dataset.transforms.2.RecResizeImg.image_shape"

@@ -9,27 +9,15 @@ from pathlib import Path
 
 import pytest
 
-from data_preparation.__main__ import main
+from data_preparation.__main__ import VERBS, main
 from tests.data_preparation.folders import REPOSITORY, dataset, run_python
 
-SCRIPTS = {
-    "demo": "create_demo_data",
-    "convert": "convert_data",
-    "validate": "validate_data",
-    "split": "split_dataset",
-    "dictionary": "dictionary",
-    "report": "report_data",
-    "pack": "pack_dataset",
-    "unpack": "unpack_dataset",
-    "upload": "upload_to_s3",
-    "download": "download_from_s3",
-}
 HEAVY = ("numpy", "cv2", "PIL", "rich", "yaml", "boto3", "botocore")
 
 
-@pytest.mark.parametrize("verb", SCRIPTS)
+@pytest.mark.parametrize("verb", VERBS)
 def test_every_way_shows_the_help(verb: str) -> None:
-    script = SCRIPTS[verb]
+    script = VERBS[verb]
     room = REPOSITORY / "data_preparation"
     for done in (
         run_python(f"scripts/{script}.py", "--help", cwd=room),
@@ -41,7 +29,7 @@ def test_every_way_shows_the_help(verb: str) -> None:
         assert "example" in done.stdout
 
 
-@pytest.mark.parametrize("verb", SCRIPTS)
+@pytest.mark.parametrize("verb", VERBS)
 def test_help_imports_nothing_heavy(verb: str) -> None:
     program = (
         "import sys\nfrom data_preparation.__main__ import main\n"

@@ -26,7 +26,8 @@ from contract.batches import Size
 from contract.dataset import Sample
 from contract.image_header import read_header
 from contract.images import Images
-from contract.recipe import ctc_steps, limits_of
+from contract.limits import ctc_steps
+from contract.recipe import limits_of
 
 _TIFF = (b"II", b"MM")  # how its files begin; their header is not asked how the decoder will turn the image
 
