@@ -137,12 +137,13 @@ def parse_labels(path: Path, text: str, notes: tuple[str, ...]) -> LabelFile:
         notes = (*notes, f"{path.name} ends in a blank line: accepted, ignored")
     while len(lines) > 1 and not lines[-1].strip():
         lines.pop()
+    name = path.name
     for number, line in enumerate(lines, start=1):
-        parsed = _parse_line(line, f"{path.name}:{number}")
+        parsed = _parse_line(line, f"{name}:{number}")
         if isinstance(parsed, Problem):
             problems.append(parsed)
         else:
-            samples.append(Sample(*parsed, line=number))
+            samples.append(Sample(*parsed, number))
     return LabelFile(path, tuple(samples), tuple(problems), notes)
 
 
@@ -210,9 +211,9 @@ def content_hash(entries: Iterable[tuple[str, str, str, str]]) -> str:
 def hash_in_order(entries: Iterable[tuple[str, str, str, str]]) -> str:
     """The same hash of entries that are sorted already, one after the other."""
     digest = hashlib.sha256()
-    encode = json.JSONEncoder(ensure_ascii=False).encode  # json.dumps makes an encoder each time
+    quote = json.encoder.encode_basestring  # what json.dumps makes of a string, without an encoder for each
     for entry in entries:
-        digest.update(encode(entry).encode() + b"\n")
+        digest.update(f"[{', '.join(map(quote, entry))}]\n".encode())
     return digest.hexdigest()
 
 

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-import itertools
 from dataclasses import dataclass
+from operator import eq
 
 TRAINING_TIME_STEPS = "Architecture.Backbone.training_time_steps"  # a setting of our own network alone
 MOST_STEPS = 1_000  # of a label: a printed line has some 100, what has more is a page or a mistake
@@ -25,7 +25,7 @@ class Limits:
 
 def ctc_steps(label: str) -> int:
     """Time steps CTC needs for a label: one a character, and a blank between equal neighbours."""
-    return len(label) + sum(first == second for first, second in itertools.pairwise(label))
+    return len(label) + sum(map(eq, label, label[1:]))
 
 
 def width_that_fits(limits: Limits, most_steps: int, aspect: float) -> int:

@@ -36,9 +36,9 @@ class ImageFiles:
     def __init__(self) -> None:
         self._rows: list[bytes] = []  # path, NUL, 8 bytes of size, 32 of SHA-256: they sort by path
 
-    def add(self, image: str, size: int, sha256: str) -> None:
-        """Take in an image as a label names it."""
-        self._rows.append(plain_path(image).encode() + b"\0" + size.to_bytes(8, "big") + bytes.fromhex(sha256))
+    def add(self, path: str, size: int, sha256: str) -> None:
+        """Take in an image, with its path as plain_path makes it."""
+        self._rows.append(path.encode() + b"\0" + size.to_bytes(8, "big") + bytes.fromhex(sha256))
 
     def sort(self) -> None:
         """Put them in order, each once."""
@@ -113,10 +113,11 @@ class DatasetFiles:
 
     def add_image(self, split: Split, sample: Sample, picture: Picture) -> None:
         """The `found` of contract.check.check_dataset."""
-        self._images.add(sample.image, picture.size, picture.sha256)
+        path = plain_path(sample.image)
+        self._images.add(path, picture.size, picture.sha256)
         if picture.size <= self._keep_bytes:
             self._keep_bytes -= picture.size
-            self._kept[plain_path(sample.image)] = picture.data
+            self._kept[path] = picture.data
 
     def dataset(self, report: Report) -> LocalDataset:
         """The dataset, after the check. Raises UserError when it is not sound."""
@@ -134,9 +135,12 @@ def read_dataset(folder: Path, progress: Progress | None = None, keep_bytes: int
     return files.dataset(report)
 
 
+_NOT_LOOKED = Look()
+
+
 def _not_decoded(data: bytes) -> Look:
     """What decodes is validate's question; it needs OpenCV."""
-    return Look()
+    return _NOT_LOOKED
 
 
 def dataset_name(folder: Path) -> str:

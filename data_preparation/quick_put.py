@@ -98,7 +98,7 @@ class QuickPut:
     _own: threading.local = field(default_factory=threading.local)
     _signing: dict[tuple[str, str], bytes] = field(default_factory=dict)  # day and secret → key
 
-    def put(self, path: str, content: Content, moved: Callable[[int], None]) -> bool:
+    def put(self, path: str, content: Content, moved: Callable[[int], None] = lambda size: None) -> bool:
         """Whether S3 has taken an object, whose SHA-256 it verified. False: ask botocore.
 
         moved: told of bytes as they go, and of fewer than 0 when they must go again.

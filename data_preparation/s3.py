@@ -239,13 +239,13 @@ class _Upload:
             self._meter.finished(piece.files, piece.bytes, found=True)
         elif self._dry_run:
             self._meter.finished(piece.files, piece.bytes)
-        elif self._quick and self._quick.put(piece.path, content, self._meter.moved):
-            self._meter.finished(piece.files)
         elif piece.bytes <= AT_ONCE:
-            self._folder.put(piece.path, content.data, content.sha256)
+            if not (self._quick and self._quick.put(piece.path, content)):
+                self._folder.put(piece.path, content.data, content.sha256)
             self._meter.finished(piece.files, piece.bytes)
         else:
-            self._folder.put(piece.path, MeteredBody(content.data, self._meter.moved), content.sha256)
+            if not (self._quick and self._quick.put(piece.path, content, self._meter.moved)):
+                self._folder.put(piece.path, MeteredBody(content.data, self._meter.moved), content.sha256)
             self._meter.finished(piece.files)
         return file, not there
 

@@ -115,7 +115,7 @@ def test_a_large_body_goes_in_blocks() -> None:
 def test_botocore_does_it_where_settings_are_unusual(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     assert quick(bucket="my-bucket--apse1-az1--x-s3") is None
     lane: Any = quick("http://127.0.0.1:9")  # nobody listens there
-    assert lane.put("1.png", content(b""), lambda size: None) is False
+    assert lane.put("1.png", content(b"")) is False
     assert lane.works is False
     monkeypatch.setenv("https_proxy", "http://proxy.example:3128")
     assert quick() is None
