@@ -85,12 +85,14 @@ pip install --no-deps --require-hashes "${requirements[@]}" ||
 pip install --no-deps --no-build-isolation -e . || fail "this folder could not be installed: see pip's message above."
 venv/bin/python -m container.trainer.pipeline.native.build || true  # says what that means, and all works without
 
-
 rm venv/.unfinished
 printf '%s' "$key" > venv/.ready
 [[ $wanted != *" notebook "* ]] || register_kernel
-[[ -n $quiet ]] || cat <<'NEXT'
+[[ -z $quiet ]] || exit 0
+cat <<'NEXT'
 setup: done. Next:
   make smoke                 a tiny training on this machine, interrupted and resumed, with nothing to pay
   . venv/bin/activate        then: python -m launcher.submit --help
 NEXT
+[[ ${locks[*]} != *launch* && ${locks[*]} != *dev* ]] ||
+  echo "                             or: python -m launcher doctor, what is missing for a job on SageMaker"

@@ -5,6 +5,7 @@ from __future__ import annotations
 import ast
 import json
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -97,6 +98,35 @@ def test_nobody_counts_on_signals_that_windows_lacks(monkeypatch: pytest.MonkeyP
     monkeypatch.delattr(signal, "SIGHUP")
     with listen_for_stop(), every_stop_is_ctrl_c():
         pass
+
+
+def test_what_setup_bat_asks_python_in_a_folder_that_the_code_page_lacks(tmp_path: Path):
+    """The lines of Python in setup.bat, in a folder, with output in a code page without its letters."""
+    asked = dict(
+        re.findall(r'^set "(\w+)=(import .*)"$', (ROOT / "setup.bat").read_text(encoding="utf-8"), re.MULTILINE)
+    )
+    folder = tmp_path / "R&D งาน"
+    (folder / "venv").mkdir(parents=True)
+    (folder / "a.lock").write_bytes(b"a==1")
+
+    def ask(name: str, *words: str) -> tuple[int, str]:
+        environment = {**os.environ, "PYTHONIOENCODING": "cp1252"}
+        command = [sys.executable, "-c", asked[name], *words]
+        done = subprocess.run(command, cwd=folder, env=environment, capture_output=True, text=True, check=False)
+        assert not done.stderr
+        return done.returncode, done.stdout
+
+    assert ask("FITS") == (0, "")
+    key = ask("KEY", "a.lock")
+    assert key[0] == 0
+    assert key == ask("KEY", "a.lock")
+    (folder / "a.lock").write_bytes(b"a==2")
+    assert key != ask("KEY", "a.lock")
+    assert ask("STAYED") == (0, "")  # of a venv/ that was not finished by this script
+    assert ask("MARK") == (0, "")
+    assert ask("STAYED") == (0, "")
+    folder = folder.rename(tmp_path / "moved")
+    assert ask("STAYED") == (1, "")
 
 
 READER = """
