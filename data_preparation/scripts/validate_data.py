@@ -177,6 +177,7 @@ def _say_what_fix_would_do(verdict: Verdict, args: argparse.Namespace) -> None:
     report = verdict.report
     cured = sum(problem.kind in FIXABLE for problem in report.problems)
     cured += sum(count for kind, count in report.warnings.counts.items() if kind in FIXABLE)
+    cured += sum(problem.kind == "file" and ":" in problem.where for problem in report.problems)  # in another encoding
     command = f"python -m data_preparation validate {in_shell(report.folder)} --fix NEW_FOLDER"
     if cured:
         say(f"{command} writes a copy without {cured:,} of these")

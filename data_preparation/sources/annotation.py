@@ -120,6 +120,14 @@ def files_below(labels: Path, ending: str) -> list[Path]:
     return [labels] if labels.is_file() else sorted(path for path in labels.rglob("*" + ending) if path.is_file())
 
 
+def refuse_unread(problems: Iterable[Problem], files: int) -> None:
+    """Raise UserError when most files are no text: then it is their encoding, and what was read may be misread."""
+    unread = [problem for problem in problems if problem.kind == "file"]
+    if 2 * len(unread) > files:
+        of = f"{len(unread):,} of {counted(files, 'file')} cannot be read" if files > 1 else "the file cannot be read"
+        raise UserError(f"{of}: {unread[0]}")
+
+
 def read_json(path: Path, how: Reading, accepted: Accepted) -> Any:
     """The value of one of many JSON files. Raises BadSample when it is none, or too large to be an annotation."""
     size = path.stat().st_size

@@ -8,7 +8,7 @@ from pathlib import Path, PurePosixPath
 
 from contract.dataset import Problem
 from contract.errors import UserError
-from data_preparation.sources.annotation import Accepted, Reading, files_below, read_annotation
+from data_preparation.sources.annotation import Accepted, Reading, files_below, read_annotation, refuse_unread
 from data_preparation.sources.crop_files import check_label
 from data_preparation.sources.entries import BadSample, Entry, Source, refuse_link, safe_name, unique
 from data_preparation.sources.finding import ImagesByStem
@@ -52,6 +52,7 @@ def read_pairs(images: Path, labels: Path, form: str, how: Reading) -> Source:
         else:
             name = safe_name(PurePosixPath(image.relative_to(images).as_posix()))
             entries.append(Entry(where, image, name, label))
+    refuse_unread(problems, len(files))
     kept, repeated = unique(entries)
     reason = f"{labels} holds {counted(len(files), f'name{ending} file')}"
     return Source(form, reason, tuple(kept), tuple(problems + repeated), tuple(accepted.notes(f"{ending} file")))

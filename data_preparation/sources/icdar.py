@@ -22,6 +22,7 @@ from data_preparation.sources.annotation import (
     files_below,
     first_line,
     read_annotation,
+    refuse_unread,
 )
 from data_preparation.sources.entries import BadSample, refuse_link
 from data_preparation.sources.finding import ImagesByStem
@@ -63,6 +64,7 @@ def read(images: Path, labels: Path, how: Reading) -> PageSource:
             found, bad_lines = _read_lines(text, name, page)
             regions += found
             problems += bad_lines
+    refuse_unread(problems, len(files))
     if not regions and all(problem.kind == "format" for problem in problems):
         raise UserError(f"{labels} holds no line such as 10,20,90,20,90,40,10,40,text: name another --format")
     notes = accepted.notes("text file")

@@ -125,6 +125,28 @@ def test_a_folder_of_texts_in_two_encodings(tmp_path: Path, capsys: pytest.Captu
     assert "note: 2 .gt.txt files: is read as UTF-8, which it is, not as cp874\n" in said
 
 
+def test_texts_most_of_which_cannot_be_read_are_refused_as_a_whole(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """The others would be misread: แดง of cp874 is a letter of UTF-8."""
+    crops(tmp_path / "crops", list(PAIRS))
+    for image, word in PAIRS.items():
+        (tmp_path / "crops" / image).with_suffix(".gt.txt").write_bytes(word.encode("cp874"))
+    assert convert(tmp_path, tmp_path / "crops", "--skip-bad") == 1
+    assert capsys.readouterr().err == (
+        "error: 4 of 6 files cannot be read: 0.gt.txt:1: the file is not UTF-8 (line 1);"
+        " add --encoding cp874 if this line reads 'ร้าน 7'\n"
+    )
+    draw_page(tmp_path / "in/1.png")
+    (tmp_path / "in/gt_1.txt").write_bytes(icdar_line("กข", box(20, 30)).encode("cp874"))
+    given = ["--input-images", str(tmp_path / "in"), "--output-dir", str(tmp_path / "out")]
+    assert main(["convert", *given]) == 1
+    assert capsys.readouterr().err == (
+        "error: the file cannot be read: gt_1.txt: the file is not UTF-8 (line 1);"
+        " add --encoding cp874 if this line reads 'กข'\n"
+    )
+
+
 @ENCODINGS
 @pytest.mark.parametrize("form", ["ppocrlabel", "icdar", "labelme"])
 def test_pages(tmp_path: Path, encoding: str, flags: tuple[str, ...], form: str) -> None:
@@ -242,11 +264,13 @@ def test_xml_says_its_encoding_itself(tmp_path: Path, capsys: pytest.CaptureFixt
     assert said.endswith(" only: leave it out for page-xml\n")
 
 
-def test_a_cleaned_copy_is_read_by_the_same_rules(tmp_path: Path) -> None:
+def test_a_cleaned_copy_is_read_by_the_same_rules(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     crops(tmp_path / "data/images", list(PAIRS))
     lines = [f"images/{line}" for line in LABELS.splitlines(True)]
     (tmp_path / "data/train.txt").write_bytes("".join(["\ufeff", *lines[:2], "\ufeff", *lines[2:4]]).encode())
     (tmp_path / "data/val.txt").write_bytes("".join(lines[4:]).encode("utf-32"))
+    assert main(["validate", str(tmp_path / "data")]) == 1
+    assert f"validate {tmp_path / 'data'} --fix NEW_FOLDER writes a copy without 2 of these" in capsys.readouterr().err
     assert main(["validate", str(tmp_path / "data"), "--fix", str(tmp_path / "out")]) == 0
     assert written(tmp_path) == list(WORDS)
     with (tmp_path / "out/fixes.csv").open(encoding="utf-8", newline="") as file:
