@@ -7,6 +7,8 @@ import signal
 import subprocess
 import sys
 
+from contract.streams import people
+
 # Commands that need paddle run in the trainer's room, in place of this process.
 IN_THE_TRAINER = {"predict": "container.trainer.predict", "check-gpu": "container.trainer.check_gpu"}
 
@@ -24,7 +26,7 @@ def main() -> int:
     if arguments[0] in IN_THE_TRAINER:
         return in_its_place([sys.executable, "-m", IN_THE_TRAINER[arguments[0]], *arguments[1:]])
     known = ", ".join(["train", "fetch-tree", *IN_THE_TRAINER])
-    print(f"error: unknown command {' '.join(arguments)!r}: use one of {known}", file=sys.stderr)
+    print(f"error: unknown command {' '.join(arguments)!r}: use one of {known}", file=people())
     return 1
 
 

@@ -8,9 +8,10 @@ import sys
 from collections.abc import Callable
 from typing import Any, NoReturn
 
-from contract.errors import UserError
+from contract.errors import UserError, in_one_sentence
 from contract.paths import EXIT_REFUSED
 from contract.starting import EXIT_CTRL_C, ctrl_c_is_heard
+from contract.streams import people, ready_streams
 
 
 class Parser(argparse.ArgumentParser):
@@ -30,16 +31,17 @@ class Parser(argparse.ArgumentParser):
 
 def run_command(parser: Parser, action: Callable[[argparse.Namespace], int]) -> int:
     """Parse the flags, do the action, and turn what a person can cause into an exit code."""
+    ready_streams()
     try:
         ctrl_c_is_heard()
         code = action(parser.parse_args())
         sys.stdout.flush()
         return code
-    except UserError as error:
-        say(f"error: {error}")
-        return EXIT_REFUSED
     except BrokenPipeError:  # `| head` has seen enough; Python would complain again when it flushes stdout at the end
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return EXIT_REFUSED
+    except (UserError, OSError) as error:
+        say(f"error: {in_one_sentence(error)}")
         return EXIT_REFUSED
     except KeyboardInterrupt:
         say("interrupted")
@@ -48,4 +50,4 @@ def run_command(parser: Parser, action: Callable[[argparse.Namespace], int]) -> 
 
 def say(line: str) -> None:
     """One line for people, at once."""
-    print(line, file=sys.stderr, flush=True)
+    print(line, file=people(), flush=True)

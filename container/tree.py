@@ -12,6 +12,7 @@ from pathlib import Path
 
 from container.checkpoints import sha256_of
 from contract.errors import UserError
+from contract.streams import people
 from contract.tree_places import HOME_VARIABLE, cache_folder
 
 VERSION = "3.7.0"
@@ -42,9 +43,9 @@ def locate_tree(say: Callable[[str], None]) -> Path:
 def fetch_tree() -> int:
     """`python -m container fetch-tree`: fill the cache; prints where the tree is."""
     try:
-        print(locate_tree(lambda line: print(line, file=sys.stderr)))
+        print(locate_tree(lambda line: print(line, file=people())))
     except UserError as error:
-        print(f"error: {error}", file=sys.stderr)
+        print(f"error: {error}", file=people())
         return 1
     return 0
 

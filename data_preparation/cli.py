@@ -5,14 +5,15 @@ from __future__ import annotations
 import argparse
 import codecs
 import gc
-import os
-import sys
 from collections.abc import Callable
-from typing import Any, NoReturn
+from typing import TYPE_CHECKING, Any, NoReturn
 
-from contract.errors import UserError
+from contract.errors import UserError, in_one_sentence
 from contract.starting import EXIT_CTRL_C, ctrl_c_is_heard
-from contract.streams import speak_utf8
+from contract.streams import people, pour, ready_streams
+
+if TYPE_CHECKING:
+    from _typeshed import SupportsWrite
 
 EXIT_REFUSED = 1
 
@@ -33,19 +34,25 @@ class Parser(argparse.ArgumentParser):
     def __init__(self, **options: Any) -> None:
         super().__init__(allow_abbrev=False, formatter_class=argparse.RawDescriptionHelpFormatter, **options)
 
+    def print_help(self, file: SupportsWrite[str] | None = None) -> None:
+        pour(self.format_help().rstrip("\n"))
+
     def error(self, message: str) -> NoReturn:
         raise UserError(f"{message}; {self.prog} --help lists the flags")
 
 
 def run(parser: Parser, argv: list[str] | None, action: Callable[[argparse.Namespace], int]) -> int:
     """Parse the flags, do the action and turn what a person can cause into an exit code."""
-    speak_utf8()
+    ready_streams()
     try:
-        return _run(parser, argv, action)
-    except BrokenPipeError:  # `| head` has seen enough; Python would complain again when it flushes both at the end
-        for stream in (sys.stdout, sys.stderr):
-            os.dup2(os.open(os.devnull, os.O_WRONLY), stream.fileno())
+        ctrl_c_is_heard()
+        return action(parser.parse_args(argv))
+    except (UserError, OSError) as error:
+        say(f"error: {in_one_sentence(error)}")
         return EXIT_REFUSED
+    except KeyboardInterrupt:
+        say("interrupted")
+        return EXIT_CTRL_C
 
 
 def end(code: int) -> NoReturn:
@@ -54,29 +61,9 @@ def end(code: int) -> NoReturn:
     raise SystemExit(code)
 
 
-def _run(parser: Parser, argv: list[str] | None, action: Callable[[argparse.Namespace], int]) -> int:
-    try:
-        ctrl_c_is_heard()
-        code = action(parser.parse_args(argv))
-        print(end="", flush=True)
-        return code
-    except UserError as error:
-        say(f"error: {error}")
-        return EXIT_REFUSED
-    except KeyboardInterrupt:
-        say("interrupted")
-        return EXIT_CTRL_C
-    except BrokenPipeError:
-        raise
-    except OSError as error:
-        where = error.filename or "standard output"
-        say(f"error: {where} cannot be used ({error.strerror or error}): check permissions and space")
-        return EXIT_REFUSED
-
-
 def say(text: str = "") -> None:
     """One line for people; no name in it steers the terminal. What programs read goes to stdout instead."""
-    print(text.translate(_STEERING), file=sys.stderr, flush=True)
+    print(text.translate(_STEERING), file=people(), flush=True)
 
 
 def positive_int(text: str) -> int:

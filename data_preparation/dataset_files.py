@@ -179,6 +179,8 @@ def _hashed(folder: Path, name: str) -> DatasetFile:
     path = folder / name
     if not path.resolve().is_relative_to(folder.resolve()):
         raise UserError(f"{path} is a link that leaves the dataset folder: put the file itself there")
+    if not path.is_file():  # reading a pipe would never end
+        raise UserError(f"{path} is not a file: put a text file in its place")
     digest, size = hashlib.sha256(), 0
     try:
         with path.open("rb") as stream:

@@ -6,7 +6,7 @@ import json
 from pathlib import Path
 from typing import Any
 
-from contract.dataset import MANIFEST
+from contract.dataset import MANIFEST, read_text
 from contract.errors import UserError
 from data_preparation.sources.annotation import parse_json
 
@@ -17,7 +17,7 @@ def read_manifest(folder: Path) -> dict[str, Any] | None:
     if not path.exists():
         return None
     try:
-        manifest = parse_json(path.read_text(encoding="utf-8-sig"))
+        manifest = parse_json(read_text(path)[0])
         if not isinstance(manifest, dict):
             raise ValueError(f"it is a {type(manifest).__name__}")
     except ValueError as error:

@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import argparse
-import os
-import sys
 from collections.abc import Iterator
 
 from data_preparation import cli
 from data_preparation.__main__ import VERBS as DATA_VERBS
 from data_preparation.__main__ import script_of
 from launcher.flags import VERBS, Flag, Verb
+from launcher.people import answer
 
 INTRODUCTION = """\
 # Command line
@@ -101,11 +100,7 @@ why.
 
 def main() -> int:
     """Print the page. A reader that has enough, such as `| head`, is no error; a full disk is one."""
-    try:
-        print(render(), flush=True)
-    except BrokenPipeError:
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # Python's exit flushes what is left
-    return 0
+    return answer(render(), 0)
 
 
 def render() -> str:

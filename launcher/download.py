@@ -7,10 +7,11 @@ from pathlib import Path
 from typing import Any
 
 from contract.errors import UserError
+from contract.streams import people
 from launcher.cloud.call import folder_of_runs, read_call
 from launcher.cloud.model import ModelDamaged
 from launcher.entry import enter
-from launcher.people import answer, people, say
+from launcher.people import answer, say
 
 
 def main(argv: list[str] | None = None) -> int:

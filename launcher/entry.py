@@ -11,10 +11,10 @@ from contextlib import contextmanager
 from types import FrameType
 from typing import Any
 
-from contract.errors import UserError
+from contract.errors import UserError, in_one_sentence
 from contract.starting import EXIT_CTRL_C, ctrl_c_is_heard
-from contract.streams import speak_utf8
-from launcher.people import answer, fill_closed_streams, people, say
+from contract.streams import people, ready_streams
+from launcher.people import answer, say
 
 EXIT_REFUSED, EXIT_FAILED = 1, 2
 
@@ -34,17 +34,16 @@ def enter(
     null. Ctrl-C, SIGTERM and a closed terminal end it with the words `stopped`, unless the work listens to them itself.
     """
     arguments = sys.argv[1:] if argv is None else argv
-    fill_closed_streams()
-    speak_utf8()
+    ready_streams()
     try:
         ctrl_c_is_heard()
         with every_stop_is_ctrl_c():
             return work(arguments)
-    except UserError as error:
+    except (UserError, OSError) as error:
         if "--debug" in arguments:
             traceback.print_exc(file=people())
-        say(f"error: {error}")
-        reason, code = str(error), EXIT_FAILED if isinstance(error, failures) else EXIT_REFUSED
+        reason, code = str(in_one_sentence(error)), EXIT_FAILED if isinstance(error, failures) else EXIT_REFUSED
+        say(f"error: {reason}")
     except KeyboardInterrupt:
         say(stopped)
         reason, code = "stopped", EXIT_CTRL_C

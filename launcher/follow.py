@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, TextIO
 
 from contract.events import parse_event
-from launcher.people import people
+from contract.streams import people
 from launcher.progress import Event, Progress, clock, describe_event
 from launcher.terminal import bar_with_figures, in_notebook, print_above
 

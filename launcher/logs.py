@@ -6,9 +6,10 @@ import json
 from functools import partial
 from typing import TYPE_CHECKING
 
+from contract.streams import people, pour
 from launcher.cloud.call import Call, read_call
 from launcher.entry import enter
-from launcher.people import people, pour, say
+from launcher.people import say
 
 if TYPE_CHECKING:
     from collections.abc import Callable

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, TextIO
 
-from launcher.people import people
+from contract.streams import people
 from launcher.terminal import line_with_clock, print_above
 
 if TYPE_CHECKING:

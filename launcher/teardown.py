@@ -9,9 +9,10 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from contract.errors import UserError
+from contract.streams import people
 from launcher.entry import enter
 from launcher.flags import TEARDOWN
-from launcher.people import answer, people, say
+from launcher.people import answer, say
 from launcher.sources import gather
 
 if TYPE_CHECKING:

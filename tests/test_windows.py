@@ -131,8 +131,8 @@ def test_what_setup_bat_asks_python_in_a_folder_that_the_code_page_lacks(tmp_pat
 
 READER = """
 import time
-print("reads", flush=True)
 try:
+    print("reads", flush=True)
     time.sleep(60)
 except KeyboardInterrupt:
     raise SystemExit(130)

@@ -9,9 +9,7 @@ if __name__ == "__main__":  # before the other imports, which Ctrl-C may meet
 
 import argparse
 import copy
-import io
 import json
-import sys
 import time
 import warnings
 from collections.abc import Iterator, Sequence
@@ -44,8 +42,6 @@ def main() -> int:
     parser.add_argument("model", type=Path, metavar="MODEL_DIR", help="the folder model/ of a run")
     parser.add_argument("images", type=Path, nargs="+", metavar="IMAGE", help="an image, or a folder of images")
     parser.add_argument("--json", action="store_true", help="one JSON object a line: image, text, confidence")
-    if isinstance(sys.stdout, io.TextIOWrapper):  # texts are in any script, names of files in any bytes
-        sys.stdout.reconfigure(encoding="utf-8", errors="surrogateescape")
     return run_command(parser, _predict)
 
 

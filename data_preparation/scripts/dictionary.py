@@ -12,11 +12,11 @@ if __name__ == "__main__":  # before the other imports, which Ctrl-C may meet
 
 import argparse
 import json
-import sys
 from collections import Counter
 from dataclasses import asdict
 from pathlib import Path
 
+from contract.streams import pour
 from data_preparation import cli
 from data_preparation.cli import say
 
@@ -92,7 +92,7 @@ def _build(args: argparse.Namespace) -> int:
         write_dictionary(args.output, dictionary)
         say(f"wrote {args.output}")
     else:
-        _put(dictionary.text())
+        pour(dictionary.text().removesuffix("\n"))
     return 0
 
 
@@ -111,10 +111,15 @@ def _compare(args: argparse.Namespace) -> int:
     comparison = compare(characters, old)
     explain_comparison(weights, old.file, comparison, characters.counts)
     if args.json:
-        print(json.dumps({"weights": weights, "dictionary": old.file, **asdict(comparison)}))
+        pour(json.dumps({"weights": weights, "dictionary": old.file, **asdict(comparison)}))
         return 0
-    for fate, found in (("kept", comparison.kept), ("added", comparison.added), ("lost", comparison.lost)):
-        _put("".join(f"{fate}\t{code_points(each)}\t{each}\t{characters.counts[each]}\n" for each in found))
+    lines = [
+        f"{fate}\t{code_points(each)}\t{each}\t{characters.counts[each]}"
+        for fate, found in (("kept", comparison.kept), ("added", comparison.added), ("lost", comparison.lost))
+        for each in found
+    ]
+    if lines:
+        pour("\n".join(lines))
     return 0
 
 
@@ -129,19 +134,10 @@ def _suggest(args: argparse.Namespace) -> int:
         suggestion = suggest(args.dataset, tree, advance)
     explain_suggestion(suggestion)
     if args.json:
-        print(json.dumps(suggestion.as_json()))
+        pour(json.dumps(suggestion.as_json()))
         return 0
-    print(f"--config {suggestion.best.recipe}")
-    for override in suggestion.best.overrides:
-        print(f"-o {override}")
+    pour("\n".join([f"--config {suggestion.best.recipe}", *(f"-o {each}" for each in suggestion.best.overrides)]))
     return 0
-
-
-def _put(text: str) -> None:
-    """On stdout in UTF-8 with LF, whatever the console has."""
-    sys.stdout.flush()
-    sys.stdout.buffer.write(text.encode())
-    sys.stdout.buffer.flush()
 
 
 if __name__ == "__main__":

@@ -15,6 +15,7 @@ import json
 from dataclasses import asdict
 from pathlib import Path
 
+from contract.streams import pour
 from data_preparation import cli
 from data_preparation.cli import say
 from data_preparation.wording import counted
@@ -56,7 +57,7 @@ def run(args: argparse.Namespace) -> int:
         say(f"dry run: {done.uri} has {what}{there}")
     else:
         say(f"ok: {what} of {done.uri}, each verified, in {done.seconds:.1f} s{there}")
-    print(json.dumps(asdict(done)) if args.json else done.folder)
+    pour(json.dumps(asdict(done)) if args.json else done.folder)
     return 0
 
 

@@ -13,6 +13,7 @@ if __name__ == "__main__":  # before the other imports, which Ctrl-C may meet
 import argparse
 from pathlib import Path
 
+from contract.streams import pour
 from data_preparation import cli
 from data_preparation.cli import say
 from data_preparation.recipe_flags import add_recipe_arguments, asked_recipe, check_recipe_arguments
@@ -57,7 +58,7 @@ def run(args: argparse.Namespace) -> int:
         survey = take_survey(args.dataset, recipe, args.tree, advance)
     write_page(args.output, data_report(survey))
     say(f"wrote {args.output} ({args.output.stat().st_size / 1e6:.1f} MB): open it in a browser")
-    print(args.output)
+    pour(str(args.output))
     if args.open:
         import webbrowser
 

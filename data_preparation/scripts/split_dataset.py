@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from contract.errors import UserError
+from contract.streams import pour
 from data_preparation import cli
 from data_preparation.cli import say
 from data_preparation.split_flags import add_split_arguments, split_rule
@@ -66,7 +67,7 @@ def run(args: argparse.Namespace) -> int:
     _explain(plan, written=not args.dry_run)
     if args.json:
         facts = {"train": plan.manifest["train"], "val": plan.manifest["val"], "moved": plan.moving}
-        print(json.dumps({**facts, "split": plan.split.facts, "written": bool(plan.moving and not args.dry_run)}))
+        pour(json.dumps({**facts, "split": plan.split.facts, "written": bool(plan.moving and not args.dry_run)}))
     return 0
 
 

@@ -16,6 +16,7 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from contract.streams import pour
 from data_preparation import cli
 from data_preparation.cli import say
 from data_preparation.wording import counted
@@ -77,7 +78,7 @@ def run(args: argparse.Namespace) -> int:
         say("note: it lies there loose, as an earlier upload sent or began it, and stays so")
     elif upload.shards and args.loose:
         say("note: it lies there in shards, as an earlier upload sent or began it, and stays so")
-    print(json.dumps(asdict(upload)) if args.json else upload.uri)
+    pour(json.dumps(asdict(upload)) if args.json else upload.uri)
     return 0
 
 

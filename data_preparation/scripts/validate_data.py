@@ -16,8 +16,9 @@ from collections import Counter
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from contract.errors import UserError
+from contract.errors import UserError, in_one_sentence
 from contract.report import KEPT
+from contract.streams import pour
 from data_preparation import cli
 from data_preparation.cli import say
 from data_preparation.fixes import FIXABLE, FIXES
@@ -79,16 +80,16 @@ def run(args: argparse.Namespace) -> int:
     try:
         _check_flags(args)
         verdict = _validate(args)
-    except UserError as error:
+    except (UserError, OSError) as error:
+        reason = in_one_sentence(error)
         if args.json:
-            print(json.dumps(refusal(args.dataset, error)))
-        raise
+            pour(json.dumps(refusal(args.dataset, reason)))
+        raise reason from None
     _explain(verdict, args)
     if args.json:
-        print(json.dumps(as_json(verdict, args.strict)))
-    else:
-        for override in verdict.overrides:
-            print(f"-o {override}")
+        pour(json.dumps(as_json(verdict, args.strict)))
+    elif verdict.overrides:
+        pour("\n".join(f"-o {override}" for override in verdict.overrides))
     return 0 if verdict.passes(args.strict) else cli.EXIT_REFUSED
 
 

@@ -13,6 +13,7 @@ from functools import partial
 from contract.errors import UserError
 from contract.parameters import OpenRecipe
 from contract.starting import EXIT_CTRL_C
+from contract.streams import people
 from launcher.aws import Account, explained, open_account
 from launcher.cloud.call import Commands, commands_like, given_to, setup_command, words_like
 from launcher.cloud.creation import NoRoom, Stopped, Uncertain, create
@@ -29,7 +30,7 @@ from launcher.command_line import without_flags
 from launcher.entry import EXIT_FAILED, every_stop_is_ctrl_c
 from launcher.flags import PUSH, SUBMIT
 from launcher.next_steps import after_dry_run
-from launcher.people import answer, people, say
+from launcher.people import answer, say
 from launcher.settings import Settings, load_settings
 
 # What a stop leaves behind, by what was under way.

@@ -6,12 +6,12 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import TextIO
 
+from contract.streams import people
 from launcher.cloud.forecast import Forecast, describe_money
 from launcher.cloud.job import Job
 from launcher.cloud.logs import LogLine
 from launcher.follow import PlainView, TerminalView, event_of
 from launcher.notebook_view import CellView
-from launcher.people import people
 from launcher.progress import Event, Progress, clock, describe_event, join
 from launcher.terminal import bar_of_a_job, in_notebook
 

@@ -8,7 +8,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, TextIO
 
-from launcher.people import people
+from contract.streams import people
 from launcher.progress import size_text
 from launcher.terminal import bar_with_figures, print_above
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import os
 from pathlib import Path
 
 import pytest
@@ -174,3 +175,22 @@ def test_a_name_that_is_taken_on_this_disk(
     monkeypatch.setattr(images, "paths", lambda self: ["images/b.png", "images/./b.png"])
     assert main(["unpack", str(packed), "--output-dir", str(tmp_path / "again")]) == 1
     assert "'images/./b.png' is another image's name on this disk" in capsys.readouterr().err
+
+
+@pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="no such pipes there")
+@pytest.mark.parametrize("name", ["train.txt", "dict.txt", "dataset.json"])
+def test_a_pipe_in_place_of_a_text_is_not_waited_for(
+    name: str, folder: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (folder / name).unlink()
+    os.mkfifo(folder / name)
+    verbs = [
+        ["pack", "--output-dir", str(tmp_path / "packed")],
+        ["upload", "--bucket", "abc", "--region", "eu-north-1", "--dry-run"],
+    ]
+    if name != "dict.txt":  # a split needs none
+        verbs.append(["split", "--dry-run"])
+    for verb, *flags in verbs:
+        assert main([verb, str(folder), *flags]) == 1
+        assert f"{name} is not a file: put a text file in its place" in capsys.readouterr().err
+    assert not (tmp_path / "packed").exists()

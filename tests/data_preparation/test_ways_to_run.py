@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import json
 import os
+import shlex
 import subprocess
 import sys
 from pathlib import Path
@@ -47,7 +49,7 @@ def test_an_unknown_verb_is_one_sentence(capsys: pytest.CaptureFixture[str]) -> 
 
 @pytest.mark.skipif(os.name == "nt", reason="a pipe that nobody reads is another error there")
 @pytest.mark.parametrize("stream", ["stdout", "stderr"])
-def test_a_reader_that_has_seen_enough_ends_it_without_a_traceback(tmp_path: Path, stream: str) -> None:
+def test_a_reader_that_has_gone_changes_nothing_else(tmp_path: Path, stream: str) -> None:
     folder = dataset(tmp_path / "data", {"a.png": "one"}, {"b.png": "two"})
     command = [sys.executable, "-m", "data_preparation", "validate", str(folder), "--json"]
     reader, writer = os.pipe()
@@ -56,9 +58,52 @@ def test_a_reader_that_has_seen_enough_ends_it_without_a_traceback(tmp_path: Pat
     with open(tmp_path / other, "wb") as kept:
         done = subprocess.run(command, cwd=REPOSITORY, check=False, **{stream: writer, other: kept})
     os.close(writer)
-    assert done.returncode == 1
-    assert "Traceback" not in (tmp_path / other).read_text()
-    assert "Exception" not in (tmp_path / other).read_text()
+    assert done.returncode == 0
+    said = (tmp_path / other).read_text()
+    if stream == "stderr":
+        assert json.loads(said)["ok"] is True
+    else:
+        assert f"ok: {folder} is fit to train" in said
+
+
+CLOSED = pytest.mark.parametrize("closed", ["2>&-", ">&-", "<&- >&- 2>&-"])
+
+
+@pytest.mark.skipif(os.name == "nt", reason="needs a shell")
+@CLOSED
+def test_closed_streams_cost_no_work_and_no_verdict(tmp_path: Path, closed: str) -> None:
+    good = dataset(tmp_path / "good", {"a.png": "one"}, {"b.png": "two"})
+    bad = dataset(tmp_path / "bad", {"a.png": "one"}, {"b.png": ""})
+    out, err = tmp_path / "out", tmp_path / "err"
+    for folder, code in ((good, 0), (bad, 1)):
+        done = in_a_shell(f"validate {folder} --json --workers 2 >{out} 2>{err} {closed}")
+        assert done.returncode == code
+        if closed == "2>&-":
+            assert json.loads(out.read_text())["ok"] is (code == 0)
+        elif closed == ">&-":
+            assert ("ok: " if code == 0 else "error: ") in err.read_text()
+            assert "Traceback" not in err.read_text()
+    assert in_a_shell(f"pack {good} --output-dir {tmp_path / 'packed'} {closed}").returncode == 0
+    assert (tmp_path / "packed/shards").is_dir()
+    done = in_a_shell(f"dictionary build {good} >{out} {closed}")
+    assert done.returncode == 0
+    if closed == "2>&-":
+        assert out.read_text() == "e\nn\no\nt\nw\n"  # nothing for people in it
+
+
+def in_a_shell(command: str) -> subprocess.CompletedProcess[bytes]:
+    program = shlex.join([sys.executable, "-m", "data_preparation"])
+    return subprocess.run(f"{program} {command}", shell=True, cwd=REPOSITORY, check=False)
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="other systems refuse names that are no UTF-8")
+def test_a_name_that_is_no_utf8_is_printed_as_it_is(tmp_path: Path) -> None:
+    folder = dataset(tmp_path / "data", {"a.png": "one"}, {"b.png": "two"})
+    page = os.fsencode(tmp_path) + b"/p\xe9.html"
+    command = [sys.executable, "-m", "data_preparation", "report", folder, "--output", page]
+    done = subprocess.run(command, cwd=REPOSITORY, check=False, capture_output=True)
+    assert done.returncode == 0, done.stderr
+    assert done.stdout == page + b"\n"
 
 
 @pytest.mark.skipif(not Path("/dev/full").exists(), reason="needs a device that is full")
@@ -68,7 +113,7 @@ def test_a_full_stdout_is_one_sentence(tmp_path: Path) -> None:
     with open("/dev/full", "w") as full:
         done = subprocess.run(command, cwd=REPOSITORY, check=False, stdout=full, stderr=subprocess.PIPE, text=True)
     assert done.returncode == 1
-    assert "error: standard output cannot be used (No space left on device): check" in done.stderr
+    assert "error: stdout cannot be written (No space left on device): make room" in done.stderr
     assert "Traceback" not in done.stderr
 
 

@@ -108,6 +108,36 @@ def test_a_mistake_is_an_object_on_stdout_with_json(verb: Verb, capsys: pytest.C
     assert "--bad" in shown["reason"]
 
 
+@pytest.mark.parametrize(
+    "words",
+    [["submit", "--instance", "process", "--dataset", "x" * 300], ["report", "x" * 300]],
+    ids=lambda words: words[0],
+)
+def test_what_the_system_refuses_is_one_sentence(
+    words: list[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    assert launcher([*words, "--json"]) == 1
+    out, err = capsys.readouterr()
+    assert "(File name too long)" in err
+    assert err.startswith("error: ")
+    assert err.count("\n") == 1
+    assert json.loads(out)["exit_code"] == 1
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="needs a shell")
+@pytest.mark.parametrize("closed", ["2>&-", ">&-", "<&- >&- 2>&-"])
+def test_closed_streams_change_no_verdict(closed: str, tmp_path: Path) -> None:
+    for words, code in ((["launcher.submit", "--show-config"], 0), (["launcher.submit", "--bad", "--json"], 1)):
+        command = f"{sys.executable} -m {' '.join(words)} >out 2>err {closed}"
+        environment = os.environ | {"PYTHONPATH": str(ROOT)}
+        assert subprocess.run(command, shell=True, cwd=tmp_path, env=environment, check=False).returncode == code
+        out, err = ((tmp_path / name).read_text() for name in ("out", "err"))
+        assert "Traceback" not in err
+        if closed == "2>&-":
+            assert json.loads(out)["exit_code"] == 1 if code else "instance" in out
+
+
 def test_the_overview_has_every_verb_once() -> None:
     assert sorted(name for _, names in GROUPS for name in names) == sorted(VERBS)
     assert all(f"  {name:10} {verb.summary}" in overview() for name, verb in VERBS.items())
