@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path, PurePosixPath
 
 from contract.dataset import Problem, path_problem
@@ -66,8 +67,8 @@ def _find(images: Path, roots: tuple[Path, Path], sample: Listed) -> tuple[Path,
     """The image file of a sample and its name in the dataset. Raises BadSample when there is none."""
     reason = path_problem(sample.image)
     allowed = roots[:1] if reason else roots
-    names = (sample.image, *other_spellings(sample.image))
-    image = next(filter(None, (find_file(name, allowed, shortened_in=allowed[:1]) for name in names)), None)
+    find = partial(find_file, roots=allowed, shortened_in=allowed[:1])
+    image = find(sample.image) or next(filter(None, map(find, other_spellings(sample.image))), None)
     if image is None:
         raise _not_found(images, sample, reason)
     refuse_link(image, *allowed)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 import shlex
 import unicodedata
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path, PurePosixPath
 from typing import Literal
@@ -40,19 +40,18 @@ def find_file(name: str, roots: Sequence[Path], shortened_in: Sequence[Path]) ->
         return None
 
 
-def other_spellings(name: str) -> Iterator[str]:
+def other_spellings(name: str) -> list[str]:
     """How a file may be named that a person wrote as `name`: without blanks around it, its ending in the other case or
     added (Windows hides it), its accents composed or apart (as macOS has them).
     """
     plain = name.strip()
-    if plain != name:
-        yield plain
     stem, dot, ending = plain.rpartition(".")
     if f".{ending.lower()}" in IMAGE_ENDINGS:
-        yield from (f"{stem}{dot}{ending.lower()}", f"{stem}{dot}{ending.upper()}")
+        ended = [f"{stem}{dot}{ending.lower()}", f"{stem}{dot}{ending.upper()}"]
     else:
-        yield from (plain + added for each in IMAGE_ENDINGS for added in (each, each.upper()))
-    yield from (unicodedata.normalize(form, plain) for form in _FORMS)
+        ended = [plain + added for each in IMAGE_ENDINGS for added in (each, each.upper())]
+    composed = [unicodedata.normalize(form, plain) for form in _FORMS]
+    return [other for other in dict.fromkeys((plain, *ended, *composed)) if other != name]
 
 
 def is_spelled(file: Path, name: str) -> bool:
