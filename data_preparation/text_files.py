@@ -29,6 +29,7 @@ _OF_THAI_WINDOWS = "cp874"
 _LINE_ENDS = {"CR LF": "\r\n", "CR": "\r", "LF": "\n"}
 _THAI = re.compile("[ก-ฮ]")
 _CONTROL = re.compile(rb"[\0-\x08\x0e-\x1f]")  # in no text of bytes; each Thai letter of UTF-16 has one
+_OF_WINDOWS = re.compile("[\x80-\x9f]")  # what tis-620 and latin-1 make of the quotes and dashes of cp874 and cp1252
 _NO_ACCIDENT = 8  # characters of UTF-8: fewer may be a word of another encoding, as cp874's แดง is
 _SHOWN = 40  # characters of a line by which people see whether it is what they wrote
 
@@ -81,6 +82,9 @@ def read_text_file(path: Path, encoding: str | None) -> TextFile:
         before = _with_lf(data[: error.start].decode(codec, "ignore"))  # UTF-16's ช has the byte of a line feed
         message = _refusal(data, codec, error.start, encoding)
         raise UserError(f"{path}:{before.count(_LF) + 1}: {message}") from None
+    if codec == encoding and not codec.startswith("utf") and (control := _OF_WINDOWS.search(text)):
+        line = text.count(_LF, 0, control.start()) + 1
+        raise UserError(f"{path}:{line}: {_refusal(data, codec, control.start(), encoding)}")
     lf = _with_lf(text.removeprefix(MARK))
     within = lf.count(_LF + MARK)
     if within:
@@ -119,7 +123,8 @@ def _is_utf8(data: bytes, asked: str) -> bool:
 
 def _refusal(data: bytes, codec: str, start: int, asked: str | None) -> str:
     if codec == asked:
-        return f"the file is not {_shown(codec)} either: name another --encoding"
+        such = f", such as {_OF_THAI_WINDOWS}" if codec != _OF_THAI_WINDOWS else ""
+        return f"the file is not {_shown(codec)} either: name another --encoding{such}"
     if codec != "utf-8":
         return f"the file is {_shown(codec)} and damaged from there on: save it again, as UTF-8"
     thai = _decoded(data, _OF_THAI_WINDOWS) or ""

@@ -40,9 +40,14 @@ ENCODED = tuple(name for name in FORMATS if name not in ("auto", page_xml.NAME, 
 
 def only_file(labels: Path) -> Path:
     """The file that a folder holds when it holds nothing else, hidden ones aside; otherwise what was named."""
-    inside = [path for path in labels.iterdir() if not path.name.startswith(".")] if labels.is_dir() else []
+    inside = [path for path in labels.iterdir() if not _is_hidden(path.name)] if labels.is_dir() else []
     alone = len(inside) == 1 and inside[0].is_file() and not inside[0].name.endswith(ENDINGS["gt-txt"])
     return inside[0] if alone else labels
+
+
+def _is_hidden(name: str) -> bool:
+    """Also by Excel, which marks files that are open, and by Windows."""
+    return name.startswith((".", "~$")) or name.lower() == "desktop.ini"
 
 
 def read_source(

@@ -211,7 +211,7 @@ THAI = LABELS.encode()
         (
             b"0.png\ta\n1.png\t\xff\n",
             ("--encoding", "cp874"),
-            "labels.txt:2: the file is not cp874 either: name another",
+            "labels.txt:2: the file is not cp874 either: name another --encoding\n",
         ),
         (
             b"0.png\ta\n1.png\t\xff\n",
@@ -229,6 +229,11 @@ THAI = LABELS.encode()
             LABELS.encode("utf-16-le")[:-1],
             ("--encoding", "utf-16-le"),
             "labels.txt:6: the file is not UTF-16-LE either: ",
+        ),
+        (
+            "0.png\ta\n1.png\t“กข”\n".encode("cp874"),
+            ("--encoding", "tis-620"),
+            "labels.txt:2: the file is not tis-620 either: name another --encoding, such as cp874",
         ),
         (THAI[:20] + b"\xff\xfe" + THAI[20:], (), "labels.txt:1: the file is not UTF-8: say what it is, as in --enc"),
     ],

@@ -101,6 +101,15 @@ def test_spaces_at_the_ends_of_texts(
     assert told in capsys.readouterr().err
 
 
+def test_hidden_files_beside_the_one_file(tmp_path: Path) -> None:
+    assert len(converted(tmp_path, "labels.txt", [*ROWS])) == 3
+    (tmp_path / "labels").mkdir()
+    (tmp_path / "labels.txt").rename(tmp_path / "labels/labels.txt")
+    for name in (".DS_Store", "~$labels.xlsx", "desktop.ini"):
+        (tmp_path / "labels" / name).write_bytes(b"\0\xff")
+    assert convert(tmp_path / "my crops", tmp_path / "labels", tmp_path / "again") == 0
+
+
 @pytest.mark.parametrize("name", ["labels.xlsx", "labels.xls", "labels.csv"])
 def test_a_workbook_is_refused_as_one(tmp_path: Path, capsys: pytest.CaptureFixture[str], name: str) -> None:
     crops(tmp_path / "crops", ["1.png"])
