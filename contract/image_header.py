@@ -68,28 +68,27 @@ def _png(data: Bytes) -> ImageHeader:
     return ImageHeader(width, height, animated, orientation)
 
 
-_FRAMES = frozenset({*range(0xC0, 0xD0)} - {0xC4, 0xC8, 0xCC})  # markers that begin one
-_PROGRESSIVE = (0xC2, 0xC6, 0xCA, 0xCE)
+_FRAMES = frozenset({*range(0xFFC0, 0xFFD0)} - {0xFFC4, 0xFFC8, 0xFFCC})  # markers that begin one
+_PROGRESSIVE = (0xFFC2, 0xFFC6, 0xFFCA, 0xFFCE)
+_two_numbers = struct.Struct(">HH").unpack_from
 
 
 def _jpeg(data: Bytes) -> ImageHeader:
     position = 2
     width = height = orientation = 0
     progressive = False
-    while True:
-        if data[position] != 0xFF:
+    # Until the start of scan: the end marker must come after it, a thumbnail before it has its own.
+    while (segment := _two_numbers(data, position))[0] != 0xFFDA:
+        marker, length = segment
+        if marker < 0xFF00:
             raise BadImage("damaged image", "is a damaged JPEG")
-        marker = data[position + 1]
-        if marker == 0xFF:  # fill byte
+        if marker == 0xFFFF:  # fill byte
             position += 1
             continue
-        if marker == 0xDA:  # start of scan: the end marker must come after it, a thumbnail before it has its own
-            break
-        length = data[position + 2] << 8 | data[position + 3]
         if marker in _FRAMES:
-            height, width = struct.unpack_from(">HH", data, position + 5)
+            height, width = _two_numbers(data, position + 5)
             progressive = marker in _PROGRESSIVE
-        elif marker == 0xE1 and data[position + 4 : position + 10] == b"Exif\0\0":
+        elif marker == 0xFFE1 and data[position + 4 : position + 10] == b"Exif\0\0":
             orientation = _orientation(data[position + 10 : position + 2 + length])
         position += 2 + length
     # Cameras append bytes after the end marker, so it is searched, not expected at the end.
@@ -98,7 +97,7 @@ def _jpeg(data: Bytes) -> ImageHeader:
         raise _cut()
     if progressive and (scans := bytes(data).count(b"\xff\xda", position)) > MAX_SCANS:
         raise BadImage("huge image", f"has {scans:,} scans, over the limit of {MAX_SCANS}")
-    return ImageHeader(width, height, orientation=orientation or 1, progressive=progressive)
+    return ImageHeader(width, height, False, orientation or 1, progressive)
 
 
 def _bmp(data: Bytes) -> ImageHeader:

@@ -76,8 +76,7 @@ class LooseImages:
         except OSError as error:
             raise BadImage("unreadable image", f"cannot be read ({error.strerror})") from None
 
-    def view(self, image: str) -> Bytes:
-        return self.read(image)
+    view = read
 
     def read_verified(self, image: str) -> tuple[bytes, str]:
         data = self.read(image)

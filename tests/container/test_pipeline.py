@@ -473,9 +473,9 @@ def test_a_sample_is_a_function_of_seed_epoch_and_path_alone(folder: Path):
     whole = pipeline.batch(keys)
     elsewhere = pickle.loads(pickle.dumps(pipeline))
     for at in reversed(range(len(keys))):
-        alone = elsewhere.sample(keys[at])
-        np.testing.assert_array_equal(alone.image, whole.images[at])
-        np.testing.assert_array_equal(alone.codes, whole.labels[0][at, : len(alone.codes)])
+        alone = elsewhere.batch([keys[at]])
+        for own, other in zip([alone.images, *alone.labels], [whole.images, *whole.labels], strict=True):
+            np.testing.assert_array_equal(own[0], other[at])
     for other in (
         pipeline_of(folder, copy.deepcopy(config), seed=8).batch(keys),
         pipeline.batch([Key(3, *key[1:]) for key in keys]),

@@ -9,7 +9,7 @@ from __future__ import annotations
 import copy
 import math
 from array import array
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -24,19 +24,19 @@ from container.trainer.sampling import Key
 from container.trainer.unusable import Unusable
 from contract.batches import Size
 from contract.dataset import Sample
-from contract.image_header import read_header
+from contract.image_header import Bytes, read_header
 from contract.images import Images
 from contract.limits import ctc_steps
 from contract.recipe import limits_of
 
 _TIFF = (b"II", b"MM")  # how its files begin; their header is not asked how the decoder will turn the image
+_TOGETHER = 64  # image files in memory before the first of them is decoded
 
 
-class Prepared(NamedTuple):
-    """One sample. image: uint8 (height, width of the batch, 3), BGR, zeros from `width` on. codes: int32, the label."""
+class _Prepared(NamedTuple):
+    """One sample. image: uint8 (its height, its width, 3), BGR. codes: int32, the label."""
 
     image: np.ndarray
-    width: int
     codes: np.ndarray
 
 
@@ -95,28 +95,42 @@ class Pipeline:
         """Samples that train together: all keys have one size."""
         width, height = self._size(keys[0])
         images: np.ndarray = np.empty((len(keys), height, width, 3), np.uint8)
-        prepared: list[Prepared] = []
+        widths: list[int] = []
+        codes: list[np.ndarray] = []
         usable: np.ndarray = np.zeros(len(keys), bool)
         unusable = []
-        for at, key in enumerate(keys):
-            sample = self.sample(key, images[len(prepared)])
-            if isinstance(sample, Unusable):
-                unusable.append(sample)
-            else:
-                prepared.append(sample)
-                usable[at] = True
-        widths = np.array([sample.width for sample in prepared], np.int32)
-        labels = self._labels([sample.codes for sample in prepared], widths / width)
-        return PreparedBatch(images[: len(prepared)], widths, labels, usable, tuple(unusable))
+        for at, (key, file) in enumerate(zip(keys, self._files(keys), strict=True)):
+            prepared = file if isinstance(file, Unusable) else self._prepared(key, file)
+            if isinstance(prepared, Unusable):
+                unusable.append(prepared)
+                continue
+            widths.append(_resize_into(images[len(widths)], prepared.image, self.transforms.padding))
+            codes.append(prepared.codes)
+            usable[at] = True
+        inside = np.array(widths, np.int32)
+        labels = self._labels(codes, inside / width)
+        return PreparedBatch(images[: len(widths)], inside, labels, usable, tuple(unusable))
 
-    def sample(self, key: Key, canvas: np.ndarray | None = None) -> Prepared | Unusable:
-        """One sample, its image written into `canvas`, or why it cannot be used. Nothing ever takes its place."""
+    def _files(self, keys: Sequence[Key]) -> Iterator[Bytes | Unusable]:
+        """The image files, some at a time: so reading and decoding each find their code in the processor's cache."""
+        for start in range(0, len(keys), _TOGETHER):
+            yield from [self._file(key.sample) for key in keys[start : start + _TOGETHER]]
+
+    def _file(self, number: int) -> Bytes | Unusable:
+        sample = self.samples[number]
+        try:
+            return self._checked(sample.image)
+        except ValueError as error:
+            return _unusable(sample, error)
+
+    def _prepared(self, key: Key, file: Bytes) -> _Prepared | Unusable:
+        """One sample, up to its resizing, or why it cannot be used. Nothing ever takes its place."""
         sample = self.samples[key.sample]
         transforms = self.transforms
         try:
-            image = self._decode(key.sample)
+            image = _decoded(file)
         except ValueError as error:
-            return Unusable(sample.line, f"the image {sample.image!r} {error}")
+            return _unusable(sample, error)
         codes = self.labels.codes(key.sample)
         if codes is None:
             refusal = self.labels.refusal(key.sample)
@@ -127,11 +141,7 @@ class Pipeline:
                 image, codes = self._joined(image, codes, key.sample, transforms.joining, draws)
             if transforms.augmentation:
                 image = transforms.augmentation.apply(image, draws)
-        if canvas is None:
-            width, height = self._size(key)
-            canvas = np.empty((height, width, 3), np.uint8)
-        width = _resize_into(canvas, image, transforms.padding)
-        return Prepared(canvas, width, codes)
+        return _Prepared(image, codes)
 
     def _size(self, key: Key) -> Size:
         size = key.size or self.transforms.size
@@ -143,11 +153,11 @@ class Pipeline:
         ctc, nrtr, lengths = self.labels.arrays(codes)
         return [ctc, lengths] if nrtr is None else [ctc, nrtr, lengths, valid_ratios]
 
-    def _decode(self, sample: int) -> np.ndarray:
-        """uint8 (height, width, 3), BGR. ValueError continues "the image 'x' …"."""
-        data = self.images.view(self.samples[sample].image)
+    def _checked(self, image: str) -> Bytes:
+        """The bytes of an image file that may be decoded. ValueError continues "the image 'x' …"."""
+        data = self.images.view(image)
         read_header(data)  # again: it may have changed since the check, and its decoder believes what it claims
-        return _decoded(data)
+        return data
 
     def _joined(
         self, image: np.ndarray, codes: np.ndarray, sample: int, joining: Joining, draws: Draws
@@ -174,7 +184,7 @@ class Pipeline:
                 aspects = width / height, self._aspect(other)
                 if sum(aspects) > joining.most_aspect or min(aspects) * joining.height <= 0.5:  # no pixel wide
                     break
-                beside = self._decode(other)
+                beside = _decoded(self._checked(self.samples[other].image))
             except ValueError:  # counted when its own turn comes
                 break
             image = np.concatenate([_of_height(image, joining.height), _of_height(beside, joining.height)], axis=1)
@@ -193,7 +203,12 @@ class Pipeline:
         return self._aspects[sample]
 
 
-def _decoded(data: bytes | memoryview) -> np.ndarray:
+def _unusable(sample: Sample, error: ValueError) -> Unusable:
+    return Unusable(sample.line, f"the image {sample.image!r} {error}")
+
+
+def _decoded(data: Bytes) -> np.ndarray:
+    """uint8 (height, width, 3), BGR. ValueError continues "the image 'x' …"."""
     try:
         image = cv2.imdecode(np.frombuffer(data, np.uint8), cv2.IMREAD_COLOR)
     except cv2.error as error:
