@@ -6,8 +6,8 @@ Drawn pages of 1280 x 960 pixels (JPEG) with 30 regions each and their Label.txt
 documents have them, pages of tilted quadrilaterals, and half of each. Ours is the whole `convert`: reading, checks, a
 SHA-256 and a likeness for each crop, the split, the dictionary. The peer reads the same Label.txt and the pages with
 OpenCV, cuts with PaddleOCR's own function, and writes files and a label list: as JPEG of the same quality, and as PNG.
-Both in this process, samples a CPU-second. Then the command itself on --many pages, with one process and with two:
-samples a second of wall clock, for which two cores must be idle. All in turns.
+Each in a process of its own, samples a CPU-second. Then the command itself on --many pages, with one process and with
+two: samples a second of wall clock, for which two cores must be idle. All in turns.
 """
 
 from __future__ import annotations
@@ -16,9 +16,9 @@ import argparse
 import contextlib
 import io
 import json
+import multiprocessing
 import os
 import random
-import resource
 import shutil
 import statistics
 import subprocess
@@ -26,6 +26,8 @@ import sys
 import tempfile
 import time
 from collections.abc import Callable
+from concurrent.futures import ProcessPoolExecutor
+from contextlib import ExitStack
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -78,36 +80,53 @@ def main() -> None:
 
 def beside_the_peer(pages: Path, rounds: int) -> Figures:
     out = pages.parent / "out"
-    ways: dict[str, Callable[[], int]] = {
-        "ours": lambda: ours(pages, out),
-        "peer, jpg": lambda: peer(pages, out, ".jpg", [cv2.IMWRITE_JPEG_QUALITY, 95]),
-        "peer, png": lambda: peer(pages, out, ".png", []),
+    calls: dict[str, Callable[[], int]] = {
+        "ours": partial(ours, pages, out),
+        "peer, jpg": partial(peer, pages, out, ".jpg", [cv2.IMWRITE_JPEG_QUALITY, 95]),
+        "peer, png": partial(peer, pages, out, ".png", []),
     }
-    rates = in_turns(ways, out, rounds, cpu_s)
+    with ExitStack() as processes:
+        ways = {way: partial(in_its_process, process_of_its_own(processes), call) for way, call in calls.items()}
+        rates = in_turns(ways, out, rounds)
     return {f"{way}, samples/CPU-s": summary(figures) for way, figures in rates.items()} | {
         f"ratio to {way}": summary(ratios(rates["ours"], rates[way])) for way in ("peer, jpg", "peer, png")
     }
 
 
+def process_of_its_own(until: ExitStack) -> ProcessPoolExecutor:
+    """Neither has the other's settings of OpenCV and of memory."""
+    return until.enter_context(ProcessPoolExecutor(1, multiprocessing.get_context("spawn")))
+
+
+def in_its_process(process: ProcessPoolExecutor, call: Callable[[], int]) -> float:
+    return process.submit(rate, call, time.process_time).result()
+
+
+def rate(call: Callable[[], int], clock: Callable[[], float]) -> float:
+    """Samples in a unit of the clock."""
+    started = clock()
+    count = call()
+    return count / (clock() - started)
+
+
 def in_two_processes(pages: Path, rounds: int) -> Figures:
     out = pages.parent / "out"
-    ways = {f"{workers} process(es)": partial(command, pages, out, workers) for workers in (1, 2)}
-    rates = in_turns(ways, out, rounds, time.perf_counter)
+    ways = {
+        f"{workers} process(es)": partial(rate, partial(command, pages, out, workers), time.perf_counter)
+        for workers in (1, 2)
+    }
+    rates = in_turns(ways, out, rounds)
     figures = {f"{way}, samples/s": summary(each) for way, each in rates.items()}
     one, two = rates.values()
     return figures | {"ratio of two to one": summary(ratios(two, one))}
 
 
-def in_turns(
-    ways: dict[str, Callable[[], int]], out: Path, rounds: int, clock: Callable[[], float]
-) -> dict[str, list[float]]:
-    """Samples in a unit of the clock of each way, each round; `out` is what they write."""
+def in_turns(ways: dict[str, Callable[[], float]], out: Path, rounds: int) -> dict[str, list[float]]:
+    """The rates of each way, each round; `out` is what they write."""
     rates: dict[str, list[float]] = {way: [] for way in ways}
     for _ in range(rounds):
-        for way, run in ways.items():
-            started = clock()
-            count = run()
-            rates[way].append(count / (clock() - started))
+        for way, measured in ways.items():
+            rates[way].append(measured())
             shutil.rmtree(out)
     return rates
 
@@ -120,14 +139,8 @@ def ratios(ours: list[float], theirs: list[float]) -> list[float]:
     return [a / b for a, b in zip(ours, theirs, strict=True)]
 
 
-def cpu_s() -> float:
-    """User and system seconds of this process and of the children that have ended."""
-    used = [resource.getrusage(who) for who in (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN)]
-    return sum(each.ru_utime + each.ru_stime for each in used)
-
-
 def ours(pages: Path, out: Path) -> int:
-    """One process, this one."""
+    """One process, the one that asks."""
     with contextlib.redirect_stderr(io.StringIO()) as said:
         code = convert_data.main(flags(pages, out, 1))
     if code:

@@ -17,7 +17,7 @@ from contract.image_header import read_header
 from contract.text import normalise
 from data_preparation.cropping import Cut, cut_out, encoded
 from data_preparation.images import decode
-from data_preparation.in_processes import in_processes, usable_cpus
+from data_preparation.in_processes import begin_work_on_images, in_processes, usable_cpus
 from data_preparation.likeness import picture_hash
 from data_preparation.progress import Advance
 from data_preparation.quadrilaterals import quadrilateral
@@ -62,12 +62,15 @@ def cut_pages(orders: Sequence[PageOrder], workers: int | None, advance: Advance
     workers: processes; None: one for PAGES_PER_PROCESS pages, and no more than there are CPUs.
     """
     workers = workers or max(1, min(usable_cpus(), len(orders) // PAGES_PER_PROCESS))
-    with closing(
-        (cut_page(order) for order in orders) if workers == 1 else in_processes(cut_page, orders, workers)
-    ) as cuttings:
+    with closing(_cut_here(orders) if workers == 1 else in_processes(cut_page, orders, workers)) as cuttings:
         for done, cutting in enumerate(cuttings, start=1):
             advance(done, len(orders))
             yield cutting
+
+
+def _cut_here(orders: Iterable[PageOrder]) -> Generator[Cutting, None, None]:
+    begin_work_on_images()
+    yield from map(cut_page, orders)
 
 
 def page_orders(
