@@ -41,6 +41,13 @@ def test_the_commands_of_a_page_exist(page: Path) -> None:
         check(words, whole=False)
 
 
+@pytest.mark.parametrize("page", [page for page in PAGES if page.name.endswith(".th.md")], ids=name_of)
+def test_a_page_in_thai_has_the_commands_of_the_one_in_english(page: Path) -> None:
+    english = page.with_name(page.name.replace(".th.md", ".md"))
+    thai = [words for block in blocks(page) for words in commands(block.text)]
+    assert thai == [words for block in blocks(english) for words in commands(block.text)]
+
+
 @pytest.mark.parametrize(
     "wrong",
     [
