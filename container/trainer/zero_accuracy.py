@@ -59,6 +59,7 @@ class ZeroAccuracy:
     def _causes(self, history: History) -> str:
         trained = [event for event in history if event["event"] == "train"]
         circumstances = Circumstances(
+            steps=max((event["step"] for event in trained), default=0),
             losses=[event["loss"] for event in trained],
             learning_rate=max((event["lr"] for event in trained), default=0.0),
             dictionary=self.dictionary,
@@ -82,6 +83,7 @@ class Circumstances:
     """What may tell why nothing is read. losses: of the log lines so far, from the first; characters: those of
     `dictionary` that training labels use; needed_steps: CTC time steps of each training label."""
 
+    steps: int
     losses: Sequence[float]
     learning_rate: float  # the highest so far
     dictionary: int
@@ -105,6 +107,11 @@ def likely_causes(at: Circumstances) -> list[str]:
             f"the loss does not fall ({at.losses[0]:.3g} at first, {at.losses[-1]:.3g} now) at learning_rate "
             f"{at.learning_rate:g} (try a tenth, or ten times as much if it is below 1e-5)"
         )
+    elif at.steps < LEAST_STEPS and not at.pretrained:
+        causes.append(
+            f"{at.steps:,} steps are few: letters are found within some hundred to {LEAST_STEPS:,} of them "
+            "(more epochs, or a smaller batch_size)"
+        )
     if at.dictionary > ROOMY_DICTIONARY * at.characters:
         causes.append(
             f"dict.txt has {at.dictionary:,} characters and the training labels use {at.characters:,} "
@@ -114,4 +121,4 @@ def likely_causes(at: Circumstances) -> list[str]:
         causes.append(
             f"{len(at.needed_steps):,} samples are few to learn letters from (more samples, or pretrained weights)"
         )
-    return causes or ["too few steps so far, or labels that are not what the images show (look at some of them)"]
+    return causes or ["labels that are not what the images show (look at some of them)"]
