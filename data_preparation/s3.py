@@ -11,7 +11,7 @@ import hashlib
 import time
 from collections.abc import Callable, Collection, Iterable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from io import BytesIO
 from itertools import chain, islice
 from typing import Any
@@ -19,7 +19,7 @@ from typing import Any
 from contract.errors import UserError
 from data_preparation.aws import open_client
 from data_preparation.dataset_files import DatasetFile, ImageFiles, LocalDataset
-from data_preparation.in_parallel import in_parallel
+from data_preparation.in_parallel import at_once, in_parallel
 from data_preparation.meter import Meter, MeteredBody
 from data_preparation.pieces import INDEX_PATH, Piece, loose_pieces, made_piece, pack, text_pieces
 from data_preparation.quick_put import QuickPut, most_sockets, quick_put
@@ -156,19 +156,10 @@ class _Upload:
     def _look(self) -> tuple[Summary | None, Iterator[Listed]]:
         """What the manifest says, and what lies there. All is asked at once: an answer takes 20 ms and more."""
         listed = self._folder.listed()
-        found: dict[str, Any] = {}
-
-        def ask(what: str) -> None:
-            if what == "summary":
-                found[what] = read_summary(self._folder)
-            elif what == "first":
-                found[what] = list(islice(listed, 1))
-            else:
-                self._folder.check_region()
-
-        for _ in in_parallel(ask, ("region", "summary", "first"), 3):
-            pass
-        return found["summary"], chain(found["first"], listed)
+        _, there, first = at_once(
+            self._folder.check_region, lambda: read_summary(self._folder), lambda: list(islice(listed, 1))
+        )
+        return there, chain(first, listed)
 
     def _is_whole(self, there: Summary, listed: Iterator[Listed]) -> bool:
         """What the manifest speaks of still lies there: lifecycle rules and people delete, too."""
@@ -202,7 +193,10 @@ class _Upload:
         self._finish(sorted(files, key=lambda file: file.path), self._dataset.images)
 
     def _bring_packed(self, listed: Iterator[Listed]) -> None:
-        """Send what is missing: index, shards, labels, manifest. The index says what the shards are: it comes first."""
+        """Send what is missing: index, shards, labels, manifest. The index says what the shards are: it comes first.
+
+        Meanwhile the first shard is read and hashed.
+        """
         packed = pack(self._dataset)
         self.shards = len(packed.shards)
         there = {each.path: each for each in listed if each.path not in self._dataset.images}
@@ -211,8 +205,10 @@ class _Upload:
             pairs = ((piece, there.get(piece.path)) for piece in pieces)
             return list(self._sent(bring, pairs, min(SHARD_WORKERS, len(pieces))))
 
-        index = send(self._bring_text, (packed.index,))
-        shards = send(self._bring_images, packed.shards)
+        first, *others = packed.shards
+        *ready, index = at_once(first.content, lambda: send(self._bring_text, (packed.index,)))
+        # `pop`: held by nobody once it is sent
+        shards = send(self._bring_images, (replace(first, content=ready.pop), *others))
         summary = packed.summary({file.path: file.sha256 for file in shards})
         texts = send(self._bring_text, (summary, *text_pieces(self._dataset)))
         self._finish(sorted((*index, *shards, *texts), key=lambda file: file.path), ImageFiles())
