@@ -593,8 +593,8 @@ def test_what_is_no_dataset_in_s3(aws: S3Endpoint, keys: list[str], words: str) 
 # ---------------------------------------------------------------- the command
 
 
-def start(folder: Path, aws: S3Endpoint, *more: str) -> subprocess.Popen[str]:
-    """The command, in a process of its own."""
+def start(aws: S3Endpoint, *words: str) -> subprocess.Popen[str]:
+    """A command of the data tools, in a process of its own."""
     environment = {
         **os.environ,
         "PYTHONPATH": str(REPOSITORY),
@@ -603,10 +603,14 @@ def start(folder: Path, aws: S3Endpoint, *more: str) -> subprocess.Popen[str]:
         "AWS_SECRET_ACCESS_KEY": KEYS[1],
         "AWS_REGION": REGION,
     }
-    command = [sys.executable, "-m", "data_preparation", "upload", str(folder), PREFIX, *more]
+    command = [sys.executable, "-m", "data_preparation", *words]
     return subprocess.Popen(
         command, cwd=REPOSITORY, env=environment, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
     )
+
+
+def start_upload(folder: Path, aws: S3Endpoint, *more: str) -> subprocess.Popen[str]:
+    return start(aws, "upload", str(folder), PREFIX, *more)
 
 
 def wait_for(what: Callable[[], bool]) -> None:
@@ -617,13 +621,13 @@ def wait_for(what: Callable[[], bool]) -> None:
 
 
 def test_the_command(aws: S3Endpoint, folder: Path) -> None:
-    first = start(folder, aws)
+    first = start_upload(folder, aws)
     out, said = first.communicate(timeout=60)
     assert first.returncode == 0, said
     assert out.strip() == dataset_uri(read_dataset(folder), PREFIX)
     assert "uploading: 24 of 24" in said
     assert "ok: 24 files in 1 shard; sent 7 objects, 0.0 MB, in" in said
-    second = start(folder, aws, "--json")
+    second = start_upload(folder, aws, "--json")
     out, said = second.communicate(timeout=60)
     assert json.loads(out)["skipped"] == 24
     assert said.endswith("ok: all 24 files were there already, nothing was sent\n")
@@ -642,7 +646,7 @@ def test_an_interrupted_command_goes_on(aws: S3Endpoint, tmp_path: Path) -> None
     """Killed ones: tests/faults/test_kill_upload.py."""
     folder = many(tmp_path / "many", 600)
     aws.delay_s = 0.5
-    process = start(folder, aws, "--loose")
+    process = start_upload(folder, aws, "--loose")
     wait_for(lambda: len(aws.sent()) > 260)
     began = time.monotonic()
     process.send_signal(signal.SIGINT)
@@ -672,7 +676,7 @@ def test_ctrl_c_does_not_wait_for_a_request_that_hangs(aws: S3Endpoint, folder: 
         return None
 
     aws.misbehave = misbehave
-    process = start(folder, aws, "--loose")
+    process = start_upload(folder, aws, "--loose")
     try:
         wait_for(lambda: sum("images" in key for key in aws.sent()) >= 20)
         began = time.monotonic()
@@ -682,6 +686,50 @@ def test_ctrl_c_does_not_wait_for_a_request_that_hangs(aws: S3Endpoint, folder: 
         assert process.returncode == 130
     finally:
         release.set()
+
+
+@pytest.mark.parametrize("files_before", [0, 1, 30])
+@pytest.mark.parametrize("hangs", [False, True], ids=["", "a request hangs"])
+def test_an_interrupted_download_goes_on(aws: S3Endpoint, tmp_path: Path, files_before: int, hangs: bool) -> None:
+    folder, home = many(tmp_path / "many", 60), tmp_path / "here" / "home"
+    home.parent.mkdir()
+    done = upload(folder, aws)
+    aws.forget()
+    release = threading.Event()
+
+    def files() -> int:
+        return sum(each.method == "GET" and each.path.endswith((".png", ".txt")) for each in aws.requests)
+
+    def misbehave(request: Request) -> Fault | None:
+        if hangs and files() >= files_before:
+            release.wait(60)
+        time.sleep(0.1)
+        return None
+
+    aws.misbehave = misbehave
+    words = ["download", done.uri, "--output-dir", str(home)]
+    process = start(aws, *words)
+    try:
+        wait_for(lambda: bool(aws.requests) and files() >= files_before)
+        process.send_signal(signal.SIGINT)
+        out, said = process.communicate(timeout=30)
+    finally:
+        release.set()
+    assert (process.returncode, out) == (130, "")
+    assert said.endswith("interrupted\n")
+    assert "Traceback" not in said
+    assert [path.name for path in home.parent.iterdir() if not path.name.startswith(".")] == []
+    kept = sum(path.suffix in (".png", ".txt") for path in home.parent.rglob("*") if path.is_file())
+    aws.forget()
+    process = start(aws, *words, "--json")
+    out, said = process.communicate(timeout=60)
+    assert process.returncode == 0, said
+    assert json.loads(out)["skipped"] == kept
+    if files_before == 30:
+        assert kept > 0
+    assert read_dataset(home).content_sha256 == done.content_sha256
+    assert list(home.parent.iterdir()) == [home]
+    assert not list(home.rglob("*.partial"))
 
 
 def test_what_goes_wrong_is_one_sentence(
