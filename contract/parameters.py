@@ -75,6 +75,10 @@ def apply_parameters(recipe: Recipe, parameters: Hyperparameters, where: Path | 
     asked = [change.key for change in changes]
     check_recipe(config, where)  # before anybody walks through it
     config, followers = make_agree(config, asked)
+    overridden = {key for key, _ in parameters.overrides}
+    for row in followers:
+        if row.key in overridden:
+            raise UserError(f"-o {row.key}={row.before}: {row.reason}, so it is {row.after}: leave this -o out")
     check_recipe(config, where)
     return OpenRecipe(str(where), config, (*changes, *followers))
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import re
 from pathlib import Path
 from typing import Any
 
@@ -143,6 +144,23 @@ def test_svtr_sees_what_the_crops_are_resized_to():
     assert reasons["Architecture.Backbone.img_size"] == "the backbone sees the training input"
     recipe, _ = changed(TINY, Architecture__Backbone__img_size="[32,160]")
     assert value_at(recipe, "Architecture.Transform.tps_outputsize") == [32, 160]
+
+
+@pytest.mark.parametrize(
+    ("path", "overrides", "words"),
+    [
+        (BASE, {"Architecture__Backbone__img_size": "[32,161]"}, "the backbone sees the training input, so it is [48"),
+        (V4, {NRTR.replace(".", "__"): "50"}, "follows Global.max_text_length, so it is"),
+        (
+            V4,
+            {"Train__loader__batch_size_per_card": "8", "Train__sampler__first_bs": "4"},
+            "follows Train.loader.batch_size_per_card, so it is 8",
+        ),
+    ],
+)
+def test_what_cannot_be_set_on_its_own_is_not_put_back_in_silence(path: Path, overrides: dict[str, str], words: str):
+    with pytest.raises(UserError, match=re.escape(words)):
+        changed(path, **overrides)
 
 
 # ------------------------------------------------------------------------------------------------ what can be learned
