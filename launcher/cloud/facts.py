@@ -80,7 +80,7 @@ def gather_facts(
     assert wanted is not None
     layout = layout_of(settings, wanted)
     choice, recipe_input, own_recipe = _recipe(settings, wanted, account, layout)
-    recipe = _as_asked(settings, choice)
+    recipe = as_asked(settings, choice)
     datasets = {name: _read_dataset(folder, recipe) for name, folder in _dataset_folders(settings)}
     files = {}
     if settings.pretrained:
@@ -198,7 +198,7 @@ def _recipe(
     return RecipeChoice(name, content, str(path)), None, None
 
 
-def _as_asked(settings: Settings, choice: RecipeChoice) -> OpenRecipe | None:
+def as_asked(settings: Settings, choice: RecipeChoice) -> OpenRecipe | None:
     """The recipe with this call's settings: what the dataset is checked against. Raises UserError."""
     if choice.content is None:
         return None

@@ -15,6 +15,7 @@ from contract.parameters import OpenRecipe
 from contract.starting import EXIT_CTRL_C
 from contract.streams import people
 from launcher.aws import Account, explained, open_account
+from launcher.cloud.at_hand import check_call
 from launcher.cloud.call import Commands, commands_like, given_to, setup_command, words_like
 from launcher.cloud.creation import NoRoom, Stopped, Uncertain, create
 from launcher.cloud.difference import asked_otherwise
@@ -90,6 +91,7 @@ class _Submission:
 
     def run(self, environment: Mapping[str, str] | None) -> int:
         """Plan, show, upload, submit, follow."""
+        check_call(self.settings)
         account, region, obstacles = self._open()
         if account and (self.wanted.from_job or self.settings.must_exist):
             self.settings = self._with_earlier_job(account, environment)
@@ -151,7 +153,9 @@ class _Submission:
         return "\n".join(f"  {verb:12} {self.commands(verb, self.settings.run)}" for verb in verbs)
 
     def _open(self) -> tuple[Account | None, str, tuple[str, ...]]:
-        """The account and the region. A dry run goes on without an account, and says what keeps it from AWS."""
+        """The account and the region. A dry run that has a bucket to plan with goes on without an account, and says
+        what keeps it from AWS.
+        """
         from data_preparation.aws import open_session
 
         try:
@@ -159,7 +163,8 @@ class _Submission:
         except UserError as error:
             if not self.wanted.instances:
                 raise UserError(f"{error}; a run of this machine is resumed with its --instance") from None
-            if not self.settings.dry_run or self.wanted.from_job:
+            has_place = self.wanted.bucket or self.wanted.runs
+            if not self.settings.dry_run or self.wanted.from_job or not has_place:
                 raise
             with explained("reading the AWS settings of this machine"):
                 _, region = open_session(self.wanted.profile, self.wanted.region)

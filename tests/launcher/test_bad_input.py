@@ -244,6 +244,37 @@ def test_a_dry_run_without_credentials_lacks_nothing_else(bad: Bad, capsys: pyte
     assert [each.partition(":")[0] for each in missing] == ["asking AWS whose credentials these are"]
 
 
+@pytest.mark.parametrize(
+    ("flags", "words"),
+    [
+        ((), "no AWS region is set, and no AWS credentials are found: run `aws configure`"),
+        (("--region", REGION), "no AWS credentials are found: run `aws configure`"),
+        (("--bucket", BUCKET), "no AWS region is set, and no AWS credentials are found: run `aws configure`"),
+        (("--instance", "ml.g5.xlarg"), "did you mean 'ml.g5.xlarge'?"),
+        (("--instance", "ml.g4dn.xlarge,ml.g5.xlarg"), "did you mean 'ml.g5.xlarge'?"),
+        (("-o", "Optimizer.lr.nme=Cosine"), "did you mean 'Optimizer.lr.name'?"),
+        (("-o", "Global.epoch_num=many"), "Global.epoch_num must be a whole number, not 'many'"),
+        (("--config", "rec/demo_digit.yml"), "did you mean 'rec/demo_digits.yml'?"),
+        (("--dataset", "not-there"), "not-there: not a folder"),
+        (("--pretrained", "words"), "words: it holds no .pdparams files"),
+    ],
+)
+def test_the_first_dry_run_of_all_names_what_is_wrong_with_it_before_aws(
+    bad: Bad, flags: tuple[str, ...], words: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Neither bucket nor region nor credentials."""
+    use_no_aws(monkeypatch)
+    argv = ["--instance", "ml.g4dn.xlarge", "--dataset", "words", "--config", RECIPE, "--config-file", os.devnull]
+    capsys.readouterr()
+    for mode in (["--dry-run"], []):
+        assert submit.main([*argv, *mode, *flags]) == 1
+        out, err = capsys.readouterr()
+        assert out == ""
+        assert err.startswith("error: ")
+        assert err.count("\n") == 1
+        assert words in err
+
+
 def test_as_a_command_it_is_one_line_and_exit_1(bad: Bad) -> None:
     argv = ["--instance", "ml.g4dn.xlarge", "--config", RECIPE, "--max-run", "2h", "--max-wait", "1h", "--spot"]
     done = subprocess.run(
