@@ -21,6 +21,7 @@ NAMES: dict[str, tuple[str, ...]] = {
         "DecodeImage",
         "RecConAug",
         "RecAug",
+        "BaseDataAugmentation",
         "SVTRRecAug",
         "CTCLabelEncode",
         "MultiLabelEncode",

@@ -18,7 +18,9 @@ Recipe = dict[str, Any]
 MODES = ("Train", "Eval")
 SECTIONS = ("Global", "Optimizer", "Architecture", "Loss", "PostProcess", "Metric", "Train", "Eval")
 
-AUGMENTATIONS = ("RecConAug", "RecAug", "SVTRRecAug")  # random: scores would not be those of the crops
+# Random: scores would not be those of the crops.
+AUGMENTATIONS = ("RecConAug", "RecAug", "BaseDataAugmentation", "SVTRRecAug")
+MOST_JOINED = 100  # lines that RecConAug draws for each sample, if few of them fit
 
 # What a batch holds: CTC alone, or CTC and NRTR (PP-OCRv4 and later), which is trained beside it and left out of the
 # exported model.
@@ -101,8 +103,8 @@ def _check_shape(recipe: Recipe, path: Path | str) -> None:
     for mode in ("Train", "Eval"):
         dataset = recipe[mode].get("dataset")
         transforms = dataset.get("transforms") if isinstance(dataset, dict) else None
-        if not isinstance(transforms, list) or not all(isinstance(op, dict) and len(op) == 1 for op in transforms):
-            raise UserError(f"{path}: {mode}.dataset.transforms must be a list of single operators")
+        if not isinstance(transforms, list) or not all(map(_is_operator, transforms)):
+            raise UserError(f"{path}: {mode}.dataset.transforms must list single operators, options in a mapping")
         kept = (transforms[-1].get("KeepKeys") if transforms else None) or {}
         if kept.get("keep_keys") != kept_keys:
             raise UserError(f"{path}: {mode}.dataset.transforms must end in KeepKeys [{', '.join(kept_keys)}]")
@@ -159,13 +161,24 @@ def _check_augmentations(recipe: Recipe, path: Path | str) -> None:
         if next(iter(operator)) in AUGMENTATIONS:
             raise UserError(f"{path}: Eval.dataset.transforms has {next(iter(operator))}: only training is augmented")
     transforms = recipe["Train"]["dataset"]["transforms"]
+    for operator in transforms:
+        name, given = next(iter(operator.items()))
+        for option, value in (given or {}).items() if name in AUGMENTATIONS else ():
+            if option.endswith(("prob", "_p")) and not (_is_amount(value) and value <= 1):
+                raise UserError(f"{path}: {name}.{option} must be a chance from 0 to 1, not {value!r}")
     joining = next((index for index, operator in enumerate(transforms) if "RecConAug" in operator), None)
     if joining is None:
         return
     options = transforms[joining]["RecConAug"] or {}
     shape = options.get("image_shape")
-    if not _are_sizes(shape, 3) or type(options.get("max_text_length")) is not int:
-        raise UserError(f"{path}: RecConAug needs image_shape [height, width, 3] and max_text_length")
+    if not _are_sizes(shape, 3):
+        raise UserError(f"{path}: RecConAug needs image_shape [height, width, 3]")
+    longest = options.get("max_text_length", 0)  # PaddleOCR takes that of Global
+    if type(longest) is not int:
+        raise UserError(f"{path}: RecConAug.max_text_length must be a whole number, not {longest!r}: or leave it out")
+    others = options.get("ext_data_num", 1)
+    if type(others) is not int or not 0 <= others <= MOST_JOINED:
+        raise UserError(f"{path}: RecConAug.ext_data_num must be a whole number up to {MOST_JOINED}, not {others!r}")
     if recipe["Train"]["dataset"].get("ext_op_transform_idx", 2) != joining:
         raise UserError(f"{path}: Train.dataset.ext_op_transform_idx must be {joining}, the place of RecConAug")
 
@@ -208,6 +221,10 @@ def resizing(recipe: Recipe, mode: str) -> tuple[str, dict[str, Any]] | None:
 
 def _of(recipe: Recipe, mode: str, name: str) -> bool:
     return any(name in operator for operator in recipe[mode]["dataset"]["transforms"])
+
+
+def _is_operator(value: Any) -> bool:
+    return isinstance(value, dict) and len(value) == 1 and isinstance(next(iter(value.values())) or {}, dict)
 
 
 def _are_sizes(value: Any, count: int) -> bool:

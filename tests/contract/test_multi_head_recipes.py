@@ -70,6 +70,11 @@ def put(recipe: dict[str, Any], key: str, value: Any) -> dict[str, Any]:
         (CRNN, "Eval.dataset.ratio_list", 0.5, "every sample is validated"),
         (V4, "Train.dataset.ext_op_transform_idx", 2, "must be 1"),
         (V4, JOINED, {"prob": 0.5}, "RecConAug needs image_shape"),
+        (V4, f"{JOINED}.max_text_length", "25", "must be a whole number, not '25'"),
+        (V4, f"{JOINED}.ext_data_num", 10**12, "must be a whole number up to 100, not 1000000000000"),
+        (V4, JOINED, ["prob"], "single operators, options in a mapping"),
+        (V4, f"{JOINED}.prob", "often", "must be a chance from 0 to 1, not 'often'"),
+        (V4, "Train.dataset.transforms.2.RecAug", {"tia_prob": 40}, "RecAug.tia_prob must be a chance from 0 to 1"),
         (V4, "Train.sampler.name", "os.abort", "unknown sampler"),
         (V4, "Train.sampler.scale", [[320, 48]], "did you mean 'scales'"),
         (V4, "Train.sampler.scales", [[320, 8]], "smaller than divided_factor"),
@@ -79,6 +84,7 @@ def put(recipe: dict[str, Any], key: str, value: Any) -> dict[str, Any]:
         (V4, "Train.sampler", ["x"], "must be a mapping"),
         (CRNN, "Loss.name", "MultiLoss", "belong to Architecture.Head MultiHead"),
         (CRNN, "Eval.dataset.transforms.1", {"RecAug": None}, "only training is augmented"),
+        (CRNN, "Eval.dataset.transforms.1", {"BaseDataAugmentation": None}, "only training is augmented"),
         (BASE, "Architecture.Backbone.img_size", 48, "must be .height, width."),
         (BASE, "Architecture.Backbone.out_char_num", 0, "at least 1"),
         (V4, "Architecture.Backbone.training_time_steps", -3, "at least 1"),
@@ -93,6 +99,12 @@ def put(recipe: dict[str, Any], key: str, value: Any) -> dict[str, Any]:
 def test_what_would_train_otherwise_than_it_says_is_refused(path: Path, key: str, value: Any, sentence: str):
     with pytest.raises(UserError, match=sentence):
         check_recipe(put(load_recipe(path), key, value), path)
+
+
+def test_joined_lines_need_no_length_of_their_own():
+    recipe = copy.deepcopy(load_recipe(V4))
+    del recipe["Train"]["dataset"]["transforms"][1]["RecConAug"]["max_text_length"]  # as upstream's rec_svtrnet_ch.yml
+    check_recipe(recipe, V4)
 
 
 def test_two_ways_to_resize_are_refused():
