@@ -1,4 +1,4 @@
-"""The trainer's stderr passed on at once, and the end of it kept, so that a death can be explained."""
+"""The trainer's stderr passed on line by line, and the end of it kept, so that a death can be explained."""
 
 from __future__ import annotations
 
@@ -11,7 +11,11 @@ CLOSE_SECONDS = 5  # a process that left the trainer's group may hold the pipe f
 
 
 class LastWords:
-    """Copies a pipe to this process's stderr, byte by byte as it comes, and remembers the last KEPT bytes."""
+    """Copies a pipe to this process's stderr and remembers the last KEPT bytes.
+
+    In whole lines: Python writes a line and its end apart, and an event line of the trainer's stdout, which goes to the
+    same log, would get between them. What grows longer than KEPT without an end is passed on all the same.
+    """
 
     def __init__(self, pipe: IO[bytes]):
         self._pipe = pipe
@@ -25,11 +29,22 @@ class LastWords:
         return self._kept.decode("utf-8", errors="replace")
 
     def _copy(self) -> None:
+        begun = b""
         while piece := os.read(self._pipe.fileno(), 1 << 16):
             self._kept = (self._kept + piece)[-KEPT:]
-            try:
-                while piece:
-                    piece = piece[os.write(2, piece) :]
-            except OSError:  # nobody listens any more; the trainer must not wait for that
-                continue
+            lines, end, rest = piece.rpartition(b"\n")
+            begun += lines + end
+            if end or len(begun) + len(rest) > KEPT:
+                _pass_on(begun)
+                begun = b""
+            begun += rest
+        _pass_on(begun)
         self._pipe.close()
+
+
+def _pass_on(text: bytes) -> None:
+    try:
+        while text:
+            text = text[os.write(2, text) :]
+    except OSError:  # nobody listens any more; the trainer must not wait for that
+        pass

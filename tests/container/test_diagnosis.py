@@ -154,7 +154,7 @@ def test_the_kernel_says_whom_it_killed_for_memory(tmp_path: Path, file: str, te
     assert memory_kills(tmp_path) == 2
 
 
-def test_last_words_are_passed_on_whole_and_at_once():
+def test_last_words_are_passed_on_whole():
     script = """
 import subprocess, sys
 from container.last_words import KEPT, LastWords
@@ -168,6 +168,31 @@ assert len(text) == KEPT and text.endswith("    19 end"), text[-20:]
     code, words = last_words([sys.executable, "-c", script])
     assert code == 0, words[-500:]
     assert words == "".join(f"{number:6d} " * 5000 for number in range(20)) + "end"
+
+
+SAYS = r"""
+import os, time
+os.write(2, b"note: half of a line")
+time.sleep(0.3)
+os.write(1, b"[ocr] event=done step=1\n")
+time.sleep(0.3)
+os.write(2, b" and its end\nfatal")
+"""
+
+
+def test_an_event_does_not_get_into_a_line_of_stderr():
+    """Python writes a line and its end apart when it is unbuffered, and both streams of a trainer are one log."""
+    script = """
+import subprocess, sys
+from container.last_words import LastWords
+child = subprocess.Popen([sys.executable, "-c", sys.argv[1]], stderr=subprocess.PIPE, bufsize=0)
+words = LastWords(child.stderr)
+child.wait()
+assert words.text() == "note: half of a line and its end\\nfatal"
+"""
+    command = [sys.executable, "-c", script, SAYS]
+    done = subprocess.run(command, cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, check=False)
+    assert done.stdout == "[ocr] event=done step=1\nnote: half of a line and its end\nfatal"
 
 
 # ---------------------------------------------------------------- real faults
