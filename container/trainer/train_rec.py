@@ -155,6 +155,8 @@ class Training:
         if saved:
             epoch = min(self.state.epoch + 1, schedule.epochs)
             self._emit("resume", step=self.state.step, epoch=epoch, samples=self.state.samples)
+        else:
+            self.zero_accuracy.foresee(self.total_steps, say)
 
     def _train_steps(self) -> None:
         state, window = self.state, self.window

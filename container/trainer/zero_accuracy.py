@@ -20,6 +20,7 @@ History = Sequence[Mapping[str, Any]]
 # drawn crops near step 220). Less than that says nothing, and warm-up only postpones it.
 LEAST_STEPS = 2000
 SHARE_OF_RUN = 0.2
+FEW_STEPS = 500  # a whole run of fewer most often reads nothing at its end
 # A network without letters leaves all of every label out, or repeats one text: CER 0.9 and more. One that has some
 # letters is learning, though it may not have read a whole line yet.
 NOTHING_READ = 0.9
@@ -40,6 +41,11 @@ class ZeroAccuracy:
         self.time_steps = limits_of(config).time_steps
         self.dictionary = order.characters
         self.pretrained = order.pretrained is not None
+
+    def foresee(self, total_steps: int, say: Callable[[str], None]) -> None:
+        """Say before the training that it is likely too short."""
+        if total_steps < FEW_STEPS and not self.pretrained:
+            say(f"note: {_few(total_steps)}")
 
     def check(self, best: Scores, step: int, total_steps: int, history: History) -> None:
         """Raises TrainingFailed when nothing was ever read right, nor nearly so. `best`: the best scores so far."""
@@ -108,10 +114,7 @@ def likely_causes(at: Circumstances) -> list[str]:
             f"{at.learning_rate:g} (try a tenth, or ten times as much if it is below 1e-5)"
         )
     elif at.steps < LEAST_STEPS and not at.pretrained:
-        causes.append(
-            f"{at.steps:,} steps are few: letters are found within some hundred to {LEAST_STEPS:,} of them "
-            "(more epochs, or a smaller batch_size)"
-        )
+        causes.append(_few(at.steps))
     if at.dictionary > ROOMY_DICTIONARY * at.characters:
         causes.append(
             f"dict.txt has {at.dictionary:,} characters and the training labels use {at.characters:,} "
@@ -122,3 +125,10 @@ def likely_causes(at: Circumstances) -> list[str]:
             f"{len(at.needed_steps):,} samples are few to learn letters from (more samples, or pretrained weights)"
         )
     return causes or ["labels that are not what the images show (look at some of them)"]
+
+
+def _few(steps: int) -> str:
+    return (
+        f"{steps:,} steps are few: letters are found within some hundred to {LEAST_STEPS:,} of them "
+        "(more epochs, or a smaller batch_size)"
+    )

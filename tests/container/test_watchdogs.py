@@ -27,6 +27,7 @@ def test_nothing_read_for_long_ends_the_run_with_a_checkpoint(dataset: Path, tmp
     assert "Traceback" not in finished.errors
     evaluated = [event["step"] for event in finished.of("eval")]
     assert evaluated[-1] == 6, "the first evaluation from step 5 on"
+    assert "note: 40 steps are few: letters are found within some hundred to 2,000 of them" in finished.errors
     reason = base.failure
     assert re.match(
         r"nothing is read right after 6 steps \(CER \S+ at best\): likely the loss does not fall \(", reason
@@ -42,6 +43,7 @@ def test_nothing_read_for_long_ends_the_run_with_a_checkpoint(dataset: Path, tmp
     finished = base.run()
     assert finished.code == 0, finished.errors
     assert finished.of("resume")[0]["step"] == 6
+    assert "note: 8 steps" not in finished.errors
     assert "note: no validation crop is read right: likely the loss does not fall (" in finished.errors
 
 
