@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import NamedTuple
 
 from contract.errors import BadImage
-from contract.image_header import read_header
+from contract.image_header import Bytes, read_header
 from contract.images import Images
 
 
@@ -32,7 +32,7 @@ class Picture(NamedTuple):
     animated: bool
     turned: bool  # by its EXIF data
     look: Look
-    data: bytes = b""  # of the file, where somebody wants to keep them
+    data: Bytes = b""  # of the file, where somebody wants to keep them
 
 
 Chunk = tuple[int, Sequence[str]]  # the number of a folder, and paths in it as labels have them

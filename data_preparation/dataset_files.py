@@ -12,7 +12,8 @@ from pathlib import Path
 from contract.check import check_dataset
 from contract.dataset import DICTIONARY, MANIFEST, TRAIN_LABELS, VAL_LABELS, Sample
 from contract.errors import UserError
-from contract.image_check import Progress
+from contract.image_check import Over, Progress
+from contract.image_header import Bytes
 from contract.picture import Look, Picture
 from contract.report import Report, Split
 from contract.shards import plain_path
@@ -78,7 +79,7 @@ class LocalDataset:
     texts: tuple[DatasetFile, ...]
     images: ImageFiles
     report: Report
-    kept: Mapping[str, bytes] = field(default_factory=dict, repr=False)  # some of the images, by path
+    kept: Mapping[str, Bytes] = field(default_factory=dict, repr=False)  # some of the images, by path
 
     @property
     def name(self) -> str:
@@ -108,14 +109,14 @@ class DatasetFiles:
         self._folder = folder
         self._texts = read_texts(folder)
         self._images = ImageFiles()
-        self._kept: dict[str, bytes] = {}
+        self._kept: dict[str, Bytes] = {}
         self._keep_bytes = keep_bytes
 
     def add_image(self, split: Split, sample: Sample, picture: Picture) -> None:
         """The `found` of contract.check.check_dataset."""
         path = plain_path(sample.image)
         self._images.add(path, picture.size, picture.sha256)
-        if picture.size <= self._keep_bytes:
+        if len(picture.data) == picture.size <= self._keep_bytes:
             self._keep_bytes -= picture.size
             self._kept[path] = picture.data
 
@@ -126,11 +127,14 @@ class DatasetFiles:
         return LocalDataset(self._folder, self._texts, self._images, report, self._kept)
 
 
-def read_dataset(folder: Path, progress: Progress | None = None, keep_bytes: int = 0) -> LocalDataset:
-    """Check and hash a dataset without decoding its images; keep some of them. Raises UserError."""
+def read_dataset(folder: Path, progress: Progress | None = None, keep_bytes: int = 0, over: Over = map) -> LocalDataset:
+    """Check and hash a dataset without decoding its images; keep some of them. Raises UserError.
+
+    over: where images are looked at, such as data_preparation.beside.look_beside.
+    """
     files = DatasetFiles(folder, keep_bytes)
     report = check_dataset(
-        folder, None, _not_decoded, progress=progress, found=files.add_image, keep_data=keep_bytes > 0
+        folder, None, _not_decoded, progress=progress, found=files.add_image, over=over, keep_data=keep_bytes > 0
     )
     return files.dataset(report)
 

@@ -36,7 +36,7 @@ def in_processes(work: Callable[[Item], Result], items: Iterable[Item], workers:
     try:
         for item in rest:
             under_way.append((item, None))
-            with _interrupts_held_back():
+            with interrupts_held_back():
                 under_way[-1] = (item, pool.submit(_do, item))
             if len(under_way) > AHEAD * workers:
                 yield _next(under_way)
@@ -72,7 +72,7 @@ def _next(under_way: deque[tuple[Any, Future[Result] | None]]) -> Result:
 
 
 @contextmanager
-def _interrupts_held_back() -> Iterator[None]:
+def interrupts_held_back() -> Iterator[None]:
     """Ctrl-C comes afterwards. A process that is started meanwhile never hears it: even before its first line runs."""
     if sys.platform == "win32":
         yield

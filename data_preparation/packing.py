@@ -18,6 +18,7 @@ from contract.check import check_dataset
 from contract.dataset import Sample
 from contract.errors import UserError
 from contract.image_check import Over
+from contract.image_header import Bytes
 from contract.images import Images, PackedImages, open_images
 from contract.picture import Decode, Look, Picture
 from contract.report import Report, Split
@@ -79,7 +80,7 @@ class ShardWriter:
         """The `found` of contract.check.check_dataset, with the data kept."""
         self.add(sample.image, picture.data, picture.sha256)
 
-    def add(self, image: str, data: bytes, sha256: str) -> None:
+    def add(self, image: str, data: Bytes, sha256: str) -> None:
         """Pack an image, by its path in the labels; a path that is there already is passed over."""
         image = plain_path(image)
         if image in self._added:
@@ -181,7 +182,7 @@ class _HashedFile:
         self._digest = hashlib.sha256()
         self.bytes = 0
 
-    def write(self, data: bytes) -> None:
+    def write(self, data: Bytes) -> None:
         self._file.write(data)
         self._digest.update(data)
         self.bytes += len(data)

@@ -15,6 +15,7 @@ from itertools import chain
 from pathlib import Path
 
 from contract.errors import UserError
+from contract.image_header import Bytes
 from contract.images import open_images
 from contract.shards import INDEX, SHARD_BYTES, SHARDS, SUMMARY, Shard, index_line, plain_path, shard_name, summary_text
 from data_preparation.dataset_files import DatasetFile, LocalDataset
@@ -27,7 +28,7 @@ SUMMARY_PATH = f"{SHARDS}/{SUMMARY}"
 class Content:
     """The bytes of one object, verified to be those that were checked. Joined only for those who ask for `data`."""
 
-    parts: tuple[bytes, ...]  # one after the other
+    parts: tuple[Bytes, ...]  # one after the other
     sha256: str
 
     @cached_property
@@ -129,9 +130,9 @@ class _Reader:
 
     folder: Path
     read: Callable[[str], bytes]
-    kept: Mapping[str, bytes] = field(default_factory=dict)
+    kept: Mapping[str, Bytes] = field(default_factory=dict)
 
-    def __call__(self, file: DatasetFile) -> bytes:
+    def __call__(self, file: DatasetFile) -> Bytes:
         data = self.kept.get(file.path)
         if data is not None:
             return data
@@ -149,7 +150,7 @@ class _Reader:
         return data
 
 
-def _joined(files: list[DatasetFile], read: Callable[[DatasetFile], bytes]) -> Content:
+def _joined(files: list[DatasetFile], read: Callable[[DatasetFile], Bytes]) -> Content:
     """The content of files one after the other."""
     if len(files) == 1:
         return Content((read(files[0]),), files[0].sha256)

@@ -21,6 +21,7 @@ from typing import Any
 from urllib.parse import quote, urlsplit
 from urllib.request import getproxies, proxy_bypass
 
+from contract.image_header import Bytes
 from data_preparation.pieces import Content
 from data_preparation.s3_folder import S3Folder
 
@@ -173,9 +174,9 @@ class QuickPut:
         return f"AWS4-HMAC-SHA256 Credential={keys.access_key}/{scope}, SignedHeaders={signed}, Signature={signature}"
 
 
-def _blocks(parts: Iterable[bytes]) -> Iterator[bytes]:
+def _blocks(parts: Iterable[Bytes]) -> Iterator[bytes]:
     """The same bytes in blocks that are worth a call each, at least one."""
-    block: list[bytes] = []
+    block: list[Bytes] = []
     size = 0
     for part in parts:
         for start in range(0, len(part), BLOCK):

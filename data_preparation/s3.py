@@ -60,6 +60,11 @@ def dataset_uri(dataset: LocalDataset, prefix: str) -> str:
     return f"{prefix.rstrip('/')}/datasets/{dataset.name}/{dataset.content_sha256}/"
 
 
+def upload_client(session: Any, region: str) -> Any:
+    """S3 as an upload asks it. It takes 0.1 s of work to make."""
+    return open_client(session, "s3", region, connections=WORKERS, attempts=ATTEMPTS)
+
+
 def upload_dataset(
     dataset: LocalDataset,
     prefix: str,
@@ -69,6 +74,7 @@ def upload_dataset(
     kms_key: str = "",
     loose: bool = False,
     dry_run: bool = False,
+    client: Any = None,
     show: Show = lambda meter: None,
 ) -> DatasetUpload:
     """Send what is not there yet; two or three requests when everything is. Raises UserError.
@@ -76,9 +82,10 @@ def upload_dataset(
     kms_key: id, ARN or alias of the key to encrypt with; empty: as the bucket does.
     loose: every image as an object of its own, unless the dataset is there in shards already; and the other way round.
     dry_run: look, write nothing.
+    client: what upload_client has made of this session, if it was made before.
     """
     began = time.monotonic()
-    client = open_client(session, "s3", region, connections=WORKERS, attempts=ATTEMPTS)
+    client = client or upload_client(session, region)
     for uri in _addresses(dataset, prefix):
         folder = s3_folder(client, uri, region, kms_key)
         upload = _Upload(dataset, folder, session, loose, dry_run, show)

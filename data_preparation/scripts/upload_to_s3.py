@@ -13,8 +13,9 @@ if __name__ == "__main__":  # before the other imports, which Ctrl-C may meet
 import argparse
 import json
 from dataclasses import asdict
+from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from contract.streams import pour
 from data_preparation import cli
@@ -52,16 +53,27 @@ def run(args: argparse.Namespace) -> int:
     place = cli.place_of(args)
     from contract.shards import SHARD_BYTES
     from data_preparation.aws import explained, open_session
+    from data_preparation.beside import look_beside
     from data_preparation.dataset_files import read_dataset
     from data_preparation.progress import progress, transfer
-    from data_preparation.s3 import upload_dataset
     from data_preparation.s3_folder import bucket_and_key
 
     bucket_and_key(place)  # refused before the images are read
-    with explained("reading the AWS settings of this machine"):
-        session, region = open_session(args.profile, args.region)
+    aws: list[Any] = []
+
+    def open_aws() -> None:
+        from data_preparation.s3 import upload_client
+
+        with explained("reading the AWS settings of this machine"):
+            session, region = open_session(args.profile, args.region)
+            aws[:] = session, region, upload_client(session, region)
+
     with progress("checking") as advance:
-        dataset = read_dataset(args.dataset, advance, keep_bytes=SHARD_BYTES)
+        over = partial(look_beside, open_aws, SHARD_BYTES)  # both take as long
+        dataset = read_dataset(args.dataset, advance, SHARD_BYTES, over)
+    from data_preparation.s3 import upload_dataset
+
+    session, region, client = aws
     with transfer("looking" if args.dry_run else "uploading") as show:
         upload = upload_dataset(
             dataset,
@@ -71,6 +83,7 @@ def run(args: argparse.Namespace) -> int:
             kms_key=args.kms_key,
             loose=args.loose,
             dry_run=args.dry_run,
+            client=client,
             show=show,
         )
     say(describe(upload, args.dry_run))
