@@ -1,6 +1,7 @@
 """Does our trainer train as fast as PaddleOCR's own? Whole trainings on this machine's CPU, the same recipe and crops.
 
-PADDLEOCR_OFFICIAL_TREE=… python -m benchmarks.whole_training [--rounds 5] [--steps 60] [--workers 0] [--json]
+PADDLEOCR_OFFICIAL_TREE=… python -m benchmarks.whole_training [--rounds 5] [--steps 60] [--batch-size 16]
+        [--workers 0] [--json]
 
 A complete PaddleOCR tree is needed: its tools/train.py against container/trainer/train_rec.py, which trains on the same
 tree's networks. CRNN (configs/rec/demo_digits.yml) with PaddleOCR's whole augmentation, and PP-OCRv4 mobile. The
@@ -29,7 +30,6 @@ from data_preparation.__main__ import main as data_preparation
 from tests.container.jobs import Base
 
 RECIPES = ("rec/demo_digits.yml", "rec/PP-OCRv4/en_PP-OCRv4_rec.yml")
-BATCH = 16
 LINE = re.compile(r"avg_reader_cost: ([\d.]+) s, avg_batch_cost: ([\d.]+) s, .*?ips: ([\d.]+) samples/s")
 
 Figures = dict[str, float]
@@ -40,6 +40,7 @@ def main() -> None:
     parser.add_argument("recipes", nargs="*", default=RECIPES, metavar="RECIPE")
     parser.add_argument("--rounds", type=int, default=5)
     parser.add_argument("--steps", type=int, default=60)
+    parser.add_argument("--batch-size", type=int, default=16)
     parser.add_argument("--workers", type=int, default=0)
     parser.add_argument("--json", action="store_true")
     options = parser.parse_args()
@@ -47,11 +48,11 @@ def main() -> None:
     rows = []
     with tempfile.TemporaryDirectory(prefix="ocr-benchmark-") as folder:
         dataset = Path(folder) / "digits"
-        crops = [str(BATCH * options.steps + 8), "--val-count", "8"]
+        crops = [str(options.batch_size * options.steps + 8), "--val-count", "8"]
         data_preparation(["demo", "--output-dir", str(dataset), "--count", *crops])
         for recipe in options.recipes:
             path = dataset / Path(recipe).name
-            path.write_text(yaml.safe_dump(over(recipe, dataset, options.workers), sort_keys=False), encoding="utf-8")
+            path.write_text(yaml.safe_dump(over(recipe, dataset, options), sort_keys=False), encoding="utf-8")
             rounds = []
             for number in range(options.rounds):
                 place = Path(folder) / f"{path.stem}-{number}"
@@ -63,17 +64,17 @@ def main() -> None:
     print(json.dumps({"rows": rows, "load": round(os.getloadavg()[0], 1)}, indent=None if options.json else 1))
 
 
-def over(recipe: str, dataset: Path, workers: int) -> dict[str, Any]:
-    """The recipe with what both trainers are to do alike: one epoch of the dataset in batches of BATCH."""
+def over(recipe: str, dataset: Path, options: argparse.Namespace) -> dict[str, Any]:
+    """The recipe with what both trainers are to do alike: one epoch of the dataset in batches of one size."""
     config = yaml.safe_load((CONFIGS / recipe).read_text(encoding="utf-8"))
     config["Global"] |= {"use_gpu": False, "epoch_num": 1, "eval_batch_step": [0, 10**6], "print_batch_step": 5}
     config["Global"]["character_dict_path"] = str(dataset / "dict.txt")
     config["Global"]["save_model_dir"] = str(dataset.parent / "stock")
     for mode, labels in (("Train", "train.txt"), ("Eval", "val.txt")):
         config[mode]["dataset"] |= {"data_dir": str(dataset), "label_file_list": [str(dataset / labels)]}
-        config[mode]["loader"] |= {"num_workers": workers, "batch_size_per_card": BATCH}
+        config[mode]["loader"] |= {"num_workers": options.workers, "batch_size_per_card": options.batch_size}
     if "sampler" in config["Train"]:
-        config["Train"]["sampler"]["first_bs"] = BATCH
+        config["Train"]["sampler"]["first_bs"] = options.batch_size
     else:
         config["Train"]["dataset"]["ext_op_transform_idx"] = 1
         config["Train"]["dataset"]["transforms"][1:1] = [JOINING, {"RecAug": None}]
@@ -99,7 +100,13 @@ def theirs(tree: Path, recipe: Path, place: Path) -> Figures:
 
 def ours(tree: Path, dataset: Path, recipe: Path, place: Path, options: argparse.Namespace) -> Figures:
     base = Base(
-        place / "ml", dataset, config=recipe.name, epochs=1, batch_size=BATCH, workers=options.workers, amp="off"
+        place / "ml",
+        dataset,
+        config=recipe.name,
+        epochs=1,
+        batch_size=options.batch_size,
+        workers=options.workers,
+        amp="off",
     )
     finished = base.run(env={"PADDLEOCR_HOME": str(tree)})
     if finished.code:
