@@ -65,6 +65,7 @@ SVTR_COLUMN = 4  # pixels of the input's width to a column of SVTR's features
 OUT_CHAR_NUM = "Architecture.Backbone.out_char_num"
 PPLCNET_STEPS = 40  # time steps that PPLCNetV3 trains with, whatever the width, where the recipe does not say otherwise
 SCALES = "Train.sampler.scales"
+SHOWN = 100  # characters of a value in a message
 IMG_SIZE = "Architecture.Backbone.img_size"  # height, width of what the backbone sees
 TPS_OUTPUTSIZE = "Architecture.Transform.tps_outputsize"
 
@@ -93,7 +94,7 @@ def load_recipe(path: Path) -> Recipe:
     except yaml.MarkedYAMLError as error:
         line = error.problem_mark.line + 1 if error.problem_mark else 1
         raise UserError(f"{path}:{line}: not valid YAML ({error.problem}): correct this line") from None
-    except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
+    except (OSError, UnicodeDecodeError, yaml.YAMLError, RecursionError) as error:
         raise UserError(f"{path}: the recipe cannot be read ({error}): name a UTF-8 YAML file") from None
     if not isinstance(recipe, dict):
         raise UserError(f"{path}: not a recipe: it must be a mapping with {', '.join(SECTIONS)}")
@@ -242,12 +243,11 @@ def _child(holder: Any, part: str) -> Any:
 def _typed(key: str, raw: str, current: Any) -> Any:
     """Parse an override like the value it replaces. bool is asked before int: True is an int to Python."""
     wanted = OPTIONAL_KEYS.get(key) if current is None else type(current)
-    if current is None or isinstance(current, str):
-        if raw.strip() in ("null", "None", ""):
-            return None
+    if (current is None or isinstance(current, str)) and raw.strip() in ("null", "None", ""):
+        return None
+    try:
         if wanted is None:  # the recipe leaves it open, so the value says its own type
             return yaml.load(raw, Loader=_Loader)
-    try:
         if wanted is bool:
             return parse_bool(raw)
         if wanted is int:
@@ -258,9 +258,10 @@ def _typed(key: str, raw: str, current: Any) -> Any:
             value = yaml.load(raw, Loader=_Loader)
             return _like(value, current) if isinstance(value, wanted) else _refuse(raw)
         return raw
-    except (ValueError, yaml.YAMLError):
-        names = {bool: "true or false", int: "a whole number", float: "a number", list: "a list", dict: "a mapping"}
-        raise UserError(f"{key} must be {names[wanted]}, not {raw!r}") from None  # type: ignore[index]
+    except (ValueError, yaml.YAMLError, RecursionError):
+        names: dict[type | None, str] = {bool: "true or false", int: "a whole number", float: "a number"}
+        names |= {list: "a list", dict: "a mapping", None: "YAML"}
+        raise UserError(f"{key} must be {names[wanted]}, not {raw[:SHOWN]!r}") from None
 
 
 def _like(value: Any, current: Any) -> Any:

@@ -25,6 +25,8 @@ _STEERING = {
 
 _OF_NO_FILES = ("idna", "punycode", "raw-unicode-escape", "unicode-escape")  # of addresses and source code
 
+SHOWN = 100  # characters of a number
+
 PREFIX = "ocr"  # in a bucket; the launcher has the same
 
 
@@ -68,17 +70,23 @@ def say(text: str = "") -> None:
 
 def positive_int(text: str) -> int:
     """argparse type: a whole number of at least 1."""
-    number = int(text) if text.isascii() and text.isdigit() else 0
-    if number < 1:
-        raise argparse.ArgumentTypeError(f"{text!r} is not a whole number of at least 1")
+    number = _whole(text)
+    if not number:
+        raise argparse.ArgumentTypeError(f"{text[:SHOWN]!r} is not a whole number of at least 1")
     return number
 
 
 def seed(text: str) -> int:
     """argparse type: a whole number of at least 0."""
-    if not (text.isascii() and text.isdigit()):
-        raise argparse.ArgumentTypeError(f"{text!r} is not a whole number of at least 0")
-    return int(text)
+    number = _whole(text)
+    if number is None:
+        raise argparse.ArgumentTypeError(f"{text[:SHOWN]!r} is not a whole number of at least 0")
+    return number
+
+
+def _whole(text: str) -> int | None:
+    """The number of plain digits, and of no more than anybody means: Python refuses to read thousands."""
+    return int(text) if text.isascii() and text.isdigit() and len(text) <= SHOWN else None
 
 
 def fraction(text: str) -> float:

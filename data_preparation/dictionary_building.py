@@ -5,9 +5,11 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
-from contract.dataset import TRAIN_LABELS, VAL_LABELS, Dictionary, read_labels
+from contract.dataset import TRAIN_LABELS, VAL_LABELS, Dictionary, read_labels, read_text
 from contract.errors import UserError
 from data_preparation.wording import counted, verb
+
+LONGEST_LINE = 8  # of a dictionary: a character, in some foreign ones with its marks
 
 
 def labels_of(source: Path, say: Callable[[str], None]) -> list[tuple[str, str]]:
@@ -32,7 +34,12 @@ def begun_with(old: Sequence[str], dictionary: Dictionary) -> Dictionary:
 
 
 def write_dictionary(path: Path, dictionary: Dictionary) -> None:
-    """Replace or create the file. Raises UserError."""
+    """Replace or create the file; nothing but a dictionary is ever replaced. Raises UserError."""
+    if path.is_file():
+        if any(len(line) > LONGEST_LINE for line in read_text(path)[0].split("\n")):
+            raise UserError(f"--output {path} exists and is no dictionary: name another file")
+    elif path.exists() or path.is_symlink():  # as root, it would take the place of /dev/null
+        raise UserError(f"--output {path} is no file: name another")
     beside = path.with_name(f".{path.name}.tmp")
     try:
         beside.write_bytes(dictionary.text().encode())

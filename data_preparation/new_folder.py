@@ -19,7 +19,7 @@ def check_new(folder: Path, flag: str = "--output-dir") -> None:
     if folder.is_symlink() or (folder.is_dir() and (folder.samefile(Path.cwd()) or folder.is_mount())):
         what = "a link, a mount point or the folder that you are in"
         raise UserError(f"{folder} is {what}: name a new folder in it with {flag}")
-    if folder.is_file():
+    if folder.exists() and not folder.is_dir():
         raise UserError(f"{folder} is a file: name a new folder with {flag}")
     if folder.is_dir() and any(folder.iterdir()):
         raise UserError(f"{folder} is not empty: name a new folder with {flag}, or empty it first")

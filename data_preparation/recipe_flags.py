@@ -24,6 +24,8 @@ def add_recipe_arguments(parser: argparse.ArgumentParser) -> None:
 
 def check_recipe_arguments(args: argparse.Namespace) -> None:
     """Raise UserError for overrides of no recipe; reads nothing."""
+    if args.config == "":  # of a variable that is not set
+        raise UserError("--config is empty: name a recipe or leave it out")
     if args.overrides and not args.config:
         raise UserError("-o changes a recipe: name the recipe with --config")
 

@@ -220,7 +220,7 @@ def _environment(settings: Settings) -> dict[str, str]:
 def _check_output(settings: Settings, folder: Path) -> None:
     """Find out now what would otherwise fail after the start. Writes nothing."""
     for path in (settings.output, folder, settings.checkpoint_folder):
-        if path and path.exists() and not path.is_dir():
+        if path and (path.exists() or path.is_symlink()) and not path.is_dir():
             raise UserError(f"{path} is a file: name a folder with --output, --run or --checkpoint-uri")
         if path:
             _check_writable(path)

@@ -128,7 +128,7 @@ def _from_file(named: Given | None, here: Path) -> dict[str, Given]:
     except yaml.MarkedYAMLError as error:
         line = error.problem_mark.line + 1 if error.problem_mark else 1
         raise UserError(f"{path}:{line}: not valid YAML ({error.problem}): correct this line") from None
-    except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
+    except (OSError, UnicodeDecodeError, yaml.YAMLError, RecursionError) as error:
         raise UserError(f"{path}: the settings cannot be read ({error}): name a UTF-8 YAML file") from None
     if content in (None, ""):
         return {}

@@ -23,6 +23,8 @@ def check_place(path: Path) -> None:
             with path.open("rb") as file:
                 if not file.read(len(BEGINNING)).startswith(BEGINNING):
                     raise UserError(f"--output {path} exists and is no page: name another file")
+        elif path.exists() or path.is_symlink():  # as root, a page would take the place of /dev/null
+            raise UserError(f"--output {path} is no file: name another")
     except OSError as error:
         raise UserError(f"--output {path} cannot be read ({error.strerror}): name another file") from None
 

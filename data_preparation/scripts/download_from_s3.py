@@ -46,7 +46,9 @@ def run(args: argparse.Namespace) -> int:
     from data_preparation.aws import explained, open_session
     from data_preparation.progress import transfer
     from data_preparation.s3_download import download_dataset
+    from data_preparation.s3_folder import bucket_and_key
 
+    bucket_and_key(place)  # refused before AWS is asked
     with explained("reading the AWS settings of this machine"):
         session, region = open_session(args.profile, args.region)
     with transfer("downloading") as show:

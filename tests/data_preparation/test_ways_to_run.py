@@ -131,3 +131,62 @@ def test_an_address_that_is_none_is_refused_before_images_are_read(
     said = capsys.readouterr().err
     assert "s3://My Bucket/ocr: write an address in S3 as s3://BUCKET/folder/" in said
     assert "checking" not in said
+
+
+@pytest.mark.parametrize(
+    ("words", "sentence"),
+    [
+        (["demo", "--output-dir", "new", "--count", "9" * 5000], "9' is not a whole number of at least 1"),
+        (["split", "data", "--seed", "9" * 5000], "9' is not a whole number of at least 0"),
+        (["validate", "data", "--config", ""], "--config is empty: name a recipe or leave it out"),
+        (
+            ["validate", "data", "--config", "rec/demo_digits.yml", "-o", "Train.dataset.transforms=" + "[" * 3000],
+            "Train.dataset.transforms must be a list, not '[[[",
+        ),
+        (
+            ["validate", "data", "--config", "rec/demo_digits.yml", "-o", "Global.checkpoints=[["],
+            "Global.checkpoints must be YAML, not '[['",
+        ),
+        (["validate", "data", "--config", "deep.yml"], "deep.yml: the recipe cannot be read ("),
+        (["download", "http://bucket/crops", "--output-dir", "new"], "write an address in S3 as s3://BUCKET/folder/"),
+        (["dictionary", "build", "data", "--output", "data/train.txt"], "train.txt exists and is no dictionary: name"),
+    ],
+    ids=lambda each: each[0] if isinstance(each, list) else "",
+)
+def test_odd_words_are_one_sentence(
+    words: list[str], sentence: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    folder = dataset(tmp_path / "data", {"a.png": "one"}, {"b.png": "two"})
+    (tmp_path / "deep.yml").write_text("[" * 3000)
+    labels = (folder / "train.txt").read_bytes()
+    assert main(words) == 1
+    out, err = capsys.readouterr()
+    assert out == ""
+    assert sentence in err
+    assert err.splitlines()[-1].startswith("error: ")
+    assert (folder / "train.txt").read_bytes() == labels
+    assert not (tmp_path / "new").exists()
+
+
+@pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="no such pipes there")
+@pytest.mark.parametrize("kind", ["pipe", "loop"])
+@pytest.mark.parametrize(
+    "words",
+    [["report", "data", "--output"], ["dictionary", "build", "data", "--output"], ["pack", "data", "--output-dir"]],
+)
+def test_nothing_takes_the_place_of_what_is_neither_file_nor_folder(
+    words: list[str], kind: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """As root it would be that of /dev/null."""
+    monkeypatch.chdir(tmp_path)
+    dataset(tmp_path / "data", {"a.png": "one"}, {"b.png": "two"})
+    place = tmp_path / "place"
+    if kind == "pipe":
+        os.mkfifo(place)
+    else:
+        place.symlink_to(place)
+    assert main([*words, "place"]) == 1
+    assert "place is" in capsys.readouterr().err
+    assert place.is_symlink() or place.is_fifo()
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["data", "place"]
