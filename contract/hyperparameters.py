@@ -19,6 +19,7 @@ class Hyperparameter:
     type: type
     help: str
     minimum: float | None = None
+    maximum: int | None = None
     choices: tuple[object, ...] = ()
     spellings: tuple[tuple[str, str], ...] = ()  # other words for choices, in small letters
 
@@ -33,10 +34,10 @@ PIPELINES = ("auto", PADDLEOCR)
 TABLE = (
     Hyperparameter("config", str, "recipe: a path under configs/, or a file in the training channel"),
     Hyperparameter("run_id", str, "name of the run; starting the same run again resumes it"),
-    Hyperparameter("epochs", int, "passes over the training set (Global.epoch_num)", minimum=1),
-    Hyperparameter("batch_size", int, "samples per step and process (batch_size_per_card)", minimum=1),
+    Hyperparameter("epochs", int, "passes over the training set (Global.epoch_num)", minimum=1, maximum=1_000_000),
+    Hyperparameter("batch_size", int, "samples per step and process (batch_size_per_card)", minimum=1, maximum=65_536),
     Hyperparameter("learning_rate", float, "peak learning rate (Optimizer.lr.learning_rate)", minimum=0),
-    Hyperparameter("seed", int, "seed of everything random in the run", minimum=0),
+    Hyperparameter("seed", int, "seed of everything random in the run", minimum=0, maximum=2**32 - 1),
     Hyperparameter("save_minutes", float, "minutes between checkpoints while training", minimum=0),
     Hyperparameter("eval_steps", int, "steps between evaluations; default: from the data", minimum=1),
     Hyperparameter("patience", int, "stop after this many evaluations without a better score", minimum=1),
@@ -54,9 +55,15 @@ TABLE = (
         choices=("auto", "off", "bf16", "fp16"),
         spellings=(("true", "auto"), ("false", "off")),
     ),
-    Hyperparameter("workers", int, "processes that prepare batches; 0 prepares them in the trainer", minimum=0),
-    Hyperparameter("processes", int, "training processes per host; default: one per GPU, one on a CPU", minimum=1),
-    Hyperparameter("max_text_length", int, "longest label in code points (Global.max_text_length)", minimum=1),
+    Hyperparameter(
+        "workers", int, "processes that prepare batches; 0 prepares them in the trainer", minimum=0, maximum=1_024
+    ),
+    Hyperparameter(
+        "processes", int, "training processes per host; default: one per GPU, one on a CPU", minimum=1, maximum=64
+    ),
+    Hyperparameter(
+        "max_text_length", int, "longest label in code points (Global.max_text_length)", minimum=1, maximum=1_000
+    ),
     Hyperparameter(
         "input_pipeline", str, "auto: ours where it knows the recipe's transforms; or PaddleOCR's", choices=PIPELINES
     ),
@@ -132,6 +139,8 @@ def parse_value(row: Hyperparameter, raw: str) -> object:
         raise UserError(f"{row.name}={raw} is not available: {row.help}; use {allowed} or leave it out")
     if row.minimum is not None and value < row.minimum:
         raise UserError(f"{row.name} must be at least {row.minimum:g}, not {raw}")
+    if row.maximum is not None and value > row.maximum:  # what no machine does, and a slip of the hand does
+        raise UserError(f"{row.name} must be at most {row.maximum:,}, not {raw}")
     if row.type is str and not value:
         raise UserError(f"{row.name} is empty: give it a value or leave it out")
     return value

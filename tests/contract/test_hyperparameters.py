@@ -44,6 +44,10 @@ def test_every_row_is_a_field():
         ({"learning_rate": "nan"}, "learning_rate must be a number, not 'nan'"),
         ({"amp": "maybe"}, "amp=maybe is not available: mixed precision; .* use auto, off, bf16, fp16 or leave it out"),
         ({"processes": "0"}, "processes must be at least 1, not 0"),
+        ({"processes": "1000"}, "processes must be at most 64, not 1000"),
+        ({"workers": "1e9"}, "workers must be at most 1,024, not 1e9"),
+        ({"max_text_length": "100000"}, "max_text_length must be at most 1,000, not 100000"),
+        ({"seed": "4294967296"}, "seed must be at most 4,294,967,295, not 4294967296"),
         ({"run_id": ""}, "run_id is empty"),
     ],
 )

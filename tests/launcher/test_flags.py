@@ -33,7 +33,8 @@ def words_for(name: str) -> list[str]:
     """What a verb has to be given."""
     named = VERBS[name].by_key.get("named")
     if name == "submit":
-        return ["--instance", "ml.g4dn.xlarge", "--dataset", "words", "--bucket", "my-bucket", "--run", "lines"]
+        data = ["--dataset", "s3://my-bucket/words/", "--bucket", "my-bucket"]
+        return ["--instance", "ml.g4dn.xlarge", *data, "--run", "lines"]
     return [] if named is None else ["lines", "words"] if named.many else ["lines"]
 
 
