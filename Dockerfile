@@ -47,6 +47,7 @@ RUN --mount=type=bind,source=image,target=/image \
     --mount=type=bind,source=container/tree.py,target=/tmp/code/container/tree.py \
     --mount=type=bind,source=container/checkpoints.py,target=/tmp/code/container/checkpoints.py \
     --mount=type=bind,source=contract/errors.py,target=/tmp/code/contract/errors.py \
+    --mount=type=bind,source=contract/streams.py,target=/tmp/code/contract/streams.py \
     --mount=type=bind,source=contract/tree_places.py,target=/tmp/code/contract/tree_places.py \
     --mount=type=secret,id=ca.crt --mount=type=secret,id=pip.conf,target=/etc/pip.conf \
     /image/fetch_tree.sh pypi /opt/paddleocr && python3 /image/make_layers.py tree /opt/paddleocr

@@ -392,7 +392,7 @@ def test_notes_say_what_does_nothing_or_costs_time() -> None:
     assert "each interruption repeats up to 60 minutes" in notes("--spot", "--save-minutes", "60")
     assert "--max-cost $5.00 ends the job on ml.g4dn.xlarge after 4h50m" in notes("--max-cost", "5")
     assert "has dots" in notes("--bucket", "my.bucket")
-    assert "ml.g4dn.xlarge: a batch of 100000 may not fit into" in notes("--batch-size", "100000")
+    assert "ml.g4dn.xlarge: a batch of 65536 may not fit into" in notes("--batch-size", "65536")
 
 
 def test_the_plan_is_a_pure_function() -> None:

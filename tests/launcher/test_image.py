@@ -5,6 +5,8 @@ from __future__ import annotations
 import os
 import re
 import shutil
+import subprocess
+import sys
 from dataclasses import replace
 from pathlib import Path
 
@@ -86,6 +88,24 @@ def test_a_change_of_any_file_that_goes_in_changes_the_tag(root: Path, path: str
         file.write("\n# changed\n")
     assert spec(root).tag != before.tag
     assert spec(root).source != before.source
+
+
+def test_the_stage_of_the_source_distribution_has_every_module_that_fetches_it(tmp_path: Path) -> None:
+    mounts = re.findall(r"source=(\S+),target=/tmp/code/(\S+)", (ROOT / "Dockerfile").read_text(encoding="utf-8"))
+    assert len(mounts) > 3
+    for source, target in mounts:
+        (tmp_path / target).parent.mkdir(exist_ok=True)
+        shutil.copy(ROOT / source, tmp_path / target)
+    words = [sys.executable, "-S", "-c", "import container.__main__, container.tree; print(container.tree.__file__)"]
+    done = subprocess.run(
+        words,
+        cwd=tmp_path,
+        env={**os.environ, "PYTHONPATH": str(tmp_path)},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.stdout.strip() == str(tmp_path / "container/tree.py"), done.stderr
 
 
 def test_a_new_a_moved_and_a_removed_file_change_the_tag(root: Path) -> None:
