@@ -31,10 +31,14 @@ def look_beside(
     that was killed, and everything where none can begin or there is one CPU, is done here.
     """
     rest = iter(chunks)
+    started = None
     if sys.platform == "linux" and usable_cpus() > 1 and threading.active_count() == 1:  # threads survive no fork
-        memory = mmap(-1, keep_bytes)
+        with suppress(OSError):  # no memory for it, or no more processes
+            memory = mmap(-1, keep_bytes)
+            started = _start(looker, chunks, memory)
+    if started:
         view = memoryview(memory)
-        ours, process = _start(looker, chunks, memory)
+        ours, process = started
         try:
             meanwhile()
             for told in _all_that_is_told(ours):

@@ -109,3 +109,13 @@ def test_it_ends_when_nobody_listens_any_more(folder: Path) -> None:
     while Path(f"/proc/{other}/cmdline").exists() and Path(f"/proc/{other}/cmdline").read_bytes():
         assert time.monotonic() < until
         time.sleep(0.01)
+
+
+def test_without_memory_for_it_all_is_done_here(folder: Path) -> None:
+    does(
+        folder,
+        "began = []\n"
+        "there = [told(each) for each in look_beside(lambda: began.append(others()), 10**16, looker, chunks)]\n"
+        "assert there == here\n"
+        "assert began == [[]]\n",
+    )
